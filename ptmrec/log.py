@@ -1,0 +1,53 @@
+"""The one place where beautilog is set up.
+
+beautilog writes its ini and its log into the working directory on import unless
+``BEAUTILOG_CONFIG_PATH`` says otherwise, and logs to stdout, which belongs to the answers of the
+command line. Import ``logger`` from here and from nowhere else.
+"""
+
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tqdm import tqdm
+
+
+def _log_dir() -> Path:
+    """Folder of ``beautilog.ini`` and the log: ``artifacts/logs`` of the project, else a temporary one."""
+    root = Path(__file__).resolve().parents[1]
+    if (root / "pyproject.toml").is_file() and os.access(root, os.W_OK):
+        return root / "artifacts" / "logs"
+    return Path(tempfile.gettempdir()) / "ptmrec-logs"
+
+
+os.environ.setdefault("BEAUTILOG_CONFIG_PATH", str(_log_dir() / "beautilog.ini"))
+
+from beautilog import ColoredConsoleHandler  # noqa: E402
+from beautilog import logger as _root  # noqa: E402
+
+
+class _StderrStream:
+    """Stream that looks ``sys.stderr`` up at each write and keeps progress bars intact."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            tqdm.write(text.rstrip("\n"), file=sys.stderr)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+for _handler in _root.handlers:
+    if isinstance(_handler, ColoredConsoleHandler):
+        _handler.setStream(_StderrStream())
+        if not sys.stderr.isatty():
+            _handler.level_colors = {"DEFAULT": "RESET"}
+
+for _name in ("matplotlib", "PIL", "papermill", "httpx", "asyncio", "traitlets", "open_clip"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+logger = logging.getLogger("ptmrec")
+
+__all__ = ["logger"]

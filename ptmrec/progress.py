@@ -1,0 +1,53 @@
+"""One progress helper for live kernels, papermill and pipes. Nothing else imports tqdm's bars."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def progress(iterable: Iterable[Item], description: str, total: int | None = None, leave: bool = True):
+    """Iterate with a progress bar that suits where the output goes.
+
+    A terminal or a live kernel gets tqdm's bar. Elsewhere (``PTMREC_PROGRESS=plain``, papermill, a
+    pipe) one line is printed to stderr per tenth of the way, because bars turn into carriage-return
+    noise there. ``PTMREC_PROGRESS=off`` prints nothing.
+
+    Args:
+        iterable: what to iterate over.
+        description: a few words shown before the bar.
+        total: number of items when ``iterable`` has no length.
+        leave: keep the finished bar on the screen.
+
+    Returns:
+        An iterator over the same items.
+    """
+    mode = os.environ.get("PTMREC_PROGRESS") or _detect_mode()
+    if mode == "off":
+        return iter(iterable)
+    if total is None and hasattr(iterable, "__len__"):
+        total = len(iterable)
+    if mode == "bar":
+        from tqdm.auto import tqdm
+
+        return tqdm(iterable, desc=description, total=total, leave=leave, dynamic_ncols=True)
+    return _plain(iterable, description, total)
+
+
+def _detect_mode() -> str:
+    if "ipykernel" in sys.modules:
+        return "bar"
+    return "bar" if sys.stderr.isatty() else "plain"
+
+
+def _plain(iterable: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+    shown = 0
+    for done, item in enumerate(iterable, start=1):
+        yield item
+        tenth = 10 * done // total if total else 0
+        if total and total >= 10 and tenth > shown:
+            shown = tenth
+            sys.stderr.write(f"{description}: {done}/{total}\n")
+            sys.stderr.flush()
