@@ -1,0 +1,1 @@
+"""Reading images, model vectors and tokens, dataset tokens, and the combined batches the ranker trains on."""

@@ -1,0 +1,1 @@
+"""Metrics, baselines and the evaluation of rankers on the four quadrants."""

@@ -1,0 +1,1 @@
+"""The networks: autoencoder, rankers and the image encoder."""

@@ -1,0 +1,123 @@
+"""Hub-style snapshots: a folder with ``config.json`` and safetensors weights (one file or shards)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ptmrec.artifacts import atomic_write, read_json, write_json
+from ptmrec.errors import ArtifactError
+from ptmrec.zoo.architectures import SmallModel, build_model
+from ptmrec.zoo.card import CARD_NAME, Card, read_card
+
+WEIGHTS_NAME = "model.safetensors"
+INDEX_NAME = "model.safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A model folder whose card has been read; the weights stay on disk until asked for."""
+
+    folder: Path
+    card: Card
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.card.name
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Name and tensor of each weight, one at a time, in the order the model defines them."""
+        for file in weight_files(self.folder):
+            yield from read_tensors(file)
+
+    def load(self) -> SmallModel:
+        """Rebuild the model in evaluation mode, float32.
+
+        Raises:
+            ArtifactError: the architecture is not one of ours, or the weights do not fit it.
+        """
+        if self.card.architecture.get("library") != "ptmrec":
+            raise ArtifactError(f"{self.folder}: cannot rebuild architecture {dict(self.card.architecture)}")
+        size, num_classes = self.card.architecture.get("size"), self.card.architecture.get("num_classes")
+        model = build_model(self.card.family, str(size), int(num_classes))
+        weights = {name: t.float() if t.is_floating_point() else t for name, t in self.tensors()}
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise ArtifactError(f"{self.folder}: weights do not fit the card's architecture ({reason})") from None
+        return model.eval()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Safetensors files of a snapshot in order; shards are taken from the index.
+
+    Raises:
+        ArtifactError: no safetensors (pickled weights are never read), or the index points outside.
+    """
+    if (folder / WEIGHTS_NAME).is_file():
+        return [folder / WEIGHTS_NAME]
+    if (folder / INDEX_NAME).is_file():
+        index = read_json(folder / INDEX_NAME)
+        names = sorted(set(index["weight_map"].values())) if isinstance(index, dict) and "weight_map" in index else []
+        files = [folder / str(name) for name in names]
+        bad = [file for file in files if file.parent != folder or not file.is_file()]
+        if bad or not files:
+            raise ArtifactError(f"{folder / INDEX_NAME}: shard {bad[0].name if bad else '?'} is missing or outside")
+        return files
+    pickles = sorted(p.name for p in folder.glob("*") if p.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
+    hint = f"; {pickles[0]} is a pickle, which is never loaded" if pickles else ""
+    raise ArtifactError(f"{folder}: no {WEIGHTS_NAME}{hint}")
+
+
+def read_tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
+    """Stream ``(name, tensor)`` out of one safetensors file, in the order of its data section."""
+    try:
+        with safe_open(file, framework="pt") as handle:
+            for name in handle.offset_keys():
+                yield name, handle.get_tensor(name)
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
+
+
+def write_snapshot(folder: Path, card: Card, model: torch.nn.Module, half: bool = True) -> Snapshot:
+    """Write card and weights; the card comes last, so a folder with a card is complete.
+
+    Args:
+        folder: made if missing.
+        card: the card.
+        model: its ``state_dict`` is stored, floats in half precision if ``half``.
+        half: store float16 instead of float32.
+    """
+    state = {}
+    for name, tensor in model.state_dict().items():
+        stored = tensor.detach().cpu()
+        state[name] = (stored.half() if half and stored.is_floating_point() else stored).contiguous()
+    atomic_write(folder / WEIGHTS_NAME, lambda temporary: save_file(state, temporary))
+    write_json(folder / CARD_NAME, card.to_dict())
+    return Snapshot(folder, card)
+
+
+def read_zoo(folder: Path) -> list[Snapshot]:
+    """All snapshots of a zoo folder, sorted by name.
+
+    Raises:
+        ArtifactError: no such folder, a folder without card or weights, or two models of one name.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: no zoo there; build one with: ptmrec zoo build")
+    snapshots: dict[str, Snapshot] = {}
+    for path in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        weight_files(path)
+        snapshot = Snapshot(path, read_card(path))
+        if snapshot.name in snapshots:
+            raise ArtifactError(f"{path}: model name {snapshot.name!r} is already taken by {snapshots[snapshot.name].folder}")
+        snapshots[snapshot.name] = snapshot
+    if not snapshots:
+        raise ArtifactError(f"{folder}: no models there; build a zoo with: ptmrec zoo build")
+    return [snapshots[name] for name in sorted(snapshots)]
