@@ -163,9 +163,9 @@ def _mixer(width: int) -> tuple[nn.Module, int]:
 FAMILIES: dict[str, tuple[Callable[[int], tuple[nn.Module, int]], dict[str, int]]] = {
     "vgg": (_vgg, {"small": 24, "large": 48}),
     "resnet": (_resnet, {"small": 20, "large": 40}),
-    "densenet": (_densenet, {"small": 32, "large": 64}),
-    "mobilenet": (_mobilenet, {"small": 24, "large": 48}),
-    "convnext": (_convnext, {"small": 32, "large": 64}),
+    "densenet": (_densenet, {"small": 32, "large": 56}),
+    "mobilenet": (_mobilenet, {"small": 24, "large": 44}),
+    "convnext": (_convnext, {"small": 32, "large": 56}),
     "vit": (_vit, {"small": 48, "large": 96}),
     "mixer": (_mixer, {"small": 48, "large": 96}),
 }

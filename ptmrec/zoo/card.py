@@ -1,5 +1,6 @@
 """The card of a model (``config.json``): what it is, how to rebuild it, what it was trained on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from ptmrec.artifacts import read_json
 from ptmrec.errors import ArtifactError
 
 CARD_NAME = "config.json"
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Card:
         num_params: number of parameters.
         input_size: height and width of the input in pixels.
         source_dataset: image set it was trained on.
-        source_accuracy: test accuracy there, 0 to 1.
+        source_accuracy: accuracy there, 0 to 1, on training images set aside (not on its test images).
         licence: licence of the weights.
         seed: seed of initialisation and training.
         recipe: how it was trained.
@@ -60,14 +62,16 @@ def read_card(folder: Path) -> Card:
     data = read_json(path)
     if not isinstance(data, dict):
         raise ArtifactError(f"{path}: a card is a JSON object, found {type(data).__name__}")
-    kinds = {"str": str, "int": int, "float": (int, float), "Mapping[str, Any]": dict}
+    kinds = {str: (str, "text"), int: (int, "a whole number"), float: ((int, float), "a number")}
     values = {}
     for entry in fields(Card):
         if entry.name not in data:
             raise ArtifactError(f"{path}: field {entry.name!r} is missing")
-        value, kind = data[entry.name], str(getattr(entry.type, "__name__", entry.type))
-        expected = kinds.get(kind, dict)
+        value = data[entry.name]
+        expected, words = kinds.get(entry.type, (dict, "an object"))
         if not isinstance(value, expected) or isinstance(value, bool):
-            raise ArtifactError(f"{path}: field {entry.name!r} should be {kind}, found {value!r}")
+            raise ArtifactError(f"{path}: field {entry.name!r} should be {words}, found {value!r}")
         values[entry.name] = value
+    if not NAME_PATTERN.fullmatch(values["name"]):
+        raise ArtifactError(f"{path}: name {values['name']!r} may hold letters, digits, '.', '_' and '-' only")
     return Card(**values)

@@ -1,0 +1,1 @@
+"""Configuration: one section per subsystem, one frozen dataclass per section."""
