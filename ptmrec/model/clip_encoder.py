@@ -1,0 +1,100 @@
+"""The frozen image encoder behind the dataset tokens: any CLIP that open_clip can load."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ptmrec.artifacts import file_hash
+from ptmrec.errors import ArtifactError
+from ptmrec.progress import progress
+
+CONFIG_NAME = "open_clip_config.json"
+WEIGHTS_NAME = "open_clip_model.safetensors"
+
+
+class ClipImageEncoder:
+    """Images to normalised CLIP features, in batches, on CPU or GPU.
+
+    Args:
+        model: an open_clip model name such as ``ViT-B-32``, or a folder in open_clip's own format
+            (``open_clip_config.json`` and ``open_clip_model.safetensors``).
+        pretrained: open_clip's tag of the weights, or a checkpoint file; not used for a folder.
+        device: torch device, or ``auto`` for CUDA when there is one.
+        batch_size: images per forward pass.
+
+    Raises:
+        ArtifactError: the model is unknown, its weights are missing, damaged or cannot be fetched.
+    """
+
+    def __init__(
+        self, model: str | Path, pretrained: str | None = None, device: str = "auto", batch_size: int = 64
+    ) -> None:
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.batch_size = batch_size
+        self.name, self._model, self._preprocess = _load(model, pretrained)
+        self._model.to(self.device).eval().requires_grad_(False)
+        self.hash = _weights_hash(self._model)
+        self.dim = int(self.encode([Image.new("RGB", (32, 32))]).shape[1])
+
+    @torch.inference_mode()
+    def encode(self, images: Sequence[Image.Image] | np.ndarray, description: str | None = None) -> np.ndarray:
+        """Features of images.
+
+        Args:
+            images: PIL images of any size, or an array ``(n, H, W, 3)`` uint8.
+            description: show a progress bar with these words.
+
+        Returns:
+            ``(n, D)`` float32, each row of Euclidean length 1.
+        """
+        starts = range(0, len(images), self.batch_size)
+        parts = []
+        for start in progress(starts, description) if description else starts:
+            batch = [_as_image(image) for image in images[start : start + self.batch_size]]
+            pixels = torch.stack([self._preprocess(image) for image in batch]).to(self.device)
+            parts.append(self._features(pixels).float().cpu())
+        return torch.cat(parts).numpy()
+
+    def _features(self, pixels: Tensor) -> Tensor:
+        return nn.functional.normalize(self._model.encode_image(pixels), dim=-1)
+
+
+def _as_image(image: Image.Image | np.ndarray) -> Image.Image:
+    return Image.fromarray(image) if isinstance(image, np.ndarray) else image.convert("RGB")
+
+
+def _load(model: str | Path, pretrained: str | None) -> tuple[str, nn.Module, object]:
+    folder = Path(model)
+    if folder.is_dir():
+        for name in (CONFIG_NAME, WEIGHTS_NAME):
+            if not (folder / name).is_file():
+                raise ArtifactError(f"{folder}: no {name}; an encoder folder needs it")
+        name, arguments = folder.name, {"model_name": f"local-dir:{folder}"}
+    elif str(model) not in open_clip.list_models() and not str(model).startswith("hf-hub:"):
+        raise ArtifactError(f"encoder {str(model)!r} is neither a folder nor a model name open_clip knows")
+    else:
+        name, arguments = f"{model}:{pretrained}", {"model_name": str(model), "pretrained": pretrained}
+    try:
+        loaded, _, preprocess = open_clip.create_model_and_transforms(**arguments, require_pretrained=True)
+    except Exception as error:  # open_clip, the Hub and safetensors raise a dozen kinds here
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ArtifactError(f"encoder {name!r} cannot be loaded: {reason}") from error
+    return name, loaded, preprocess
+
+
+def _weights_hash(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.visual.state_dict().items()):
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def encoder_files_hash(folder: Path) -> str:
+    """Hash of an encoder folder without loading it."""
+    return "".join(file_hash(folder / name)[:8] for name in (CONFIG_NAME, WEIGHTS_NAME))
