@@ -52,3 +52,153 @@ class GroundTruthConfig(Section):
     learning_rate: float = setting(2e-3, "fine-tuning: peak of the one-cycle schedule of AdamW", min=1e-6, max=1.0)
     weight_decay: float = setting(0.02, "fine-tuning: weight decay of AdamW", min=0.0, max=1.0)
     seeds: int = setting(2, "fine-tuning: repetitions with other seeds", min=1)
+
+
+@dataclass(frozen=True)
+class PathsConfig(Section):
+    """Where things lie. Relative paths resolve against the file they stand in."""
+
+    section: ClassVar[str] = "paths"
+    images: Path = setting(Path("images"), "folder of image sets (NPZ) for building; not needed to reproduce")
+    zoo: Path = setting(Path("constants/zoo"), "model snapshots")
+    dataset_tokens: Path = setting(Path("constants/dataset_tokens"), "dataset tokens: train/, validation/, test/")
+    encoder: Path = setting(Path("constants/encoder"), "the embedded image encoder")
+    ground_truth: Path = setting(Path("constants/dataset_model_performance.json"), "measured accuracies")
+    estimators: Path = setting(Path("constants/estimator_scores.json"), "LogME and k-NN scores measured on images")
+    splits: Path = setting(Path("constants/splits.json"), "role of each data set, with the reason")
+    recommender: Path = setting(Path("constants/recommender"), "the ranker that ptmrec recommend uses")
+    artifacts: Path = setting(Path("artifacts"), "everything runs write")
+    figures: Path = setting(Path("figures"), "exported figures, PDF and PNG")
+    generated: Path = setting(Path("thesis/generated"), "exported LaTeX tables and numbers")
+
+
+@dataclass(frozen=True)
+class EncoderConfig(Section):
+    """The frozen image encoder behind dataset tokens."""
+
+    section: ClassVar[str] = "encoder"
+    model: str = setting("embedded", "embedded (the folder under [paths] encoder) or a model name of open_clip")
+    pretrained: str | None = setting(None, "open_clip's tag of the weights, or a checkpoint; unused when embedded")
+    device: str = setting("auto", "torch device, or auto")
+    batch_size: int = setting(64, "images per forward pass", min=1)
+
+
+@dataclass(frozen=True)
+class TrainingOptions(Section):
+    """What every trainer needs; each trainer has a section of its own with these keys."""
+
+    epochs: int = setting(100, "passes over the training data", min=1)
+    batch_size: int = setting(32, "items per step", min=1)
+    learning_rate: float = setting(1e-3, "of AdamW", min=1e-8, max=1.0)
+    weight_decay: float = setting(0.01, "of AdamW", min=0.0, max=1.0)
+    patience: int = setting(0, "epochs without improvement before stopping; 0 never stops early", min=0)
+    min_delta: float = setting(0.0, "smallest improvement of the loss that counts", min=0.0)
+    gradient_clip: float = setting(1.0, "largest norm of the gradient; 0 leaves it", min=0.0)
+    scheduler: str = setting("cosine", "learning rate schedule", choices=["none", "cosine", "plateau"])
+    checkpoint_every: int = setting(0, "epochs between periodic checkpoints; 0 keeps the best only", min=0)
+    mixed_precision: str = setting("no", "Accelerate's mixed precision", choices=["no", "bf16", "fp16"])
+    device: str = setting("cpu", "cpu, cuda or auto; the models here are too small for a GPU to help")
+    seed: int = setting(0, "seed of weights, order and dropout", min=0)
+
+
+@dataclass(frozen=True)
+class EncoderTrainingConfig(TrainingOptions):
+    """Training of the embedded encoder (part of building the zoo)."""
+
+    section: ClassVar[str] = "encoder_training"
+    image_size: int = setting(64, "pixels", min=32)
+    width: int = setting(16, "channels of the first stage", min=8)
+    epochs: int = setting(6, "passes over the training data", min=1)
+    batch_size: int = setting(96, "images per step", min=2)
+    learning_rate: float = setting(2e-3, "of AdamW", min=1e-8, max=1.0)
+    weight_decay: float = setting(0.05, "of AdamW", min=0.0, max=1.0)
+
+
+@dataclass(frozen=True)
+class DatasetTokenConfig(Section):
+    """How images become dataset tokens."""
+
+    section: ClassVar[str] = "dataset_tokens"
+    shots: int = setting(10, "images per class behind one token", min=1)
+    draws: int = setting(8, "random draws of those images", min=1)
+    clusters: int = setting(10, "tokens of an unlabelled data set (k-means clusters)", min=2)
+    seed: int = setting(0, "seed of the draws", min=0)
+
+
+@dataclass(frozen=True)
+class ExtractConfig(Section):
+    """The views of a model."""
+
+    section: ClassVar[str] = "extract"
+    views: list[str] = setting(
+        ["weights", "responses", "card", "source"],
+        "views to extract",
+        choices=["weights", "responses", "card", "source"],
+    )
+    centres: int = setting(50, "k-means centres per weight tensor", min=2)
+    vector_length: int = setting(8192, "length of the weights vector", min=64)
+    probes: int = setting(192, "probe images", min=8)
+    response_dim: int = setting(512, "length of the response view", min=8)
+    seed: int = setting(0, "seed of the probe images and of the projection", min=0)
+
+
+@dataclass(frozen=True)
+class AutoEncoderConfig(TrainingOptions):
+    """The autoencoder of the weights vectors, 8192 -> 512, and its training."""
+
+    section: ClassVar[str] = "autoencoder"
+    hidden: list[int] = setting([128], "sizes of the hidden layers", min=1)
+    code_dim: int = setting(512, "length of the code", min=2)
+    activation: str = setting("gelu", "activation", choices=["gelu", "relu", "leaky_relu"])
+    dropout: float = setting(0.1, "dropout", min=0.0, max=0.9)
+    reconstruction_loss: str = setting("mse", "reconstruction loss", choices=["mse", "smooth_l1"])
+    code_l1_penalty: float = setting(1e-4, "weight of the mean absolute code", min=0.0)
+    validation_share: float = setting(0.2, "share of the models kept for validation", min=0.05, max=0.5)
+    epochs: int = setting(120, "passes over the training data", min=1)
+    batch_size: int = setting(16, "models per step", min=2)
+    patience: int = setting(30, "epochs without improvement before stopping; 0 never stops early", min=0)
+
+
+@dataclass(frozen=True)
+class RankerConfig(TrainingOptions):
+    """The ranker and its training."""
+
+    section: ClassVar[str] = "ranker"
+    architecture: str = setting("cross_attention", "ranker", choices=["cross_attention", "similarity"])
+    views: list[str] = setting(
+        ["embedding", "responses", "card", "source"],
+        "views of a model the ranker reads",
+        choices=["embedding", "responses", "card", "source"],
+    )
+    width: int = setting(64, "width of the transformer", min=8)
+    layers: int = setting(2, "cross-attention layers", min=1)
+    heads: int = setting(4, "attention heads", min=1)
+    dropout: float = setting(0.1, "dropout", min=0.0, max=0.9)
+    view_dropout: float = setting(0.15, "chance to hide a view in a training batch", min=0.0, max=1.0)
+    identity_dropout: float = setting(
+        0.5, "chance to hide the views that identify a model (embedding, card) in a training batch", min=0.0, max=1.0
+    )
+    class_dropout: float = setting(0.2, "share of the class tokens dropped in training", min=0.0, max=0.9)
+    loss: str = setting("listwise", "ranking loss", choices=["listwise", "pairwise"])
+    temperature_start: float = setting(3.0, "temperature of the loss at the start", min=0.01)
+    temperature_end: float = setting(1.0, "temperature of the loss at the end", min=0.01)
+    accuracy_weight: float = setting(0.1, "weight of the accuracy head's likelihood", min=0.0)
+    label_scale: str = setting(
+        "standard", "true scores per list as they are or standardised", choices=["none", "standard"]
+    )
+    regimes: list[str] = setting(
+        ["low_data", "fine_tuning"], "regimes to learn", choices=["low_data", "fine_tuning"]
+    )
+    seeds: int = setting(3, "members of the ensemble, each with its own seed", min=1)
+    epochs: int = setting(60, "passes over the training data", min=1)
+    batch_size: int = setting(16, "lists per step", min=1)
+
+
+@dataclass(frozen=True)
+class EvaluationConfig(Section):
+    """The evaluation tables."""
+
+    section: ClassVar[str] = "evaluation"
+    bootstrap_draws: int = setting(10_000, "resamples of the targets behind each interval", min=100)
+    level: float = setting(0.95, "level of the intervals", min=0.5, max=0.999)
+    neighbours: int = setting(3, "data sets behind the k-NN row", min=1)

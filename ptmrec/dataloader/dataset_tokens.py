@@ -1,0 +1,151 @@
+"""Dataset tokens: CLIP features of a few images per class, averaged per class, in several draws."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from ptmrec.artifacts import read_npz, write_npz
+from ptmrec.errors import ArtifactError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class DatasetTokens:
+    """Tokens of one data set.
+
+    Attributes:
+        name: the data set.
+        features: ``(S, M, D)`` float: S draws, M classes (or clusters), D features of Euclidean length 1.
+        class_names: ``(M,)`` names; empty strings for clusters.
+        encoder: name and hash of the encoder.
+        image_part: ``train`` or ``test``: which images are behind the tokens.
+    """
+
+    name: str
+    features: np.ndarray
+    class_names: tuple[str, ...]
+    encoder: str
+    image_part: str
+
+    def save(self, path: Path) -> Path:
+        """Write as NPZ, features in half precision."""
+        arrays = {
+            "features": self.features.astype(np.float16),
+            "class_names": np.array(self.class_names, dtype=np.str_),
+            "encoder": np.array(self.encoder),
+            "image_part": np.array(self.image_part),
+            "name": np.array(self.name),
+        }
+        return write_npz(path, arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "DatasetTokens":
+        """Read one NPZ.
+
+        Raises:
+            ArtifactError: damaged file, missing arrays, wrong shape or values that are not finite.
+        """
+        arrays = read_npz(path, ("features", "class_names", "encoder", "image_part", "name"))
+        features = arrays["features"]
+        if features.ndim != 3 or 0 in features.shape or features.dtype.kind != "f":
+            raise ArtifactError(f"{path}: features is {features.dtype} {features.shape}, expected float (S, M, D)")
+        if not np.isfinite(features).all():
+            raise ArtifactError(f"{path}: features holds values that are not finite")
+        names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
+        if len(names) != features.shape[1]:
+            raise ArtifactError(f"{path}: {len(names)} class_names for {features.shape[1]} classes")
+        return cls(str(arrays["name"]), features.astype(np.float32), names, str(arrays["encoder"]), str(arrays["image_part"]))
+
+
+def class_tokens(features: np.ndarray, labels: np.ndarray, shots: int, draws: int, seed: int) -> np.ndarray:
+    """Mean feature of ``shots`` random images of each class, in several draws.
+
+    Args:
+        features: ``(n, D)`` features of images.
+        labels: ``(n,)`` class indices; every class present gives a token.
+        shots: images per class; a class with fewer gives all it has.
+        draws: number of draws.
+        seed: seed of the draws.
+
+    Returns:
+        ``(draws, M, D)`` float32 of Euclidean length 1, classes in ascending order of their index.
+    """
+    generator = np.random.default_rng(seed)
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    means = np.stack(
+        [[features[generator.permutation(group)[:shots]].mean(axis=0) for group in groups] for _ in range(draws)]
+    )
+    return (means / np.maximum(np.linalg.norm(means, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def cluster_tokens(features: np.ndarray, clusters: int, shots: int, draws: int, seed: int) -> np.ndarray:
+    """Tokens of unlabelled images: k-means clusters of their features take the place of classes.
+
+    Returns:
+        ``(draws, M, D)`` as :func:`class_tokens`, with at most ``clusters`` and at least one cluster.
+    """
+    from sklearn.cluster import KMeans
+
+    distinct = len(np.unique(features.round(6), axis=0))
+    count = max(1, min(clusters, distinct, len(features) // 2))
+    labels = KMeans(count, n_init=4, random_state=seed).fit_predict(features)
+    return class_tokens(features, labels, shots, draws, seed)
+
+
+class DatasetTokenDataset(Dataset):
+    """Every draw of every data set in the split folders of a token folder.
+
+    Args:
+        folder: holds ``train/``, ``validation/`` and ``test/`` with one or more NPZ shards per data set.
+        splits: which of them to read.
+
+    Raises:
+        ArtifactError: missing folder, unknown split, damaged shard, shards of one data set that disagree,
+            or encoders that differ.
+    """
+
+    def __init__(self, folder: Path, splits: tuple[str, ...] = ("train",)) -> None:
+        self.items: list[tuple[DatasetTokens, int, str]] = []
+        for split in splits:
+            if split not in SPLITS:
+                raise ArtifactError(f"unknown split {split!r} of dataset tokens; known: {', '.join(SPLITS)}")
+            for path in _shards(folder, split):
+                tokens = DatasetTokens.load(path)
+                self.items += [(tokens, draw, split) for draw in range(len(tokens.features))]
+        self._check()
+
+    def _check(self) -> None:
+        encoders = {tokens.encoder for tokens, _, _ in self.items}
+        if len(encoders) > 1:
+            raise ArtifactError(f"dataset tokens come from different encoders: {', '.join(sorted(encoders))}")
+        shapes: dict[str, tuple[int, ...]] = {}
+        for tokens, _, _ in self.items:
+            shape = shapes.setdefault(tokens.name, tokens.features.shape[1:])
+            if shape != tokens.features.shape[1:]:
+                raise ArtifactError(f"token shards of {tokens.name!r} disagree: {shape} and {tokens.features.shape[1:]}")
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the data sets, in order of first appearance."""
+        return list(dict.fromkeys(tokens.name for tokens, _, _ in self.items))
+
+    def by_name(self) -> dict[str, DatasetTokens]:
+        """Tokens by data set; the first split given wins."""
+        return {tokens.name: tokens for tokens, _, _ in reversed(self.items)}
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> dict:
+        """One draw: ``features (M, D)`` float32, ``name``, ``split`` and ``draw``."""
+        tokens, draw, split = self.items[index]
+        return {"features": tokens.features[draw], "name": tokens.name, "split": split, "draw": draw}
+
+
+def _shards(folder: Path, split: str) -> list[Path]:
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: no dataset tokens there; make them with: ptmrec extract --datasets")
+    return sorted((folder / split).glob("*.npz"))

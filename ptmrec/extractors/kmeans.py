@@ -1,0 +1,56 @@
+"""One-dimensional k-means on sorted, binned values."""
+
+import numpy as np
+
+BINS = 4096
+STEPS = 30
+
+
+def sorted_centres(values: np.ndarray, k: int) -> np.ndarray:
+    """Sorted k-means centres of scalars.
+
+    One dimension has an order, so no general library is needed: the values are binned, and Lloyd's step is
+    two look-ups in cumulative sums. Centres start at quantiles of the cube root of the density, the optimal
+    density of a quantiser (Panter and Dite, 1951); plain quantiles end in poor optima on heavy tails.
+
+    Args:
+        values: finite numbers of any shape.
+        k: number of centres.
+
+    Returns:
+        ``(k,)`` float64 ascending, or the sorted distinct values when there are at most ``k``.
+    """
+    flat = np.asarray(values, dtype=np.float64).reshape(-1)
+    distinct = np.unique(flat)
+    if len(distinct) <= k:
+        return distinct
+    if len(distinct) <= BINS:
+        points, counts = np.unique(flat, return_counts=True)
+        sums = points * counts
+    else:
+        edges = np.linspace(flat.min(), flat.max(), BINS + 1)
+        counts = np.histogram(flat, edges)[0]
+        sums = np.histogram(flat, edges, weights=flat)[0]
+        counts, sums = counts[counts > 0], sums[counts > 0]
+        points = sums / counts
+    return _lloyd(points, counts.astype(np.float64), sums, _start(points, counts, k))
+
+
+def _start(points: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
+    widths = np.gradient(points)
+    mass = np.cumsum(np.cbrt(counts / widths) * widths)
+    return np.interp((np.arange(k) + 0.5) / k * mass[-1], mass, points)
+
+
+def _lloyd(points: np.ndarray, counts: np.ndarray, sums: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    total_counts = np.concatenate([[0.0], np.cumsum(counts)])
+    total_sums = np.concatenate([[0.0], np.cumsum(sums)])
+    for _ in range(STEPS):
+        cuts = np.searchsorted(points, (centres[1:] + centres[:-1]) / 2)
+        bounds = np.concatenate([[0], cuts, [len(points)]])
+        members = np.diff(total_counts[bounds])
+        moved = np.where(members > 0, np.diff(total_sums[bounds]) / np.maximum(members, 1), centres)
+        if np.allclose(moved, centres, rtol=0, atol=1e-12):
+            break
+        centres = moved
+    return np.sort(centres)
