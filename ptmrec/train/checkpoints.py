@@ -1,0 +1,185 @@
+"""What a training run leaves on disk and continues from: weights, resumable state and random states."""
+
+import math
+import pickle
+import random
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ptmrec.artifacts import atomic_write
+from ptmrec.errors import ArtifactError, TrainingError
+
+
+@dataclass
+class Standing:
+    """How far a run has come.
+
+    Attributes:
+        started: timestamp of the fresh start, which tells this run's files from those of earlier runs.
+        epoch: epochs finished.
+        best_loss: lowest monitored loss so far.
+        best_checkpoint: file name of the weights with that loss.
+        patience_loss: the loss that the next epoch must beat by ``min_delta`` for patience to start anew.
+        epochs_waited: epochs since that last happened.
+    """
+
+    started: str
+    epoch: int = 0
+    best_loss: float = math.inf
+    best_checkpoint: str | None = None
+    patience_loss: float = math.inf
+    epochs_waited: int = 0
+
+    def update(self, loss: float, min_delta: float) -> bool:
+        """Take in an epoch's monitored loss; True when it is the lowest so far, by however little."""
+        self.epochs_waited += 1
+        if loss < self.patience_loss - min_delta:
+            self.patience_loss, self.epochs_waited = loss, 0
+        improved = loss < self.best_loss
+        self.best_loss = min(loss, self.best_loss)
+        return improved
+
+
+class CheckpointStore:
+    """The files of one trainer in its output folder.
+
+    Args:
+        folder: the output folder; made on the first write.
+        name: the trainer's name, with which every file name begins.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        self.last_path = folder / f"{name}_last.pt"
+        self.history_path = folder / f"{name}_history.json"
+        self._pattern = re.compile(
+            rf"{re.escape(name)}_weights\.(?:epoch_(?P<epoch>\d+)\.)?loss_-?[\d.]+\.(?P<stamp>\d{{8}}_\d{{6}})\.pt"
+        )
+
+    def save_weights(self, weights: Mapping[str, Tensor], loss: float, epoch: int | None = None) -> Path:
+        """Write a state dict under a name that tells loss, time (UTC) and, for a periodic one, the epoch."""
+        part = f"epoch_{epoch:04d}." if epoch is not None else ""
+        path = self.folder / f"{self.name}_weights.{part}loss_{loss:.6f}.{timestamp()}.pt"
+        return atomic_write(path, lambda temporary: torch.save(weights, temporary))
+
+    def save_last(self, state: dict[str, Any]) -> Path:
+        """Write the resumable state."""
+        return atomic_write(self.last_path, lambda temporary: torch.save(state, temporary))
+
+    def load_last(self) -> dict[str, Any]:
+        """Read the resumable state, tensors on the CPU.
+
+        Raises:
+            ArtifactError: the file is missing, damaged or something else.
+        """
+        state = load_tensors(self.last_path)
+        if not isinstance(state, dict) or "standing" not in state:
+            raise ArtifactError(
+                f"{self.last_path}: not a resumable training state; delete it to start afresh"
+            )
+        return state
+
+    def remove_superseded(self, standing: Standing) -> None:
+        """Delete this run's former best weights, and periodic ones of epochs it has yet to repeat.
+
+        Looking at the folder instead of remembering one name also clears what a killed run left between
+        writing the weights and writing the state. Files of earlier runs stay.
+        """
+        for path in self.folder.iterdir():
+            match = self._pattern.fullmatch(path.name)
+            if match is None or match["stamp"] < standing.started:
+                continue
+            repeated = match["epoch"] is not None and int(match["epoch"]) > standing.epoch
+            if repeated or (match["epoch"] is None and path.name != standing.best_checkpoint):
+                path.unlink(missing_ok=True)
+
+
+def timestamp() -> str:
+    """Now as ``20251103_085137``; UTC, so that sorting by name sorts by time through clock changes."""
+    return datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+
+
+def load_tensors(path: Path) -> Any:
+    """Read a file of ``torch.save`` onto the CPU, never unpickling more than tensors and plain data.
+
+    Raises:
+        ArtifactError: the file is missing or damaged, or holds other Python objects.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: file not found") from None
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise ArtifactError(f"{path}: not a usable checkpoint ({_first_line(error)})") from None
+
+
+def load_into(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Load a state dict that came from ``path`` into ``model``.
+
+    Raises:
+        ArtifactError: names or shapes do not fit the model.
+    """
+    try:
+        model.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ArtifactError(f"{path}: weights do not fit {type(model).__name__} ({reason})") from None
+
+
+def check_settings(path: Path, saved: Mapping[str, str], current: Mapping[str, str]) -> None:
+    """Refuse to continue a run under other settings than it began with.
+
+    Raises:
+        TrainingError: naming each setting that differs, with both values.
+    """
+    differing = [name for name in sorted({*saved, *current}) if saved.get(name) != current.get(name)]
+    if differing:
+        changes = ", ".join(f"{name} was {saved.get(name)}, is {current.get(name)}" for name in differing)
+        raise TrainingError(f"{path}: cannot resume, {changes}; set them back or start without resume")
+
+
+def rng_state(device: torch.device) -> dict[str, Any]:
+    """States of Python's, NumPy's and torch's global generators, in types that load without unpickling."""
+    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    state = {
+        "python": random.getstate(),
+        "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)),
+        "torch": torch.get_rng_state(),
+    }
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def restore_rng_state(state: Mapping[str, Any], device: torch.device) -> None:
+    """Put back what :func:`rng_state` returned."""
+    random.setstate(state["python"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
+def loader_generators(loaders: Iterable[Any]) -> list[torch.Generator]:
+    """Every torch generator of the loaders and their samplers, each once, in a fixed order."""
+    found: dict[int, torch.Generator] = {}
+    for loader in loaders:
+        samplers = (getattr(loader, name, None) for name in ("sampler", "batch_sampler"))
+        candidates = [getattr(owner, "generator", None) for owner in (loader, *samplers)]
+        for candidate in [*candidates, getattr(loader, "synchronized_generator", None)]:
+            if isinstance(candidate, torch.Generator):
+                found.setdefault(id(candidate), candidate)
+    return list(found.values())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

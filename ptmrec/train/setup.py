@@ -1,0 +1,117 @@
+"""What a trainer is told, and the accelerator and scheduler made from it."""
+
+import math
+from typing import Any, Protocol
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DataLoaderConfiguration, patch_environment
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+
+from ptmrec.errors import TrainingError
+
+PRECISIONS = ("no", "bf16", "fp16")
+SCHEDULERS = ("none", "cosine", "plateau")
+
+
+class TrainingOptions(Protocol):
+    """What :class:`~ptmrec.train.base_trainer.BaseTrainer` reads of its options; they may hold more.
+
+    Attributes:
+        epochs: passes over the training data in all, those before a resume included.
+        learning_rate: initial step size of AdamW.
+        weight_decay: weight decay of AdamW.
+        patience: epochs without improvement after which training stops; 0 never stops early.
+        min_delta: by how much the monitored loss must fall to count as an improvement.
+        gradient_clip: largest Euclidean norm of all gradients together; 0 does not clip.
+        scheduler: ``none``, ``cosine`` (to 0 over ``epochs``) or ``plateau`` (halves the rate when the
+            monitored loss has not fallen for half of ``patience``, or for 5 epochs if that is 0).
+        checkpoint_every: epochs between periodic checkpoints; 0 writes none.
+        mixed_precision: ``no``, ``bf16`` or ``fp16`` (GPU only).
+        device: ``auto``, ``cpu``, or a torch device such as ``cuda:1``.
+        seed: seed of torch, NumPy and Python at a fresh start.
+    """
+
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+    min_delta: float
+    gradient_clip: float
+    scheduler: str
+    checkpoint_every: int
+    mixed_precision: str
+    device: str
+    seed: int
+
+
+def settings_of(options: TrainingOptions) -> dict[str, str]:
+    """Every option but ``epochs`` as text, to tell whether a resumed run is the same run."""
+    names = {*TrainingOptions.__annotations__, *getattr(options, "__dict__", ())} - {"epochs"}
+    return {name: repr(getattr(options, name)) for name in sorted(names)}
+
+
+def build_accelerator(options: TrainingOptions) -> Accelerator:
+    """An accelerator with the device and precision asked for.
+
+    Raises:
+        TrainingError: the device or precision is unknown or this machine has none such.
+    """
+    _check_choices(options)
+    # accelerate keeps its state in singletons, and those of an earlier trainer would win.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    named = {} if options.device in ("auto", "cpu") else {"accelerate_torch_device": options.device}
+    try:
+        with patch_environment(**named):
+            accelerator = Accelerator(
+                cpu=options.device == "cpu",
+                mixed_precision=options.mixed_precision,
+                dataloader_config=DataLoaderConfiguration(dispatch_batches=False),
+            )
+    except (RuntimeError, ValueError) as error:
+        wanted = f"device {options.device!r} with mixed_precision {options.mixed_precision!r}"
+        reason = " ".join(str(error).split())[:200]
+        raise TrainingError(f"{wanted} cannot be used: {reason}; try device=cpu") from error
+    if options.mixed_precision == "fp16" and accelerator.device.type == "cpu":
+        raise TrainingError("mixed_precision=fp16 needs a GPU; use bf16 or no on a CPU")
+    return accelerator
+
+
+def build_scheduler(
+    options: TrainingOptions, optimizer: torch.optim.Optimizer
+) -> LambdaLR | ReduceLROnPlateau | None:
+    """The scheduler asked for, to be stepped once per epoch; None for ``none``.
+
+    Raises:
+        TrainingError: the scheduler is unknown.
+    """
+    if options.scheduler == "none":
+        return None
+    if options.scheduler == "cosine":
+        # A function of the epoch alone, so a run resumed with more epochs joins the longer curve.
+        return LambdaLR(
+            optimizer, lambda epoch: 0.5 * (1 + math.cos(math.pi * min(epoch / options.epochs, 1)))
+        )
+    if options.scheduler == "plateau":
+        return ReduceLROnPlateau(optimizer, factor=0.5, patience=options.patience // 2 or 5)
+    raise TrainingError(f"scheduler {options.scheduler!r} is unknown; choose from {', '.join(SCHEDULERS)}")
+
+
+def scheduler_arguments(scheduler: Any, loss: float) -> tuple[float, ...]:
+    """What ``scheduler.step`` wants: the monitored loss for a plateau scheduler, else nothing."""
+    return (loss,) if isinstance(scheduler, ReduceLROnPlateau) else ()
+
+
+def _check_choices(options: TrainingOptions) -> None:
+    if options.mixed_precision not in PRECISIONS:
+        choices = ", ".join(PRECISIONS)
+        raise TrainingError(f"mixed_precision {options.mixed_precision!r} is unknown; choose from {choices}")
+    if options.device == "auto":
+        return
+    try:
+        device = torch.device(options.device)
+    except RuntimeError:
+        raise TrainingError(f"device {options.device!r} is unknown; use auto, cpu or cuda") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise TrainingError(f"device {options.device!r} is not in this machine; use auto or cpu")
