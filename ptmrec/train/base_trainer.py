@@ -110,9 +110,7 @@ class BaseTrainer:
             remaining = range(self._standing.epoch + 1, self.options.epochs + 1)
             for epoch in progress(remaining, f"{self.name} training") if self._writes else remaining:
                 if 0 < self.options.patience <= self._standing.epochs_waited:
-                    logger.info(
-                        f"{self.name}: no improvement for {self.options.patience} epochs, stopping early"
-                    )
+                    self._log(f"no improvement for {self.options.patience} epochs, stopping early")
                     break
                 self._fit_epoch(epoch)
         finally:
@@ -168,7 +166,7 @@ class BaseTrainer:
         self._save_epoch(epoch, monitored, improved)
 
     def _run_epoch(self, part: str, batches: Iterable[Any]) -> dict[str, float]:
-        """One pass over ``batches``: ``<part>_loss`` and ``<part>_<metric>``, means weighted by batch size."""
+        """One pass over ``batches``: ``<part>_loss`` and ``<part>_<metric>``, means weighted by size."""
         training = part == "train"
         run_batch = self._train_batch if training else self._evaluate_batch
         set_epoch(batches, self._epoch)
@@ -180,7 +178,8 @@ class BaseTrainer:
                 batch = to_device(batch, self.accelerator.device)
                 loss, size = run_batch(batch), batch_size(batch)
                 for name, value in {**self._collect_batch_metrics(), "loss": loss}.items():
-                    sums[name][0] += float(value) * size
+                    number = float(value.detach() if isinstance(value, Tensor) else value)
+                    sums[name][0] += number * size
                     sums[name][1] += size
         return {f"{part}_{name}": value for name, value in self._average(part, sums).items()}
 
@@ -236,8 +235,6 @@ class BaseTrainer:
             )
         return number
 
-    # ---------------------------------------------------------------- start, resume, save
-
     def _prepare(self) -> None:
         """Put model, optimiser, scheduler and loaders where accelerate wants them."""
         self.accelerator = build_accelerator(self.options)
@@ -272,7 +269,7 @@ class BaseTrainer:
             generator.set_state(generator_state)
         if self._writes:
             self._files.remove_superseded(self._standing)
-        logger.info(f"{self.name}: resuming after epoch {self._standing.epoch} from {path}")
+        self._log(f"resuming after epoch {self._standing.epoch} from {path}")
 
     def _save_epoch(self, epoch: int, loss: float, improved: bool) -> None:
         self._standing.epoch = epoch
@@ -286,9 +283,7 @@ class BaseTrainer:
         self._save_state()
         if self._writes:
             self._files.remove_superseded(self._standing)
-            logger.info(
-                f"{self.name}: epoch {epoch}/{self.options.epochs}, loss {loss:.6f}{' (best)' * improved}"
-            )
+        self._log(f"epoch {epoch}/{self.options.epochs}, loss {loss:.6f}{' (best)' * improved}")
 
     def _save_state(self) -> None:
         generators = [generator.get_state() for generator in self._generators()]
@@ -305,6 +300,10 @@ class BaseTrainer:
             self._files.save_last(state)
             self.history.save(self._files.history_path)
         self.accelerator.wait_for_everyone()
+
+    def _log(self, message: str) -> None:
+        if self._writes:
+            logger.info(f"{self.name}: {message}")
 
     def _weights(self) -> dict[str, Any]:
         """State dict of the plain model, tensors on the CPU so that any machine can read them."""

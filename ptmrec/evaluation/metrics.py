@@ -1,0 +1,105 @@
+"""How well scores rank models, each metric with its convention. Ground truth first, larger is better."""
+
+import numpy as np
+from scipy import stats
+from sklearn.metrics import ndcg_score
+
+
+def _pair(true: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    true, scores = np.asarray(true, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+    if true.ndim != 1 or true.shape != scores.shape:
+        raise ValueError(f"expected two vectors of one length, got shapes {true.shape} and {scores.shape}")
+    measured = ~np.isnan(true)
+    true, scores = true[measured], scores[measured]
+    if not np.isfinite(scores).all():
+        raise ValueError("scores of measured models must be finite")
+    if len(true) < 2:
+        raise ValueError(f"a ranking needs at least two measured models, got {len(true)}")
+    return true, scores
+
+
+def _or_zero(value: float) -> float:
+    """A constant vector says nothing about the order; its correlation counts as 0."""
+    return float(value) if np.isfinite(value) else 0.0
+
+
+def weighted_tau(true: np.ndarray, scores: np.ndarray) -> float:
+    """tau_w as in Model Spider: ``scipy.stats.weightedtau(true, scores, rank=None)``.
+
+    Args:
+        true: ``(N,)`` accuracies, NaN = not measured.
+        scores: ``(N,)`` scores, larger is better.
+
+    Raises:
+        ValueError: shapes differ, scores are not finite, or fewer than two models are measured.
+    """
+    true, scores = _pair(true, scores)
+    return _or_zero(stats.weightedtau(true, scores, rank=None).statistic)
+
+
+def weighted_tau_default(true: np.ndarray, scores: np.ndarray) -> float:
+    """scipy's default weighted tau (mean over both rankings); arguments as in :func:`weighted_tau`."""
+    return _or_zero(stats.weightedtau(*_pair(true, scores)).statistic)
+
+
+def kendall_tau_b(true: np.ndarray, scores: np.ndarray) -> float:
+    """Kendall's tau-b; arguments as in :func:`weighted_tau`."""
+    true, scores = _pair(true, scores)
+    if _constant(true, scores):
+        return 0.0
+    return _or_zero(stats.kendalltau(true, scores).statistic)
+
+
+def spearman(true: np.ndarray, scores: np.ndarray) -> float:
+    """Spearman's rank correlation; arguments as in :func:`weighted_tau`."""
+    true, scores = _pair(true, scores)
+    if _constant(true, scores):
+        return 0.0
+    return _or_zero(stats.spearmanr(true, scores).statistic)
+
+
+def _constant(*vectors: np.ndarray) -> bool:
+    return any(np.ptp(vector) == 0 for vector in vectors)
+
+
+def ndcg_at(true: np.ndarray, scores: np.ndarray, k: int = 5) -> float:
+    """NDCG of the first k, gains being accuracies scaled to 0..1 within the list.
+
+    Ties in the scores share their mean gain (``sklearn.metrics.ndcg_score``). A list of equals gives 1.
+    """
+    true, scores = _pair(true, scores)
+    if np.ptp(true) == 0:
+        return 1.0
+    return float(ndcg_score([(true - true.min()) / np.ptp(true)], [scores], k=k))
+
+
+def top1_regret(true: np.ndarray, scores: np.ndarray) -> float:
+    """Accuracy points (0 to 100) lost by taking the first recommendation; the mean over ties at the top."""
+    true, scores = _pair(true, scores)
+    return float(100 * (true.max() - true[scores == scores.max()].mean()))
+
+
+def hit_at(true: np.ndarray, scores: np.ndarray, k: int = 5) -> float:
+    """Chance that a best model is among the first k when ties in the scores are broken at random."""
+    true, scores = _pair(true, scores)
+    best = true == true.max()
+    cut = np.sort(scores)[::-1][min(k, len(scores)) - 1]
+    if (best & (scores > cut)).any():
+        return 1.0
+    tied, wanted = scores == cut, int((best & (scores == cut)).sum())
+    places = min(k, len(scores)) - int((scores > cut).sum())
+    missed = stats.hypergeom(int(tied.sum()), wanted, places).pmf(0) if wanted else 1.0
+    return float(1.0 - missed)
+
+
+def all_metrics(true: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Every metric by its short name: tau_w, tau_w_default, kendall, spearman, ndcg5, regret1, hit5."""
+    return {
+        "tau_w": weighted_tau(true, scores),
+        "tau_w_default": weighted_tau_default(true, scores),
+        "kendall": kendall_tau_b(true, scores),
+        "spearman": spearman(true, scores),
+        "ndcg5": ndcg_at(true, scores, 5),
+        "regret1": top1_regret(true, scores),
+        "hit5": hit_at(true, scores, 5),
+    }

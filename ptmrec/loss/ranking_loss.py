@@ -1,0 +1,127 @@
+"""Ranking losses over lists of models: Plackett-Luce listwise, and pairwise.
+
+Shapes: B lists, N models per list.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+KINDS = ("listwise", "pairwise")
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def ranking_loss(
+    scores: Tensor,
+    true_scores: Tensor,
+    mask: Tensor | None = None,
+    temperature: float = 1.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """Negative log-likelihood of the true order under the Plackett-Luce model (ListMLE, Xia et al., 2008).
+
+    With models sorted best first, each contributes ``logsumexp`` over itself and all worse ones minus its own
+    score. Ties take Breslow's form: every member of a group of equals is compared with the whole group and
+    all worse ones, so their order does not matter. Divided by the number of measured models, so that lists
+    of different length weigh alike.
+
+    Args:
+        scores: ``(B, N)`` float, larger is better.
+        true_scores: ``(B, N)`` float, NaN = not measured.
+        mask: ``(B, N)`` bool, True = counts; NaN entries never count.
+        temperature: scores are divided by it.
+        reduction: ``mean`` or ``sum`` over lists, or ``none`` for ``(B,)``.
+
+    Returns:
+        The loss; a list with fewer than two measured models gives 0. Entries that do not count get no gradient.
+
+    Raises:
+        ValueError: shapes differ, or an unknown reduction.
+    """
+    valid = _valid(scores, true_scores, mask)
+    truth = true_scores.masked_fill(~valid, -torch.inf)
+    order = truth.argsort(dim=1, descending=True, stable=True)
+    truth, kept = truth.gather(1, order), valid.gather(1, order)
+    sorted_scores = (scores.masked_fill(~valid, 0.0) / temperature).gather(1, order)
+    lowest = torch.finfo(scores.dtype).min
+    tails = sorted_scores.masked_fill(~kept, lowest).flip(1).logcumsumexp(dim=1).flip(1)
+    # The first member of a group of equals sees the whole group: all members take its denominator.
+    first = torch.searchsorted(-truth, -truth, side="left")
+    terms = (tails.gather(1, first) - sorted_scores).masked_fill(~kept, 0.0)
+    return _reduce(terms.sum(dim=1), kept.sum(dim=1), reduction)
+
+
+def pairwise_ranking_loss(
+    scores: Tensor,
+    true_scores: Tensor,
+    mask: Tensor | None = None,
+    temperature: float = 1.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """Mean logistic loss over all pairs whose true order is known (RankNet, Burges et al., 2005).
+
+    Arguments, result and errors as in :func:`ranking_loss`.
+    """
+    valid = _valid(scores, true_scores, mask)
+    clean = scores.masked_fill(~valid, 0.0) / temperature
+    truth = true_scores.masked_fill(~valid, 0.0)
+    better = (truth[:, :, None] > truth[:, None, :]) & valid[:, :, None] & valid[:, None, :]
+    losses = F.softplus(clean[:, None, :] - clean[:, :, None])
+    count = better.sum(dim=(1, 2))
+    total = losses.masked_fill(~better, 0.0).sum(dim=(1, 2))
+    return _reduce(total, count, reduction, least=1)
+
+
+def _valid(scores: Tensor, true_scores: Tensor, mask: Tensor | None) -> Tensor:
+    for name, tensor in (("true_scores", true_scores), ("mask", mask)):
+        if tensor is not None and tensor.shape != scores.shape:
+            raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected that of scores {tuple(scores.shape)}")
+    if scores.ndim != 2:
+        raise ValueError(f"scores has shape {tuple(scores.shape)}, expected (lists, models)")
+    valid = ~torch.isnan(true_scores)
+    return valid if mask is None else valid & mask.bool()
+
+
+def _reduce(totals: Tensor, counts: Tensor, reduction: str, least: int = 2) -> Tensor:
+    losses = torch.where(counts >= least, totals / counts.clamp(min=1), torch.zeros_like(totals))
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"reduction {reduction!r} is not one of {', '.join(REDUCTIONS)}")
+    return losses if reduction == "none" else getattr(losses, reduction)()
+
+
+def temperature_at(fraction: float, start: float = 3.0, end: float = 1.0) -> float:
+    """Temperature after a fraction (0 to 1) of the training, on a geometric path from ``start`` to ``end``."""
+    if start <= 0 or end <= 0:
+        raise ValueError(f"temperatures must be positive, got {start} and {end}")
+    return start * (end / start) ** min(max(fraction, 0.0), 1.0)
+
+
+class RankingLoss(nn.Module):
+    """A ranking loss with an annealed temperature: soft lists first, sharp ones at the end.
+
+    Args:
+        kind: ``listwise`` (:func:`ranking_loss`) or ``pairwise`` (:func:`pairwise_ranking_loss`).
+        temperature_start: temperature at the start of the training.
+        temperature_end: temperature at its end.
+
+    Raises:
+        ValueError: unknown kind, or a temperature that is not positive.
+    """
+
+    def __init__(self, kind: str = "listwise", temperature_start: float = 3.0, temperature_end: float = 1.0) -> None:
+        super().__init__()
+        if kind not in KINDS:
+            raise ValueError(f"ranking loss {kind!r} is not one of {', '.join(KINDS)}")
+        self.kind = kind
+        self.temperature_start = temperature_start
+        self.temperature_end = temperature_end
+        self.set_progress(0.0)
+
+    def set_progress(self, fraction: float) -> None:
+        """Say which fraction (0 to 1) of the training is done."""
+        self.temperature = temperature_at(fraction, self.temperature_start, self.temperature_end)
+
+    def forward(self, scores: Tensor, true_scores: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Mean loss over the lists; arguments as in :func:`ranking_loss`."""
+        function = ranking_loss if self.kind == "listwise" else pairwise_ranking_loss
+        return function(scores, true_scores, mask, self.temperature)
