@@ -1,6 +1,6 @@
 """Training the embedded image encoder: a small CLIP on known training data with captions from class names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +55,19 @@ class CaptionedImages:
     captions: list[str]
 
 
-def caption_images(image_sets: list[ImageData], part: str) -> CaptionedImages:
-    """Caption the train or test part of image sets: one caption per class and set."""
+    def split(self, share: float, seed: int) -> tuple["CaptionedImages", "CaptionedImages"]:
+        """Set a random ``share`` aside: the rest, and what was set aside."""
+        order = np.random.default_rng(seed).permutation(len(self.labels))
+        aside, rest = np.split(order, [round(share * len(order))])
+        return tuple(replace(self, images=self.images[part], labels=self.labels[part]) for part in (rest, aside))
+
+
+def caption_images(image_sets: list[ImageData]) -> CaptionedImages:
+    """Caption the training part of image sets: one caption per class and set."""
     images, labels, captions = [], [], []
     for data in image_sets:
-        images.append(getattr(data, f"{part}_images"))
-        labels.append(getattr(data, f"{part}_labels") + len(captions))
+        images.append(data.train_images)
+        labels.append(data.train_labels + len(captions))
         captions += [f"a picture of {name}, from {data.name}".replace("_", " ") for name in data.class_names]
     return CaptionedImages(np.concatenate(images), np.concatenate(labels), captions)
 
@@ -117,3 +124,25 @@ def save_encoder(model: CLIP, config: EncoderTrainingConfig, folder: Path) -> No
     state = {name: tensor.detach().cpu().half().contiguous() for name, tensor in model.state_dict().items()}
     atomic_write(folder / WEIGHTS_NAME, lambda temporary: save_file(state, temporary))
     write_json(folder / CONFIG_NAME, clip_config(config))
+
+
+def train_encoder(image_sets: list[ImageData], config: EncoderTrainingConfig, work: Path, folder: Path) -> None:
+    """Train the embedded encoder on the training parts of image sets and write it.
+
+    The best epoch is chosen on a tenth of those training images; test images are not touched.
+
+    Args:
+        image_sets: what to learn from; never a blind or validation data set.
+        config: size and training options.
+        work: folder of the run, resumable.
+        folder: where the encoder goes.
+    """
+    training, validation = caption_images(image_sets).split(0.1, config.seed)
+    loaders = (
+        caption_loader(training, config.batch_size, config.seed, shuffle=True),
+        caption_loader(validation, 256, config.seed, shuffle=False),
+    )
+    model = build_clip(config, config.seed)
+    trainer = EncoderTrainer(model, config, work, *loaders, captions=training.captions)
+    trainer.fit(resume=True)
+    save_encoder(trainer.load_best(), config, folder)
