@@ -303,7 +303,7 @@ class BaseTrainer:
 
     def _log(self, message: str) -> None:
         if self._writes:
-            logger.info(f"{self.name}: {message}")
+            logger.debug("%s: %s", self.name, message)
 
     def _weights(self) -> dict[str, Any]:
         """State dict of the plain model, tensors on the CPU so that any machine can read them."""

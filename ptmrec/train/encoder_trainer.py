@@ -107,7 +107,7 @@ class EncoderTrainer(BaseTrainer):
             pixels = augment(pixels, torch.default_generator)
         size = self.image_size[0] if isinstance(self.image_size, tuple) else self.image_size
         pixels = F.interpolate(pixels, size=(size, size), mode="bicubic", antialias=True)
-        images, texts, scale = self.model(pixels.contiguous(memory_format=torch.channels_last), self.tokens)[:3]
+        images, texts, scale = self.model(pixels, self.tokens.to(pixels.device))[:3]
         logits = scale * images @ texts.T
         self._last_batch_metrics = {"accuracy": (logits.argmax(dim=1) == labels).float().mean()}
         return F.cross_entropy(logits, labels)
@@ -145,4 +145,5 @@ def train_encoder(image_sets: list[ImageData], config: EncoderTrainingConfig, wo
     model = build_clip(config, config.seed)
     trainer = EncoderTrainer(model, config, work, *loaders, captions=training.captions)
     trainer.fit(resume=True)
-    save_encoder(trainer.load_best(), config, folder)
+    trainer.load_best()
+    save_encoder(trainer.model, config, folder)

@@ -1,0 +1,163 @@
+"""Lists to rank: the tokens of a data set, the tokens of all models, and what was measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch.utils.data import DataLoader, Dataset
+
+from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
+from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
+from ptmrec.errors import ArtifactError
+from ptmrec.zoo.ground_truth import REGIMES, GroundTruth, read_ground_truth
+
+
+@dataclass(frozen=True)
+class TokenSources:
+    """Where lists come from.
+
+    Attributes:
+        dataset_tokens: folder with ``train/``, ``validation/`` and ``test/``.
+        model_tokens: folder with one NPZ per model.
+        ground_truth: the JSON file of measured accuracies.
+        models: names of the models, in the order of the lists.
+        views: views joined into a model token.
+    """
+
+    dataset_tokens: Path
+    model_tokens: Path
+    ground_truth: Path
+    models: tuple[str, ...]
+    views: tuple[str, ...]
+
+
+class CombinedSimilarityDataset(Dataset):
+    """One item per draw of a data set and regime.
+
+    Args:
+        dataset_tokens: draws of dataset tokens.
+        model_embeddings: tokens of all models.
+        truth: measured accuracies of the same models in the same order.
+        regimes: which regimes to list.
+        datasets: keep these data sets only; all without it.
+
+    Raises:
+        ArtifactError: the models differ, or a data set was not measured.
+    """
+
+    def __init__(
+        self,
+        dataset_tokens: DatasetTokenDataset,
+        model_embeddings: ModelEmbeddingDataset,
+        truth: GroundTruth,
+        regimes: tuple[str, ...] = REGIMES,
+        datasets: tuple[str, ...] | None = None,
+    ) -> None:
+        if list(truth.models) != model_embeddings.names:
+            raise ArtifactError("ground truth and model tokens list different models, or in another order")
+        self.dataset_tokens = dataset_tokens
+        self.model_embeddings = model_embeddings
+        self.truth = truth
+        kept = [i for i, (t, _, _) in enumerate(dataset_tokens.items) if datasets is None or t.name in datasets]
+        unknown = {dataset_tokens.items[i][0].name for i in kept} - set(truth.datasets)
+        if unknown:
+            raise ArtifactError(f"data set {min(unknown)!r} has tokens but no ground truth")
+        self.items = [(index, regime) for index in kept for regime in regimes]
+        if not self.items:
+            raise ArtifactError("no list to rank: no dataset tokens in the splits asked for")
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> dict:
+        """``dataset_tokens (M, E)``, ``true_scores (N,)``, ``true_ranks (N,)``, regime, name and split."""
+        token_index, regime = self.items[index]
+        draw = self.dataset_tokens[token_index]
+        scores = self.truth.row(regime, draw["name"])
+        return {
+            "dataset_tokens": draw["features"],
+            "true_scores": scores,
+            "true_ranks": true_ranks(scores),
+            "regime": regime,
+            "dataset_name": draw["name"],
+            "dataset_split": draw["split"],
+        }
+
+    def collate(self, items: list[dict]) -> dict:
+        """Join items into a batch; dataset tokens are padded with zeros and masked.
+
+        Returns:
+            ``dataset_tokens (B, M, E)``, ``dataset_mask (B, M)`` (True = real), ``model_tokens (B, N, D)``,
+            ``model_indices (B, N)``, ``model_names`` (B lists of N), ``true_ranks (B, N)`` (1 = best, ties
+            share the mean, 0 = not measured), ``true_scores (B, N)`` (NaN = not measured), ``regime``,
+            ``dataset_names``, ``dataset_splits`` (lists of B) and ``batch_size``.
+        """
+        count = len(items)
+        tokens, mask = pad_tokens([item["dataset_tokens"] for item in items])
+        names = self.model_embeddings.names
+        models = torch.from_numpy(self.model_embeddings.vectors)
+        return {
+            "dataset_tokens": tokens,
+            "dataset_mask": mask,
+            "model_tokens": models.expand(count, *models.shape),
+            "model_indices": torch.arange(len(names)).expand(count, len(names)),
+            "model_names": [list(names) for _ in items],
+            "true_ranks": torch.from_numpy(np.stack([item["true_ranks"] for item in items])).float(),
+            "true_scores": torch.from_numpy(np.stack([item["true_scores"] for item in items])).float(),
+            "regime": [item["regime"] for item in items],
+            "dataset_names": [item["dataset_name"] for item in items],
+            "dataset_splits": [item["dataset_split"] for item in items],
+            "batch_size": count,
+        }
+
+
+def pad_tokens(tokens: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad dataset tokens ``(M_i, E)`` to ``(B, M, E)`` float32 and say which are real, ``(B, M)`` bool."""
+    longest = max(len(part) for part in tokens)
+    padded = torch.zeros(len(tokens), longest, tokens[0].shape[-1])
+    mask = torch.zeros(len(tokens), longest, dtype=torch.bool)
+    for row, part in enumerate(tokens):
+        padded[row, : len(part)] = torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))
+        mask[row, : len(part)] = True
+    return padded, mask
+
+
+def true_ranks(scores: np.ndarray) -> np.ndarray:
+    """Rank of each model ``(N,)``: 1 = best, ties share the mean rank, 0 = not measured (NaN)."""
+    ranks = np.zeros(len(scores))
+    measured = ~np.isnan(scores)
+    ranks[measured] = rankdata(-scores[measured])
+    return ranks
+
+
+def build_combined_similarity_loader(
+    sources: TokenSources,
+    splits: tuple[str, ...] = ("train",),
+    regimes: tuple[str, ...] = REGIMES,
+    datasets: tuple[str, ...] | None = None,
+    batch_size: int = 16,
+    shuffle: bool = False,
+    seed: int = 0,
+) -> DataLoader:
+    """Loader of lists to rank; keys of a batch as in :meth:`CombinedSimilarityDataset.collate`.
+
+    Args:
+        sources: where tokens and ground truth lie.
+        splits: split folders of the dataset tokens.
+        regimes: regimes to list.
+        datasets: keep these data sets only.
+        batch_size: lists per batch.
+        shuffle: draw the lists in random order, from a generator of its own.
+        seed: seed of that generator.
+    """
+    dataset = CombinedSimilarityDataset(
+        DatasetTokenDataset(sources.dataset_tokens, splits),
+        ModelEmbeddingDataset(sources.model_tokens, list(sources.models), sources.views),
+        read_ground_truth(sources.ground_truth, sources.models),
+        regimes,
+        datasets,
+    )
+    generator = torch.Generator().manual_seed(seed)
+    return DataLoader(dataset, batch_size, shuffle=shuffle, collate_fn=dataset.collate, generator=generator)
