@@ -245,7 +245,16 @@ def _json(value: str, kind: type, place: _Place) -> Any:
 def _to_bool(value: Any, place: _Place) -> bool:
     if isinstance(value, bool):
         return value
-    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
     if str(value).strip().lower() not in words:
         raise place.error(value, "true or false is wanted")
     return words[str(value).strip().lower()]

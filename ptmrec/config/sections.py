@@ -17,7 +17,16 @@ class ZooConfig(Section):
     )
     sizes: list[str] = setting(["small", "large"], "sizes of each family")
     sources: list[str] = setting(
-        ["cifar10", "clothing", "mnist", "math_symbols", "blood_cells", "pcb_defects", "doodles8", "sign_digits"],
+        [
+            "cifar10",
+            "clothing",
+            "mnist",
+            "math_symbols",
+            "blood_cells",
+            "pcb_defects",
+            "doodles8",
+            "sign_digits",
+        ],
         "image sets models are trained on; none marked non-commercial",
     )
     sources_per_model: int = setting(3, "sources each family and size is trained on, in rotation", min=1)
@@ -38,14 +47,24 @@ class GroundTruthConfig(Section):
         [
             *("cifar10", "clothing", "mnist", "math_symbols", "blood_cells", "pcb_defects", "doodles8"),
             *("sign_digits", "spoken_digits", "trashnet", "omniglot_alphabets", "asl_letters"),
-            *("devanagari_digits", "kannada_digits", "rsscn7", "plankton30", "neu_defects", "euro_coins", "flowers5"),
+            *(
+                "devanagari_digits",
+                "kannada_digits",
+                "rsscn7",
+                "plankton30",
+                "neu_defects",
+                "euro_coins",
+                "flowers5",
+            ),
         ],
         "image sets every model is measured on",
     )
     shots: int = setting(10, "low data: training images per class", min=4)
     draws: int = setting(8, "low data: random draws of those images, the same for every model", min=2)
     penalties: list[float] = setting(
-        [0.01, 0.1, 1.0], "low data: inverse penalties C to choose from, on three of ten images per class", min=1e-6
+        [0.01, 0.1, 1.0],
+        "low data: inverse penalties C to choose from, on three of ten images per class",
+        min=1e-6,
     )
     steps: int = setting(80, "fine-tuning: steps", min=1)
     batch_size: int = setting(64, "fine-tuning: images per step", min=2)
@@ -176,7 +195,10 @@ class RankerConfig(TrainingOptions):
     dropout: float = setting(0.1, "dropout", min=0.0, max=0.9)
     view_dropout: float = setting(0.15, "chance to hide a view in a training batch", min=0.0, max=1.0)
     identity_dropout: float = setting(
-        0.5, "chance to hide the views that identify a model (embedding, card) in a training batch", min=0.0, max=1.0
+        0.5,
+        "chance to hide the views that identify a model (embedding, card) in a training batch",
+        min=0.0,
+        max=1.0,
     )
     class_dropout: float = setting(0.2, "share of the class tokens dropped in training", min=0.0, max=0.9)
     loss: str = setting("listwise", "ranking loss", choices=["listwise", "pairwise"])
@@ -186,9 +208,7 @@ class RankerConfig(TrainingOptions):
     label_scale: str = setting(
         "standard", "true scores per list as they are or standardised", choices=["none", "standard"]
     )
-    regimes: list[str] = setting(
-        ["low_data", "fine_tuning"], "regimes to learn", choices=["low_data", "fine_tuning"]
-    )
+    regimes: list[str] = setting(["low_data", "fine_tuning"], "regimes to learn", choices=["low_data", "fine_tuning"])
     seeds: int = setting(3, "members of the ensemble, each with its own seed", min=1)
     epochs: int = setting(60, "passes over the training data", min=1)
     batch_size: int = setting(16, "lists per step", min=1)

@@ -57,7 +57,13 @@ class DatasetTokens:
         names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
         if len(names) != features.shape[1]:
             raise ArtifactError(f"{path}: {len(names)} class_names for {features.shape[1]} classes")
-        return cls(str(arrays["name"]), features.astype(np.float32), names, str(arrays["encoder"]), str(arrays["image_part"]))
+        return cls(
+            str(arrays["name"]),
+            features.astype(np.float32),
+            names,
+            str(arrays["encoder"]),
+            str(arrays["image_part"]),
+        )
 
 
 def class_tokens(features: np.ndarray, labels: np.ndarray, shots: int, draws: int, seed: int) -> np.ndarray:
@@ -125,7 +131,9 @@ class DatasetTokenDataset(Dataset):
         for tokens, _, _ in self.items:
             shape = shapes.setdefault(tokens.name, tokens.features.shape[1:])
             if shape != tokens.features.shape[1:]:
-                raise ArtifactError(f"token shards of {tokens.name!r} disagree: {shape} and {tokens.features.shape[1:]}")
+                raise ArtifactError(
+                    f"token shards of {tokens.name!r} disagree: {shape} and {tokens.features.shape[1:]}"
+                )
 
     @property
     def names(self) -> list[str]:

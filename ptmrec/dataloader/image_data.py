@@ -137,7 +137,9 @@ def _decode(folder: Path, groups: dict[str, list[Path]], skip_unreadable: bool) 
             labels.append(index)
     if skipped and not skip_unreadable:
         shown = "; ".join(skipped[:3]) + ("; ..." if len(skipped) > 3 else "")
-        raise DataError(f"{folder}: {len(skipped)} image(s) do not decode: {shown}; mend them or pass --skip-unreadable")
+        raise DataError(
+            f"{folder}: {len(skipped)} image(s) do not decode: {shown}; mend them or pass --skip-unreadable"
+        )
     class_names = tuple(name for name in groups if name)
     counts = Counter(labels)
     lost = [name for index, name in enumerate(class_names) if not counts[index]]

@@ -88,9 +88,7 @@ class ModelEmbeddingDataset(_ModelVectors):
         ArtifactError: missing folder, file or view, or lengths that differ.
     """
 
-    def __init__(
-        self, folder: Path, names: list[str] | None = None, views: tuple[str, ...] = ("embedding",)
-    ) -> None:
+    def __init__(self, folder: Path, names: list[str] | None = None, views: tuple[str, ...] = ("embedding",)) -> None:
         super().__init__(folder, names, tuple(views))
 
     def __getitem__(self, index: int) -> dict:

@@ -38,7 +38,7 @@ def weighted_tau(true: np.ndarray, scores: np.ndarray) -> float:
 
 
 def weighted_tau_default(true: np.ndarray, scores: np.ndarray) -> float:
-    """scipy's default weighted tau (mean over both rankings); arguments as in :func:`weighted_tau`."""
+    """Scipy's default weighted tau (mean over both rankings); arguments as in :func:`weighted_tau`."""
     return _or_zero(stats.weightedtau(*_pair(true, scores)).statistic)
 
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ptmrec.model.view_fusion import ViewFusion
-
-REGIMES = ("low_data", "fine_tuning")
+from ptmrec.zoo.ground_truth import REGIMES
 
 
 class CrossAttentionLayer(nn.Module):
@@ -22,7 +21,11 @@ class CrossAttentionLayer(nn.Module):
         self.attention = nn.MultiheadAttention(width, heads, dropout, batch_first=True)
         self.norm_feed = nn.LayerNorm(width)
         self.feed = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width), nn.Dropout(dropout)
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * width, width),
+            nn.Dropout(dropout),
         )
 
     def forward(self, models: Tensor, dataset: Tensor, dataset_mask: Tensor | None) -> Tensor:
@@ -102,7 +105,7 @@ class RankingCrossAttentionTransformer(nn.Module):
         Args:
             model_tokens: ``(B, N, D)`` float, NaN where a view is missing.
             dataset_tokens: ``(B, M, E)`` float.
-            regime: B names out of :data:`REGIMES`.
+            regime: B names out of :data:`~ptmrec.zoo.ground_truth.REGIMES`.
             dataset_mask: ``(B, M)`` bool, True = real token.
 
         Returns:

@@ -27,7 +27,11 @@ class ViewFusion(nn.Module):
     """
 
     def __init__(
-        self, view_dims: Mapping[str, int], width: int, view_dropout: float = 0.0, identity_dropout: float = 0.0
+        self,
+        view_dims: Mapping[str, int],
+        width: int,
+        view_dropout: float = 0.0,
+        identity_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.view_dims = dict(view_dims)

@@ -34,8 +34,7 @@ def plot_loss(
     ax = _plot_parts(frame, "loss", ax, rolling)
     ax.set_yscale(scale)
     ax.set_title(
-        {"linear": "Loss", "log": "Loss, log scale"}[scale]
-        + (f", mean of {rolling} epochs" if rolling else "")
+        {"linear": "Loss", "log": "Loss, log scale"}[scale] + (f", mean of {rolling} epochs" if rolling else "")
     )
     return ax
 
@@ -83,9 +82,7 @@ def plot_history(frame: pd.DataFrame) -> Figure:
 
 def metric_names(frame: pd.DataFrame) -> list[str]:
     """Names of the metrics in ``History.to_frame()``, without the loss, in order of appearance."""
-    names = [
-        match[1] for column in frame.columns if (match := re.fullmatch(r"(?:train|validation)_(.+)", column))
-    ]
+    names = [match[1] for column in frame.columns if (match := re.fullmatch(r"(?:train|validation)_(.+)", column))]
     return [name for name in dict.fromkeys(names) if name != "loss"]
 
 
@@ -96,9 +93,7 @@ def write_training_curves(frame: pd.DataFrame, folder: Path) -> list[Path]:
         figures[f"metric_{re.sub(r'[^A-Za-z0-9_@.-]+', '_', metric)}"] = plot_metric(frame, metric).figure
     figures["history"] = plot_history(frame)
     return [
-        atomic_write(
-            folder / f"{name}.png", lambda temporary, figure=figure: figure.savefig(temporary, dpi=120)
-        )
+        atomic_write(folder / f"{name}.png", lambda temporary, figure=figure: figure.savefig(temporary, dpi=120))
         for name, figure in figures.items()
     ]
 

@@ -126,9 +126,7 @@ class BaseTrainer:
     def build_optimizer(self) -> torch.optim.Optimizer:
         """AdamW over all parameters of the model that require gradients."""
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        return torch.optim.AdamW(
-            parameters, lr=self.options.learning_rate, weight_decay=self.options.weight_decay
-        )
+        return torch.optim.AdamW(parameters, lr=self.options.learning_rate, weight_decay=self.options.weight_decay)
 
     def on_epoch_start(self, epoch: int) -> None:
         """Called before each epoch (from 1); does nothing unless a subclass says so."""
@@ -190,9 +188,7 @@ class BaseTrainer:
             total = totals.setdefault(name, [0.0, 0.0])
             total[0], total[1] = total[0] + value, total[1] + weight
         if "loss" not in totals:
-            raise TrainingError(
-                f"{self.name}: the {part} loader gave no batch; add data or lower the batch size"
-            )
+            raise TrainingError(f"{self.name}: the {part} loader gave no batch; add data or lower the batch size")
         return {name: value / weight for name, (value, weight) in totals.items()}
 
     def _train_batch(self, batch: Any) -> float:

@@ -82,9 +82,7 @@ class CheckpointStore:
         """
         state = load_tensors(self.last_path)
         if not isinstance(state, dict) or "standing" not in state:
-            raise ArtifactError(
-                f"{self.last_path}: not a resumable training state; delete it to start afresh"
-            )
+            raise ArtifactError(f"{self.last_path}: not a resumable training state; delete it to start afresh")
         return state
 
     def remove_superseded(self, standing: Standing) -> None:

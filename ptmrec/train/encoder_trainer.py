@@ -54,7 +54,6 @@ class CaptionedImages:
     labels: np.ndarray
     captions: list[str]
 
-
     def split(self, share: float, seed: int) -> tuple["CaptionedImages", "CaptionedImages"]:
         """Set a random ``share`` aside: the rest, and what was set aside."""
         order = np.random.default_rng(seed).permutation(len(self.labels))

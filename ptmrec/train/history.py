@@ -34,9 +34,7 @@ class History:
 
     def append(self, row: Mapping[str, float | int | None]) -> None:
         """Add an epoch; ``row`` must name ``epoch`` and ``train_loss``."""
-        self.epochs.append(
-            {name: _finite_or_none(row.get(name)) for name in dict.fromkeys([*LEADING_COLUMNS, *row])}
-        )
+        self.epochs.append({name: _finite_or_none(row.get(name)) for name in dict.fromkeys([*LEADING_COLUMNS, *row])})
 
     def to_frame(self) -> pd.DataFrame:
         """One row per epoch: ``epoch`` int64, everything else float64 with NaN for what is absent."""
@@ -47,12 +45,9 @@ class History:
     def best_epoch(self) -> int | None:
         """First epoch with the lowest validation loss, or train loss where that is all; None if empty."""
         losses = [
-            (row["train_loss"] if row["validation_loss"] is None else row["validation_loss"])
-            for row in self.epochs
+            (row["train_loss"] if row["validation_loss"] is None else row["validation_loss"]) for row in self.epochs
         ]
-        known = [
-            (loss, row["epoch"]) for loss, row in zip(losses, self.epochs, strict=True) if loss is not None
-        ]
+        known = [(loss, row["epoch"]) for loss, row in zip(losses, self.epochs, strict=True) if loss is not None]
         return min(known)[1] if known else None
 
     def save(self, path: Path) -> Path:
@@ -67,9 +62,7 @@ class History:
             ArtifactError: the file is missing, not JSON, or not a list of epochs.
         """
         epochs = read_json(path)
-        if not isinstance(epochs, list) or not all(
-            isinstance(row, dict) and "epoch" in row for row in epochs
-        ):
+        if not isinstance(epochs, list) or not all(isinstance(row, dict) and "epoch" in row for row in epochs):
             raise ArtifactError(f"{path}: not a training history; it must be a list of epochs")
         return cls(epochs)
 

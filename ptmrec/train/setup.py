@@ -78,9 +78,7 @@ def build_accelerator(options: TrainingOptions) -> Accelerator:
     return accelerator
 
 
-def build_scheduler(
-    options: TrainingOptions, optimizer: torch.optim.Optimizer
-) -> LambdaLR | ReduceLROnPlateau | None:
+def build_scheduler(options: TrainingOptions, optimizer: torch.optim.Optimizer) -> LambdaLR | ReduceLROnPlateau | None:
     """The scheduler asked for, to be stepped once per epoch; None for ``none``.
 
     Raises:
@@ -90,9 +88,7 @@ def build_scheduler(
         return None
     if options.scheduler == "cosine":
         # A function of the epoch alone, so a run resumed with more epochs joins the longer curve.
-        return LambdaLR(
-            optimizer, lambda epoch: 0.5 * (1 + math.cos(math.pi * min(epoch / options.epochs, 1)))
-        )
+        return LambdaLR(optimizer, lambda epoch: 0.5 * (1 + math.cos(math.pi * min(epoch / options.epochs, 1))))
     if options.scheduler == "plateau":
         return ReduceLROnPlateau(optimizer, factor=0.5, patience=options.patience // 2 or 5)
     raise TrainingError(f"scheduler {options.scheduler!r} is unknown; choose from {', '.join(SCHEDULERS)}")

@@ -64,7 +64,12 @@ def _pooled(*layers: nn.Module) -> nn.Sequential:
 
 
 def _vgg(width: int) -> tuple[nn.Module, int]:
-    layers = [*_stem(width), _conv(width, width), _conv(width, 2 * width, stride=2), _conv(2 * width, 2 * width)]
+    layers = [
+        *_stem(width),
+        _conv(width, width),
+        _conv(width, 2 * width, stride=2),
+        _conv(2 * width, 2 * width),
+    ]
     return _pooled(*layers), 2 * width
 
 

@@ -6,10 +6,10 @@ build can stop anywhere and go on. Pieces are ordered so that a build stopped ea
 
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from ptmrec.log import logger
 from ptmrec.progress import progress
 from ptmrec.zoo.architectures import INPUT_SIZE, SmallModel, build_model
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
-from ptmrec.zoo.measure import fine_tune_accuracy, probe_accuracies
+from ptmrec.zoo.ground_truth import REGIMES
+from ptmrec.zoo.measure import estimator_scores, fine_tune_accuracy, probe_accuracies
 from ptmrec.zoo.snapshot import Snapshot, write_snapshot
 from ptmrec.zoo.training import Recipe, accuracy, normalise, train_classifier
 
@@ -94,7 +95,12 @@ def build_zoo(images: Path, work: Path, zoo: ZooConfig, truth: GroundTruthConfig
         for target in truth.targets
         for plan in plans
     ]
-    _run_pieces("measuring", low_data + fine_tuning, zoo.workers)
+    estimates = [
+        (_measure_estimators, (models / plan.name, target, cells, images, truth))
+        for target in truth.targets
+        for plan in plans
+    ]
+    _run_pieces("measuring", low_data + fine_tuning + estimates, zoo.workers)
     return models, cells
 
 
@@ -129,7 +135,7 @@ def _prepare_worker() -> None:
     torch.set_flush_denormal(True)  # tiny activations of dying units slow the CPU down several times
 
 
-@lru_cache(maxsize=None)
+@cache
 def _load_images(path: Path) -> ImageData:
     data = load_image_npz(path)
     if data.train_images.shape[1:3] != (INPUT_SIZE, INPUT_SIZE):
@@ -189,7 +195,12 @@ def _measure_low_data(folder: Path, target: str, cells: Path, images: Path, conf
     snapshot = Snapshot(folder, read_card(folder))
     data = _load_images(images / f"{target}.npz")
     values, penalty = probe_accuracies(snapshot.load(), data, config.shots, config.draws, config.penalties)
-    recipe = {"shots": config.shots, "draws": config.draws, "probe": "logistic regression", "penalty": penalty}
+    recipe = {
+        "shots": config.shots,
+        "draws": config.draws,
+        "probe": "logistic regression",
+        "penalty": penalty,
+    }
     _write_cell(path, snapshot, target, {"regime": "low_data", "recipe": recipe, "accuracies": values})
 
 
@@ -206,7 +217,17 @@ def _measure_fine_tuning(
     _write_cell(path, snapshot, target, cell)
 
 
-def read_cells(cells: Path) -> Iterable[dict[str, Any]]:
-    """Every finished measurement under ``cells``, in a fixed order."""
-    for path in sorted(cells.glob("*/*/*.json")):
-        yield read_json(path)
+def _measure_estimators(folder: Path, target: str, cells: Path, images: Path, config: GroundTruthConfig) -> None:
+    path = cell_path(cells, "estimators", target, folder.name)
+    if path.is_file():
+        return
+    snapshot = Snapshot(folder, read_card(folder))
+    data = _load_images(images / f"{target}.npz")
+    _write_cell(path, snapshot, target, estimator_scores(snapshot.load(), data, config.shots, config.draws))
+
+
+def read_cells(cells: Path, kinds: Iterable[str] = REGIMES) -> Iterator[dict[str, Any]]:
+    """Every finished measurement of some kinds (regimes, or ``estimators``), in a fixed order."""
+    for kind in kinds:
+        for path in sorted((cells / kind).glob("*/*.json")):
+            yield read_json(path)

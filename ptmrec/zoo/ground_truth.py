@@ -14,7 +14,16 @@ from ptmrec.evaluation.statistics import ceiling_tau
 from ptmrec.zoo.card import Card
 
 REGIMES = ("low_data", "fine_tuning")
-_REQUIRED = ("model_name", "model_type", "accuracy", "trained_on_dataset", "accuracy_std", "regime", "recipe", "source")
+_REQUIRED = (
+    "model_name",
+    "model_type",
+    "accuracy",
+    "trained_on_dataset",
+    "accuracy_std",
+    "regime",
+    "recipe",
+    "source",
+)
 
 
 def assemble_ground_truth(cells: Iterable[dict[str, Any]], cards: dict[str, Card], path: Path) -> Path:

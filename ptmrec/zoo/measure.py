@@ -1,5 +1,6 @@
 """Measuring how well one model does on one target: linear probe in low data, and fine-tuning."""
 
+import time
 import warnings
 import zlib
 
@@ -12,6 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from ptmrec.dataloader.image_data import ImageData
+from ptmrec.evaluation.baselines.knn import knn_accuracy
+from ptmrec.evaluation.baselines.logme import log_maximum_evidence
 from ptmrec.zoo.architectures import SmallModel
 from ptmrec.zoo.training import Recipe, accuracy, extract_features, normalise, train_classifier
 
@@ -83,6 +86,23 @@ def probe_accuracies(
     test = extract_features(model, normalise(data.test_images)).double().numpy()
     fitted = (_probe(features[drawn], labels[drawn], penalty) for drawn in positions)
     return [float(probe.score(test, data.test_labels)) for probe in fitted], penalty
+
+
+def estimator_scores(model: SmallModel, data: ImageData, shots: int, draws: int) -> dict[str, float]:
+    """Transferability estimates from the images of the low data regime: LogME and k-NN on frozen features.
+
+    Returns:
+        ``logme`` and ``knn``, means over the draws, and ``seconds`` of features and estimates together.
+    """
+    started = time.perf_counter()
+    positions = draw_shots(data.train_labels, shots, draws, data.name)
+    logme, knn = [], []
+    for drawn in positions:
+        features = extract_features(model, normalise(data.train_images[drawn])).double().numpy()
+        logme.append(log_maximum_evidence(features, data.train_labels[drawn]))
+        knn.append(knn_accuracy(features, data.train_labels[drawn]))
+    seconds = time.perf_counter() - started
+    return {"logme": float(np.mean(logme)), "knn": float(np.mean(knn)), "seconds": seconds / draws}
 
 
 def fine_tune_accuracy(model: SmallModel, data: ImageData, recipe: Recipe, seed: int) -> float:

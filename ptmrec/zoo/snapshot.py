@@ -116,7 +116,9 @@ def read_zoo(folder: Path) -> list[Snapshot]:
         weight_files(path)
         snapshot = Snapshot(path, read_card(path))
         if snapshot.name in snapshots:
-            raise ArtifactError(f"{path}: model name {snapshot.name!r} is already taken by {snapshots[snapshot.name].folder}")
+            raise ArtifactError(
+                f"{path}: model name {snapshot.name!r} is already taken by {snapshots[snapshot.name].folder}"
+            )
         snapshots[snapshot.name] = snapshot
     if not snapshots:
         raise ArtifactError(f"{folder}: no models there; build a zoo with: ptmrec zoo build")

@@ -92,16 +92,12 @@ def make_model(seed=1):
 
 def make_loader(collate_fn=None, own_generator=True):
     generator = torch.Generator().manual_seed(5) if own_generator else None
-    return DataLoader(
-        TensorDataset(*make_data()), 8, shuffle=True, generator=generator, collate_fn=collate_fn
-    )
+    return DataLoader(TensorDataset(*make_data()), 8, shuffle=True, generator=generator, collate_fn=collate_fn)
 
 
 def make_trainer(folder, trainer=ToyTrainer, own_generator=True, validation=True, **options):
     validation_loader = DataLoader(TensorDataset(*make_data(16)), 8) if validation else None
-    return trainer(
-        make_model(), Options(**options), folder, make_loader(None, own_generator), validation_loader
-    )
+    return trainer(make_model(), Options(**options), folder, make_loader(None, own_generator), validation_loader)
 
 
 def names(folder, pattern):
@@ -318,10 +314,7 @@ def test_gradients_are_clipped(tmp_path):
 
 def test_schedulers_change_the_learning_rate(tmp_path):
     def rates(scheduler, losses, **options):
-        return [
-            row["learning_rate"]
-            for row in scripted(tmp_path, losses, scheduler=scheduler, **options).fit().epochs
-        ]
+        return [row["learning_rate"] for row in scripted(tmp_path, losses, scheduler=scheduler, **options).fit().epochs]
 
     assert rates("none", (1.0,) * 4) == [0.05] * 4
     assert rates("cosine", (1.0,) * 4) == pytest.approx([0.05, 0.042678, 0.025, 0.007322], abs=1e-5)
