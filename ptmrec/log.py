@@ -39,14 +39,19 @@ class _StderrStream:
         sys.stderr.flush()
 
 
+
+
+def _is_ours_or_serious(record: logging.LogRecord) -> bool:
+    """Libraries may warn; their progress reports would drown ours."""
+    return record.name.split(".")[0] == "ptmrec" or record.levelno >= logging.WARNING
+
+
 for _handler in _root.handlers:
+    _handler.addFilter(_is_ours_or_serious)
     if isinstance(_handler, ColoredConsoleHandler):
         _handler.setStream(_StderrStream())
         if not sys.stderr.isatty():
             _handler.level_colors = {"DEFAULT": "RESET"}
-
-for _name in ("matplotlib", "PIL", "papermill", "httpx", "asyncio", "traitlets", "open_clip"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
 
 logger = logging.getLogger("ptmrec")
 

@@ -127,7 +127,7 @@ class EncoderTrainingConfig(TrainingOptions):
     section: ClassVar[str] = "encoder_training"
     image_size: int = setting(64, "pixels", min=32)
     width: int = setting(16, "channels of the first stage", min=8)
-    epochs: int = setting(6, "passes over the training data", min=1)
+    epochs: int = setting(14, "passes over the training data", min=1)
     batch_size: int = setting(96, "images per step", min=2)
     learning_rate: float = setting(2e-3, "of AdamW", min=1e-8, max=1.0)
     weight_decay: float = setting(0.05, "of AdamW", min=0.0, max=1.0)
@@ -205,9 +205,6 @@ class RankerConfig(TrainingOptions):
     temperature_start: float = setting(3.0, "temperature of the loss at the start", min=0.01)
     temperature_end: float = setting(1.0, "temperature of the loss at the end", min=0.01)
     accuracy_weight: float = setting(0.1, "weight of the accuracy head's likelihood", min=0.0)
-    label_scale: str = setting(
-        "standard", "true scores per list as they are or standardised", choices=["none", "standard"]
-    )
     regimes: list[str] = setting(["low_data", "fine_tuning"], "regimes to learn", choices=["low_data", "fine_tuning"])
     seeds: int = setting(3, "members of the ensemble, each with its own seed", min=1)
     epochs: int = setting(60, "passes over the training data", min=1)

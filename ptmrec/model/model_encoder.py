@@ -20,7 +20,6 @@ class AutoEncoder(nn.Module):
         activation: ``gelu``, ``relu`` or ``leaky_relu``.
         dropout: dropout after each hidden layer.
         reconstruction_loss: ``mse`` or ``smooth_l1``.
-        code_l1_penalty: weight of the mean absolute value of the code in the loss.
 
     Raises:
         ValueError: unknown activation or reconstruction loss.
@@ -37,7 +36,6 @@ class AutoEncoder(nn.Module):
         activation: str = "gelu",
         dropout: float = 0.1,
         reconstruction_loss: str = "mse",
-        code_l1_penalty: float = 0.0,
     ) -> None:
         super().__init__()
         for name, value, known in (
@@ -47,7 +45,6 @@ class AutoEncoder(nn.Module):
             if value not in known:
                 raise ValueError(f"{name} {value!r} is not one of {', '.join(known)}")
         self.reconstruction_loss = reconstruction_loss
-        self.code_l1_penalty = code_l1_penalty
         self.encoder = _perceptron([input_dim, *hidden, code_dim], activation, dropout)
         self.decoder = _perceptron([code_dim, *reversed(hidden), input_dim], activation, dropout)
         self.register_buffer("mean", torch.zeros(input_dim))
@@ -76,11 +73,9 @@ class AutoEncoder(nn.Module):
         codes = self.encode(vectors)
         return codes, self.decoder(codes)
 
-    def loss(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Training loss (reconstruction plus code penalty) and the reconstruction part alone, scalars."""
-        codes, reconstructed = self(vectors)
-        error = RECONSTRUCTION_LOSSES[self.reconstruction_loss](reconstructed, self.standardise(vectors))
-        return error + self.code_l1_penalty * codes.abs().mean(), error
+    def reconstruction_error(self, reconstructed: Tensor, vectors: Tensor) -> Tensor:
+        """Mean error, a scalar, of reconstructions ``(B, input_dim)`` of raw vectors ``(B, input_dim)``."""
+        return RECONSTRUCTION_LOSSES[self.reconstruction_loss](reconstructed, self.standardise(vectors))
 
 
 def _perceptron(sizes: Sequence[int], activation: str, dropout: float) -> nn.Sequential:

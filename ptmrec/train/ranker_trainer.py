@@ -1,0 +1,96 @@
+"""Training the rankers on lists of measured accuracies."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ptmrec.config.sections import RankerConfig
+from ptmrec.dataloader.combined_similarity_dataloader import CombinedSimilarityDataset
+from ptmrec.evaluation.metrics import weighted_tau
+from ptmrec.loss.ranking_loss import RankingLoss
+from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransformer
+from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.train.base_trainer import BaseTrainer
+from ptmrec.train.registry import register_trainer
+
+ARCHITECTURES = {
+    "cross_attention": RankingCrossAttentionTransformer,
+    "similarity": CustomSimilarityTransformer,
+}
+
+
+@register_trainer("ranker")
+class RankerTrainer(BaseTrainer):
+    """Ranking loss with annealed temperature, plus the likelihood of the measured accuracies."""
+
+    name = "ranker"
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        options = self.options
+        self.ranking = RankingLoss(options.loss, options.temperature_start, options.temperature_end)
+
+    def on_epoch_start(self, epoch: int) -> None:
+        """Cool the loss down with the epochs."""
+        self.ranking.set_progress((epoch - 1) / max(1, self.options.epochs - 1))
+
+    def compute_loss(self, batch: dict) -> Tensor:
+        """Loss of a batch of lists, see :meth:`CombinedSimilarityDataset.collate` for its keys."""
+        if not self.model.training:
+            self.ranking.set_progress(1.0)  # validation losses of different epochs must be comparable
+        scores, level, spread = self.model(
+            batch["model_tokens"], batch["dataset_tokens"], batch["regime"], batch["dataset_mask"]
+        )
+        truth = batch["true_scores"]
+        ranking = self.ranking(scores, truth)
+        accuracy = gaussian_likelihood(truth, level, spread)
+        self._last_batch_metrics = {"ranking": ranking, "accuracy_nll": accuracy, "tau_w": mean_tau(truth, scores)}
+        return ranking + self.options.accuracy_weight * accuracy
+
+    def _describe_batch(self, batch: dict, index: int) -> str:
+        return f"batch {index} (data sets {', '.join(sorted(set(batch['dataset_names'])))})"
+
+
+def gaussian_likelihood(truth: Tensor, level: Tensor, spread: Tensor) -> Tensor:
+    """Mean negative log-likelihood of measured accuracies under a normal distribution, each ``(B, N)``."""
+    measured = ~torch.isnan(truth)
+    errors = (torch.where(measured, truth, level.detach()) - level) / spread
+    return (0.5 * errors.square() + spread.log())[measured].mean()
+
+
+def mean_tau(truth: Tensor, scores: Tensor) -> float:
+    """Mean tau_w over the lists of a batch; lists with fewer than two measured models are left out."""
+    pairs = zip(truth.cpu().numpy(), scores.detach().float().cpu().numpy(), strict=True)
+    taus = [weighted_tau(true, score) for true, score in pairs if np.isfinite(true).sum() > 1]
+    return float(np.mean(taus)) if taus else 0.0
+
+
+def build_ranker(config: RankerConfig, view_dims: dict[str, int], dataset_dim: int) -> RankingCrossAttentionTransformer:
+    """The ranker a configuration asks for, with fresh weights from its seed."""
+    torch.manual_seed(config.seed)
+    return ARCHITECTURES[config.architecture](
+        view_dims,
+        dataset_dim=dataset_dim,
+        width=config.width,
+        layers=config.layers,
+        heads=config.heads,
+        dropout=config.dropout,
+        view_dropout=config.view_dropout,
+        identity_dropout=config.identity_dropout,
+        class_dropout=config.class_dropout,
+    )
+
+
+def make_ranker_trainer(
+    train_loader: DataLoader, config: RankerConfig, output_dir: Path, validation_loader: DataLoader | None = None
+) -> RankerTrainer:
+    """A trainer on lists; scaling comes from the models and the dataset tokens of the training lists."""
+    dataset: CombinedSimilarityDataset = train_loader.dataset
+    embeddings = dataset.model_embeddings
+    features = [dataset[index]["dataset_tokens"] for index in range(len(dataset))]
+    model = build_ranker(config, embeddings.view_dims, features[0].shape[-1])
+    model.fit_scaling(torch.from_numpy(embeddings.vectors), torch.from_numpy(np.concatenate(features)))
+    return RankerTrainer(model, config, output_dir, train_loader, validation_loader)
