@@ -39,8 +39,6 @@ class _StderrStream:
         sys.stderr.flush()
 
 
-
-
 def _is_ours_or_serious(record: logging.LogRecord) -> bool:
     """Libraries may warn; their progress reports would drown ours."""
     return record.name.split(".")[0] == "ptmrec" or record.levelno >= logging.WARNING

@@ -1,0 +1,245 @@
+"""The main job as steps: views, autoencoder, model tokens, rankers, recommender, evaluation.
+
+Notebooks and the command line call the methods of :class:`Project`; each does its step, or reuses the result.
+"""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ptmrec.artifacts import read_json, write_json
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import AutoEncoderConfig, ExtractConfig, PathsConfig, RankerConfig
+from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
+from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
+from ptmrec.dataloader.model_datasets import (
+    ModelEmbeddingDataset,
+    ModelParameterDataset,
+    read_model_tokens,
+    write_model_tokens,
+)
+from ptmrec.dataloader.splits import Splits, read_splits
+from ptmrec.extractors.views import ViewExtractor
+from ptmrec.pipeline import Step, run_step
+from ptmrec.progress import progress
+from ptmrec.recommender import Recommender, load_ranker, save_ranker
+from ptmrec.train.autoencoder_trainer import build_autoencoder, encode_parameters, make_autoencoder_trainer
+from ptmrec.train.checkpoints import load_tensors
+from ptmrec.train.history import History
+from ptmrec.train.ranker_trainer import build_ranker, make_ranker_trainer
+from ptmrec.zoo.card import Card
+from ptmrec.zoo.ground_truth import GroundTruth, read_ground_truth
+from ptmrec.zoo.snapshot import Snapshot, read_zoo
+
+_TRAINING_CODE = ("model", "loss", "train", "dataloader", "artifacts", "project")
+
+
+class Project:
+    """A configuration, the committed files it names, and the steps made from them.
+
+    Args:
+        config: the configuration of the run.
+    """
+
+    def __init__(self, config: ConfigParser) -> None:
+        self.config = config
+        self.paths = config.get(PathsConfig)
+        self.extract_config = config.get(ExtractConfig)
+        self.autoencoder_config = config.get(AutoEncoderConfig)
+        self.ranker_config = config.get(RankerConfig)
+        self.records = self.paths.artifacts / "steps"
+
+    # What is committed.
+
+    @cached_property
+    def zoo(self) -> list[Snapshot]:
+        """Snapshots of the zoo, sorted by name."""
+        return read_zoo(self.paths.zoo)
+
+    @cached_property
+    def cards(self) -> dict[str, Card]:
+        """Cards by model name."""
+        return {snapshot.name: snapshot.card for snapshot in self.zoo}
+
+    @cached_property
+    def splits(self) -> Splits:
+        """Roles of the data sets."""
+        return read_splits(self.paths.splits)
+
+    @cached_property
+    def truth(self) -> GroundTruth:
+        """Measured accuracies."""
+        return read_ground_truth(self.paths.ground_truth, list(self.cards))
+
+    @cached_property
+    def estimators(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Measured LogME and k-NN scores: data set -> model -> scores."""
+        return read_json(self.paths.estimators)
+
+    def dataset_tokens(self, *splits: str) -> DatasetTokenDataset:
+        """Dataset tokens of some split folders."""
+        return DatasetTokenDataset(self.paths.dataset_tokens, splits)
+
+    # Steps.
+
+    def extract(self) -> Path:
+        """Views of every model: weights vector, responses, card, token of its source."""
+        step = Step(
+            "views",
+            [self.paths.zoo, self.paths.dataset_tokens],
+            [self.extract_config],
+            ("extractors", "zoo", "artifacts"),
+            self.paths.artifacts / "views",
+        )
+        run_step(step, self._extract, self.records)
+        return step.output
+
+    def _extract(self, folder: Path) -> None:
+        extractor = ViewExtractor(self.extract_config, self.dataset_tokens("train", "validation").by_name())
+        for snapshot in progress(self.zoo, "extracting views"):
+            if not (folder / f"{snapshot.name}.npz").is_file():
+                write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))
+
+    def train_autoencoder(self) -> Path:
+        """Train the autoencoder on the weights vectors."""
+        views = self.extract()
+        step = Step(
+            "autoencoder", [views], [self.autoencoder_config], _TRAINING_CODE, self.paths.artifacts / "autoencoder"
+        )
+        run_step(step, lambda folder: self._train_autoencoder(views, folder), self.records)
+        return step.output
+
+    def _train_autoencoder(self, views: Path, folder: Path) -> None:
+        trainer = make_autoencoder_trainer(ModelParameterDataset(views), self.autoencoder_config, folder)
+        trainer.fit(resume=True)
+
+    def embed(self) -> Path:
+        """Model tokens: the views with the autoencoder's code as ``embedding``."""
+        views, trained = self.extract(), self.train_autoencoder()
+        step = Step(
+            "model_tokens",
+            [views, trained],
+            [self.autoencoder_config],
+            ("model", "dataloader", "project"),
+            self.paths.artifacts / "model_tokens",
+        )
+        run_step(step, lambda folder: self._embed(views, folder), self.records)
+        return step.output
+
+    def _embed(self, views: Path, folder: Path) -> None:
+        codes = encode_parameters(self.autoencoder(), ModelParameterDataset(views, list(self.cards)).vectors)
+        for name, code in zip(self.cards, codes, strict=True):
+            write_model_tokens(folder, name, {**read_model_tokens(views, name), "embedding": code})
+
+    def autoencoder(self):
+        """The trained autoencoder, best weights."""
+        folder = self.train_autoencoder()
+        model = build_autoencoder(self.autoencoder_config, self.extract_config.vector_length)
+        (best,) = folder.glob("autoencoder_weights.loss_*.pt")
+        model.load_state_dict(load_tensors(best))
+        return model.eval()
+
+    def select_epochs(self) -> int:
+        """Number of epochs that does best on the validation data sets.
+
+        Rankers learn from the training data sets only; the epoch with the smallest mean validation loss over
+        the seeds is what the final rankers, which learn from all known data sets, are trained for.
+        """
+        folders = [self.train_ranker("selection", seed) for seed in range(self.ranker_config.seeds)]
+        losses = [History.load(folder / "ranker_history.json").to_frame()["validation_ranking"] for folder in folders]
+        return int(np.argmin(np.mean(losses, axis=0))) + 1
+
+    def train_ranker(self, phase: str, seed: int, epochs: int | None = None) -> Path:
+        """Train one ranker.
+
+        Args:
+            phase: ``selection`` (training data sets, watched on the validation ones) or ``final`` (all known).
+            seed: member of the ensemble.
+            epochs: instead of the configured number.
+        """
+        tokens = self.embed()
+        config = replace(
+            self.ranker_config, seed=self.ranker_config.seed + seed, epochs=epochs or self.ranker_config.epochs
+        )
+        step = Step(
+            f"ranker-{phase}-{seed}",
+            [tokens, self.paths.dataset_tokens, self.paths.ground_truth, self.paths.splits],
+            [config],
+            _TRAINING_CODE,
+            self.paths.artifacts / "rankers" / f"{phase}-{seed}",
+        )
+        run_step(step, lambda folder: self._train_ranker(phase, config, folder), self.records)
+        return step.output
+
+    def _train_ranker(self, phase: str, config: RankerConfig, folder: Path) -> None:
+        final = phase == "final"
+        common = {"regimes": tuple(config.regimes), "batch_size": config.batch_size, "seed": config.seed}
+        sources = self.token_sources()
+        training = build_combined_similarity_loader(
+            sources, ("train", "validation") if final else ("train",), shuffle=True, **common
+        )
+        validation = None if final else build_combined_similarity_loader(sources, ("validation",), **common)
+        trainer = make_ranker_trainer(training, config, folder, validation)
+        trainer.fit(resume=True)
+        save_ranker(trainer.model, folder / "ranker.safetensors")
+
+    def token_sources(self) -> TokenSources:
+        """Where the lists to rank come from."""
+        return TokenSources(
+            self.paths.dataset_tokens,
+            self.embed(),
+            self.paths.ground_truth,
+            tuple(self.cards),
+            tuple(self.ranker_config.views),
+        )
+
+    def train_rankers(self) -> list[Path]:
+        """The final rankers, one per seed."""
+        epochs = self.select_epochs()
+        seeds = range(self.ranker_config.seeds)
+        return [self.train_ranker("final", seed, epochs) for seed in progress(seeds, "final rankers")]
+
+    def model_tokens(self) -> ModelEmbeddingDataset:
+        """Tokens of all models as the rankers read them."""
+        return ModelEmbeddingDataset(self.embed(), list(self.cards), tuple(self.ranker_config.views))
+
+    def recommender(self) -> Recommender:
+        """The final rankers with all that is needed to use them on new images; also written to disk."""
+        folders = self.train_rankers()
+        embeddings = self.model_tokens()
+        tokens = self.dataset_tokens("train", "validation")
+        first = tokens.items[0][0]
+        members = []
+        for folder in folders:
+            member = build_ranker(self.ranker_config, embeddings.view_dims, first.features.shape[-1])
+            load_ranker(member, folder / "ranker.safetensors")
+            members.append(member)
+        recommender = Recommender(
+            members,
+            self.autoencoder(),
+            self.ranker_config,
+            self.autoencoder_config,
+            embeddings.view_dims,
+            first.encoder,
+            tuple(embeddings.names),
+            embeddings.vectors,
+            self.splits.known,
+        )
+        recommender.save(self.recommender_folder)
+        return recommender
+
+    @property
+    def recommender_folder(self) -> Path:
+        """Where a run writes its recommender."""
+        return self.paths.artifacts / "recommender"
+
+    def save_results(self, name: str, results: dict) -> Path:
+        """Write results with the configuration and code version that made them."""
+        from ptmrec.pipeline import code_version
+
+        return write_json(
+            self.paths.artifacts / "results" / f"{name}.json",
+            {"results": results, "code_version": code_version(), "config": self.config.to_dict()},
+        )
