@@ -3,11 +3,13 @@
 Notebooks and the command line call the methods of :class:`Project`; each does its step, or reuses the result.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ptmrec.artifacts import read_json, write_json
 from ptmrec.config.parser import ConfigParser
@@ -49,7 +51,7 @@ class Project:
         self.extract_config = config.get(ExtractConfig)
         self.autoencoder_config = config.get(AutoEncoderConfig)
         self.ranker_config = config.get(RankerConfig)
-        self.records = self.paths.artifacts / "steps"
+        self._finished: set[str] = set()
 
     # What is committed.
 
@@ -84,6 +86,13 @@ class Project:
 
     # Steps.
 
+    def _run(self, step: Step, work: Callable[[Path], None]) -> Path:
+        """Run a step once per project; its inputs do not change under a running job."""
+        if step.name not in self._finished:
+            run_step(step, work, self.paths.artifacts / "steps")
+            self._finished.add(step.name)
+        return step.output
+
     def extract(self) -> Path:
         """Views of every model: weights vector, responses, card, token of its source."""
         step = Step(
@@ -93,8 +102,7 @@ class Project:
             ("extractors", "zoo", "artifacts"),
             self.paths.artifacts / "views",
         )
-        run_step(step, self._extract, self.records)
-        return step.output
+        return self._run(step, self._extract)
 
     def _extract(self, folder: Path) -> None:
         extractor = ViewExtractor(self.extract_config, self.dataset_tokens("train", "validation").by_name())
@@ -108,8 +116,7 @@ class Project:
         step = Step(
             "autoencoder", [views], [self.autoencoder_config], _TRAINING_CODE, self.paths.artifacts / "autoencoder"
         )
-        run_step(step, lambda folder: self._train_autoencoder(views, folder), self.records)
-        return step.output
+        return self._run(step, lambda folder: self._train_autoencoder(views, folder))
 
     def _train_autoencoder(self, views: Path, folder: Path) -> None:
         trainer = make_autoencoder_trainer(ModelParameterDataset(views), self.autoencoder_config, folder)
@@ -125,8 +132,7 @@ class Project:
             ("model", "dataloader", "project"),
             self.paths.artifacts / "model_tokens",
         )
-        run_step(step, lambda folder: self._embed(views, folder), self.records)
-        return step.output
+        return self._run(step, lambda folder: self._embed(views, folder))
 
     def _embed(self, views: Path, folder: Path) -> None:
         codes = encode_parameters(self.autoencoder(), ModelParameterDataset(views, list(self.cards)).vectors)
@@ -144,12 +150,14 @@ class Project:
     def select_epochs(self) -> int:
         """Number of epochs that does best on the validation data sets.
 
-        Rankers learn from the training data sets only; the epoch with the smallest mean validation loss over
-        the seeds is what the final rankers, which learn from all known data sets, are trained for.
+        Rankers learn from the training data sets only. The epoch with the largest tau_w on the validation data
+        sets, mean over the seeds and smoothed over five epochs because those are few, is how long the final
+        rankers, which learn from all known data sets, are trained.
         """
         folders = [self.train_ranker("selection", seed) for seed in range(self.ranker_config.seeds)]
-        losses = [History.load(folder / "ranker_history.json").to_frame()["validation_ranking"] for folder in folders]
-        return int(np.argmin(np.mean(losses, axis=0))) + 1
+        taus = [History.load(folder / "ranker_history.json").to_frame()["validation_tau_w"] for folder in folders]
+        smooth = pd.Series(np.mean(taus, axis=0)).rolling(5, min_periods=1, center=True).mean()
+        return int(smooth.argmax()) + 1
 
     def train_ranker(self, phase: str, seed: int, epochs: int | None = None) -> Path:
         """Train one ranker.
@@ -170,8 +178,7 @@ class Project:
             _TRAINING_CODE,
             self.paths.artifacts / "rankers" / f"{phase}-{seed}",
         )
-        run_step(step, lambda folder: self._train_ranker(phase, config, folder), self.records)
-        return step.output
+        return self._run(step, lambda folder: self._train_ranker(phase, config, folder))
 
     def _train_ranker(self, phase: str, config: RankerConfig, folder: Path) -> None:
         final = phase == "final"

@@ -101,10 +101,12 @@ class Recommender:
         frame.insert(0, "rank", np.arange(1, len(frame) + 1))
         return frame
 
-    def tokens_of(self, name: str, views: dict[str, np.ndarray]) -> np.ndarray:
-        """Token ``(D,)`` of a model: the stored one, or one made from its extracted views."""
-        if name in self.model_names:
-            return self.model_tokens[self.model_names.index(name)]
+    def tokens_of(self, names: list[str]) -> np.ndarray:
+        """Stored tokens ``(n, D)`` of models of the zoo."""
+        return self.model_tokens[[self.model_names.index(name) for name in names]]
+
+    def embed_views(self, views: dict[str, np.ndarray]) -> np.ndarray:
+        """Token ``(D,)`` of a model from its extracted views."""
         embedding = encode_parameters(self.autoencoder, views["parameters"][None])[0]
         return np.concatenate([{**views, "embedding": embedding}[view] for view in self.view_dims])
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,7 @@ class ImageFolder:
         labels: ``(n,)`` int64 indices into ``class_names``, or None when unlabelled.
         class_names: sub-folder names, empty when unlabelled.
         skipped: files that did not decode, with the reason.
+        class_sizes: image files of each class on disk (of the folder, when unlabelled).
     """
 
     name: str
@@ -57,6 +58,7 @@ class ImageFolder:
     labels: np.ndarray | None
     class_names: tuple[str, ...]
     skipped: list[str] = field(default_factory=list)
+    class_sizes: tuple[int, ...] = ()
 
 
 def load_image_npz(path: Path) -> ImageData:
@@ -92,12 +94,13 @@ def read_licences(index: Path) -> dict[str, str]:
         return {row["name"]: row["licence"] for row in csv.DictReader(file)}
 
 
-def load_image_folder(folder: Path, skip_unreadable: bool = False) -> ImageFolder:
+def load_image_folder(folder: Path, skip_unreadable: bool = False, limit: int | None = None) -> ImageFolder:
     """Read a folder of images: one sub-folder per class, or image files only (unlabelled).
 
     Args:
         folder: the folder; hidden files and files that are no images are passed over.
         skip_unreadable: leave out files that do not decode instead of stopping.
+        limit: read at most this many files of a class (of all, when unlabelled), spread over the sorted list.
 
     Raises:
         DataError: missing or empty folder, a class without images, one class only, or unreadable files.
@@ -106,6 +109,7 @@ def load_image_folder(folder: Path, skip_unreadable: bool = False) -> ImageFolde
         raise DataError(f"{folder}: no such folder; give a folder with one sub-folder per class, or of images")
     class_folders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     groups = {p.name: _image_files(p) for p in class_folders} or {"": _image_files(folder)}
+    counts = [len(files) for files in groups.values()]
     empty = [name for name, files in groups.items() if name and not files]
     if empty:
         raise DataError(f"{folder / empty[0]}: no image in this class; remove the folder or add images")
@@ -113,7 +117,9 @@ def load_image_folder(folder: Path, skip_unreadable: bool = False) -> ImageFolde
         raise DataError(f"{folder}: only one class ({class_folders[0].name}); a ranking needs at least two")
     if not any(groups.values()):
         raise DataError(f"{folder}: no images found (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
-    return _decode(folder, groups, skip_unreadable)
+    if limit is not None:
+        groups = {name: files[:: -(-len(files) // limit)] for name, files in groups.items()}
+    return replace(_decode(folder, groups, skip_unreadable), class_sizes=tuple(counts))
 
 
 def _image_files(folder: Path) -> list[Path]:

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ptmrec.artifacts import file_hash
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import EncoderConfig, PathsConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.progress import progress
 
@@ -95,6 +96,8 @@ def _weights_hash(model: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def encoder_files_hash(folder: Path) -> str:
-    """Hash of an encoder folder without loading it."""
-    return "".join(file_hash(folder / name)[:8] for name in (CONFIG_NAME, WEIGHTS_NAME))
+def load_encoder(config: ConfigParser) -> ClipImageEncoder:
+    """The image encoder of the configuration."""
+    encoder = config.get(EncoderConfig)
+    model = config.get(PathsConfig).encoder if encoder.model == "embedded" else encoder.model
+    return ClipImageEncoder(model, encoder.pretrained, encoder.device, encoder.batch_size)

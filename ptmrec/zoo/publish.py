@@ -4,14 +4,21 @@ import shutil
 from pathlib import Path
 
 from ptmrec.artifacts import write_json
-from ptmrec.config.sections import DatasetTokenConfig, EncoderTrainingConfig, PathsConfig
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import (
+    DatasetTokenConfig,
+    EncoderTrainingConfig,
+    GroundTruthConfig,
+    PathsConfig,
+    ZooConfig,
+)
 from ptmrec.dataloader.dataset_tokens import DatasetTokens, class_tokens
 from ptmrec.dataloader.image_data import load_image_npz
-from ptmrec.dataloader.splits import Splits
+from ptmrec.dataloader.splits import Splits, read_splits
 from ptmrec.log import logger
-from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder
+from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
 from ptmrec.progress import progress
-from ptmrec.zoo.builder import read_cells
+from ptmrec.zoo.builder import build_zoo, read_cells
 from ptmrec.zoo.ground_truth import assemble_ground_truth
 from ptmrec.zoo.snapshot import read_zoo
 
@@ -75,3 +82,32 @@ def build_dataset_tokens(
         features = class_tokens(encoder.encode(pixels), labels, config.shots, config.draws, config.seed)
         tokens = DatasetTokens(name, features, data.class_names, f"{encoder.name}:{encoder.hash}", part)
         tokens.save(folder / split / f"{name}.npz")
+
+
+def build_everything(config: ConfigParser, images: Path | None = None) -> None:
+    """Build the embedded zoo from image sets: models, ground truth, estimates, encoder, dataset tokens.
+
+    Args:
+        config: the configuration; pieces go to ``artifacts/zoo_build``, results to the committed files.
+        images: folder of image sets; the configured one without it.
+    """
+    paths = config.get(PathsConfig)
+    images, work = images or paths.images, paths.artifacts / "zoo_build"
+    splits = read_splits(paths.splits)
+    models, cells = build_zoo(images, work, config.get(ZooConfig), config.get(GroundTruthConfig))
+    publish_zoo(models, cells, paths)
+    build_encoder(images, work / "encoder", splits, config.get(EncoderTrainingConfig), paths)
+    rebuild_dataset_tokens(config, images)
+
+
+def rebuild_dataset_tokens(config: ConfigParser, images: Path | None = None) -> Path:
+    """Make the tokens of every data set with the configured encoder; returns their folder."""
+    paths = config.get(PathsConfig)
+    build_dataset_tokens(
+        images or paths.images,
+        read_splits(paths.splits),
+        load_encoder(config),
+        config.get(DatasetTokenConfig),
+        paths.dataset_tokens,
+    )
+    return paths.dataset_tokens

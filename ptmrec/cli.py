@@ -1,0 +1,234 @@
+"""The command line. Everything heavy is imported inside the commands, so that help answers at once."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ptmrec.errors import ConfigError, PtmrecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ptmrec.config.parser import ConfigParser
+
+FORMATS = ("table", "json", "csv", "ids")
+REGIMES = ("low-data", "fine-tuning")
+
+
+class _Group(click.Group):
+    """Shows an error a user can mend as one line, with exit status 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PtmrecError as error:
+            raise click.exceptions.Exit(_complain(error)) from None
+
+
+def _complain(error: PtmrecError) -> int:
+    click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+    return 2
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ptmrec")
+@click.option("--config", "path", type=click.Path(path_type=Path), help="Configuration file; default: config.ini.")
+@click.option("--profile", default="default", show_default=True, help="Profile of the configuration (smoke: seconds).")
+@click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a value; repeatable.")
+@click.pass_context
+def main(ctx: click.Context, path: Path | None, profile: str, settings: tuple[str, ...]) -> None:
+    """Cross-Select: rank pre-trained models for a dataset before any fine-tuning."""
+    ctx.obj = {"path": path, "profile": profile, "settings": settings}
+
+
+def _config(ctx: click.Context) -> "ConfigParser":
+    from ptmrec.config.parser import ConfigParser
+
+    pairs = [setting.partition("=") for setting in ctx.obj["settings"]]
+    wrong = [name for name, equals, _ in pairs if not equals]
+    if wrong:
+        raise ConfigError(f"--set {wrong[0]}: write SECTION.KEY=VALUE, for example ranker.epochs=3")
+    return ConfigParser(ctx.obj["path"], ctx.obj["profile"], {name: value for name, _, value in pairs})
+
+
+def _project(ctx: click.Context):
+    from ptmrec.project import Project
+
+    return Project(_config(ctx))
+
+
+def _show(frame: "pd.DataFrame", style: str = "table") -> None:
+    """Print a frame to stdout: a rich table on a terminal, plain text in a pipe, or data."""
+    if style == "json":
+        click.echo(frame.to_json(orient="records", indent=1))
+    elif style == "csv":
+        click.echo(frame.to_csv(index=False), nl=False)
+    elif not sys.stdout.isatty():
+        click.echo(frame.to_string(index=False))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*map(str, frame.columns))
+        for row in frame.astype(str).itertuples(index=False):
+            table.add_row(*row)
+        Console().print(table)
+
+
+@main.command()
+@click.option("--notebooks", type=click.Path(path_type=Path), help="Folder of the notebooks; default: notebooks/.")
+@click.pass_context
+def reproduce(ctx: click.Context, notebooks: Path | None) -> None:
+    """Run notebooks 01 to 05: tokens, training, evaluation, figures and tables."""
+    from ptmrec.reproduce import reproduce as run
+
+    config = _config(ctx)
+    overrides = {name: value for name, _, value in (setting.partition("=") for setting in ctx.obj["settings"])}
+    path = ctx.obj["path"]
+    parameters = {
+        "profile": ctx.obj["profile"],
+        "config": str(path.absolute()) if path else "",
+        "overrides": overrides,
+    }
+    for line in run(config, notebooks or config.root / "notebooks", parameters):
+        click.echo(line)
+
+
+@main.group()
+def zoo() -> None:
+    """Build and look at the model zoo."""
+
+
+@zoo.command("build")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_build(ctx: click.Context, images: Path | None) -> None:
+    """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; an hour."""
+    from ptmrec.zoo.publish import build_everything
+
+    build_everything(_config(ctx), images)
+
+
+@zoo.command("list")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.pass_context
+def zoo_list(ctx: click.Context, style: str) -> None:
+    """List the models with what their cards say."""
+    import pandas as pd
+
+    cards = _project(ctx).cards.values()
+    if style == "ids":
+        click.echo("\n".join(card.name for card in cards))
+        return
+    columns = ("name", "family", "num_params", "gmacs", "source_dataset", "source_accuracy", "licence")
+    _show(pd.DataFrame([{column: getattr(card, column) for column in columns} for card in cards]), style)
+
+
+@zoo.command("show")
+@click.argument("name")
+@click.pass_context
+def zoo_show(ctx: click.Context, name: str) -> None:
+    """Print the card of a model and its measured accuracies as JSON."""
+    import difflib
+    import json
+
+    project = _project(ctx)
+    if name not in project.cards:
+        near = difflib.get_close_matches(name, project.cards, n=1)
+        raise ConfigError(f"no model {name!r} in the zoo" + (f"; did you mean {near[0]}?" if near else ""))
+    column = project.truth.models.index(name)
+    measured = {
+        regime: {dataset: float(row[column]) for dataset, row in zip(project.truth.datasets, matrix, strict=True)}
+        for regime, matrix in project.truth.accuracy.items()
+    }
+    click.echo(json.dumps({**project.cards[name].to_dict(), "measured_accuracy": measured}, indent=1))
+
+
+@main.command()
+@click.option("--datasets", is_flag=True, help="Make the dataset tokens instead; needs the image sets.")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def extract(ctx: click.Context, datasets: bool, images: Path | None) -> None:
+    """Extract the views of every model of the zoo."""
+    if datasets:
+        from ptmrec.zoo.publish import rebuild_dataset_tokens
+
+        click.echo(rebuild_dataset_tokens(_config(ctx), images))
+    else:
+        click.echo(_project(ctx).embed())
+
+
+@main.command()
+@click.argument("name", type=click.Choice(("autoencoder", "ranker"), case_sensitive=False))
+@click.pass_context
+def train(ctx: click.Context, name: str) -> None:
+    """Train the autoencoder or the rankers; goes on where it was stopped."""
+    project = _project(ctx)
+    if name == "autoencoder":
+        click.echo(project.train_autoencoder())
+    else:
+        project.recommender()
+        click.echo(project.recommender_folder)
+
+
+@main.command()
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.pass_context
+def evaluate(ctx: click.Context, style: str) -> None:
+    """Compare the ranker with static lists and estimators on known and blind data sets."""
+    from ptmrec.config.sections import EvaluationConfig
+    from ptmrec.evaluation.evaluate import evaluate_methods, summarise
+
+    project = _project(ctx)
+    frame = evaluate_methods(project, project.recommender())
+    _show(summarise(frame, project.config.get(EvaluationConfig)).round(3), style)
+
+
+@main.command()
+@click.argument("dataset", type=click.Path(path_type=Path))
+@click.option("-n", "count", type=click.IntRange(min=1), default=10, show_default=True, help="Models to show.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--regime", type=click.Choice(REGIMES), help="What you plan to do; default: by the number of images.")
+@click.option("--zoo", "zoo_folder", type=click.Path(path_type=Path), help="Folder of model snapshots to rank.")
+@click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
+@click.pass_context
+def recommend(
+    ctx: click.Context,
+    dataset: Path,
+    count: int,
+    style: str,
+    regime: str | None,
+    zoo_folder: Path | None,
+    skip_unreadable: bool,
+) -> None:
+    """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set."""
+    from ptmrec.recommend import choose_regime, find_recommender, read_user_images
+    from ptmrec.recommend import recommend as run
+
+    config = _config(ctx)
+    images = read_user_images(dataset, skip_unreadable)
+    chosen = regime.replace("-", "_") if regime else choose_regime(images)
+    frame = run(config, images, chosen, zoo_folder)
+    if style == "ids":
+        click.echo("\n".join(frame["model"].head(count)))
+    else:
+        _show(frame.head(count).round({"score": 3, "expected_accuracy": 3, "accuracy_std": 3}), style)
+    kind = "unlabelled images" if images.labels is None else f"{len(set(images.labels.tolist()))} classes"
+    click.echo(
+        f"{len(images.images)} images read, {kind}; regime {chosen.replace('_', ' ')}; "
+        f"{len(frame)} models ranked by {find_recommender(config)}",
+        err=True,
+    )
+
+
+@main.command()
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.pass_context
+def config(ctx: click.Context, style: str) -> None:
+    """Print every configuration value and where it came from."""
+    import pandas as pd
+
+    rows = [(section, key, str(value), source) for section, key, value, source in _config(ctx).rows()]
+    _show(pd.DataFrame(rows, columns=["section", "key", "value", "source"]), style)

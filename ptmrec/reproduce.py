@@ -1,0 +1,144 @@
+"""The main job: run the notebooks in order with papermill and say what they made."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
+from ptmrec.errors import ConfigError, PtmrecError
+from ptmrec.log import logger
+
+
+class NotebookError(PtmrecError):
+    """A notebook failed or did not reach its end."""
+
+
+def find_notebooks(folder: Path) -> list[Path]:
+    """The numbered notebooks of a folder, in order.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    notebooks = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    if not notebooks:
+        raise ConfigError(f"{folder}: no notebooks 01_*.ipynb there; run from a clone of the project")
+    return notebooks
+
+
+def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
+    """Refuse a parameter the notebook does not declare (papermill only warns).
+
+    Raises:
+        ConfigError: naming the parameter and those that exist.
+    """
+    known = papermill.inspect_notebook(str(notebook))
+    for name in parameters:
+        if name not in known:
+            raise ConfigError(f"{notebook.name}: unknown parameter {name!r}; known: {', '.join(sorted(known))}")
+
+
+def run_notebook(notebook: Path, output: Path, parameters: dict[str, Any], stream: Any = None) -> None:
+    """Execute one notebook; the executed copy is written also when it fails.
+
+    Args:
+        notebook: the notebook.
+        output: the executed copy.
+        parameters: values for its parameters cell.
+        stream: gets what cells write to stderr, as it comes.
+
+    Raises:
+        ConfigError: unknown parameter.
+        NotebookError: a cell failed, or the last cell was not reached.
+    """
+    check_parameters(notebook, parameters)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(output),
+            parameters,
+            cwd=str(notebook.parent),
+            progress_bar=False,
+            stderr_file=stream,
+            kernel_name="python3",
+        )
+    except PapermillExecutionError as error:
+        reason = str(error.evalue).strip().splitlines()
+        raise NotebookError(
+            f"{notebook.name}: cell {error.cell_index} failed with {error.ename}: {reason[0] if reason else ''}; "
+            f"the executed copy is {output}"
+        ) from None
+    check_complete(output)
+
+
+def check_complete(executed: Path) -> None:
+    """A run counts only if every code cell ran: ``sys.exit(0)`` in a cell looks like success to papermill.
+
+    Raises:
+        NotebookError: a code cell has not run.
+    """
+    cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code" and cell.source]
+    skipped = [index for index, cell in enumerate(cells, start=1) if cell.execution_count is None]
+    if skipped:
+        raise NotebookError(f"{executed}: stopped before code cell {skipped[0]} of {len(cells)}")
+
+
+class _InnerProgress:
+    """Shows the last line a notebook wrote behind the outer bar; passes lines on where there is no terminal."""
+
+    def __init__(self, bar: tqdm) -> None:
+        self.bar = bar
+
+    def write(self, text: str) -> None:
+        for line in filter(str.strip, text.splitlines()):
+            if sys.stderr.isatty():
+                self.bar.set_postfix_str(line.strip()[:60])
+            else:
+                sys.stderr.write(f"  {line}\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def reproduce(config: ConfigParser, notebooks: Path, parameters: dict[str, Any]) -> list[str]:
+    """Run all notebooks.
+
+    Args:
+        config: the configuration of the run; saved beside the executed copies.
+        notebooks: their folder.
+        parameters: given to each of them.
+
+    Returns:
+        Lines that say what was made and where.
+
+    Raises:
+        NotebookError: a notebook failed; the ones after it were not run.
+    """
+    paths, started = config.get(PathsConfig), time.time()
+    runs = paths.artifacts / "runs" / time.strftime("%Y%m%d_%H%M%S")
+    config.save(runs / "config.json")
+    os.environ["PTMREC_PROGRESS"] = "plain"  # kernels inherit it: their bars would be widgets nobody sees
+    bar = tqdm(find_notebooks(notebooks), desc="notebooks", file=sys.stderr, dynamic_ncols=True)
+    for notebook in bar:
+        bar.set_description(notebook.stem)
+        run_notebook(notebook, runs / notebook.name, parameters, _InnerProgress(bar))
+    logger.info("all notebooks done in %.0f s", time.time() - started)
+    return [
+        f"executed notebooks  {runs}",
+        *_made("figures", paths.figures, "*.pdf", started),
+        *_made("tables and numbers", paths.generated, "*.tex", started),
+        *_made("results", paths.artifacts / "results", "*", started),
+    ]
+
+
+def _made(label: str, folder: Path, pattern: str, since: float) -> list[str]:
+    files = [path for path in folder.glob(pattern) if path.stat().st_mtime >= since - 1]
+    return [f"{len(files):3d} {label:15s} {folder}"]
