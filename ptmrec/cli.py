@@ -228,7 +228,12 @@ def recommend(
 @click.pass_context
 def config(ctx: click.Context, style: str) -> None:
     """Print every configuration value and where it came from."""
+    rows = _config(ctx).rows()
+    if style == "table":
+        for section, key, value, source in rows:
+            click.echo(f"[{section}] {key} = {value}    ({source})")
+        return
     import pandas as pd
 
-    rows = [(section, key, str(value), source) for section, key, value, source in _config(ctx).rows()]
-    _show(pd.DataFrame(rows, columns=["section", "key", "value", "source"]), style)
+    frame = pd.DataFrame(rows, columns=["section", "key", "value", "source"])
+    _show(frame.assign(value=frame["value"].astype(str)), style)

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ptmrec.artifacts import read_json, tree_hash, write_json
@@ -99,6 +99,6 @@ def _module(name: str) -> Path:
     return path if path.is_dir() else path.with_suffix(".py")
 
 
-def code_version(names: Iterable[str] = ("",)) -> str:
+def code_version() -> str:
     """Short hash of the package's code, stored with results."""
-    return tree_hash(PACKAGE / name for name in names)[:12]
+    return tree_hash([PACKAGE])[:12]

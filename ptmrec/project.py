@@ -3,13 +3,16 @@
 Notebooks and the command line call the methods of :class:`Project`; each does its step, or reuses the result.
 """
 
+import platform
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from ptmrec.artifacts import read_json, write_json
 from ptmrec.config.parser import ConfigParser
@@ -24,7 +27,7 @@ from ptmrec.dataloader.model_datasets import (
 )
 from ptmrec.dataloader.splits import Splits, read_splits
 from ptmrec.extractors.views import ViewExtractor
-from ptmrec.pipeline import Step, run_step
+from ptmrec.pipeline import Step, code_version, run_step
 from ptmrec.progress import progress
 from ptmrec.recommender import Recommender, load_ranker, save_ranker
 from ptmrec.train.autoencoder_trainer import build_autoencoder, encode_parameters, make_autoencoder_trainer
@@ -244,9 +247,33 @@ class Project:
 
     def save_results(self, name: str, results: dict) -> Path:
         """Write results with the configuration and code version that made them."""
-        from ptmrec.pipeline import code_version
-
         return write_json(
             self.paths.artifacts / "results" / f"{name}.json",
             {"results": results, "code_version": code_version(), "config": self.config.to_dict()},
         )
+
+
+def open_project(profile: str = "default", config: str = "", overrides: dict | None = None) -> Project:
+    """A project from the parameters of a notebook.
+
+    Args:
+        profile: profile of the configuration.
+        config: path of a configuration file; the project's own when empty.
+        overrides: ``{"ranker.epochs": 3}``.
+    """
+    torch.set_flush_denormal(True)
+    return Project(ConfigParser(Path(config) if config else None, profile, overrides))
+
+
+def describe_run(project: Project) -> pd.DataFrame:
+    """What a run depends on, for the head of a notebook: versions, code, profile, folders."""
+    versions = {name: version(name) for name in ("torch", "numpy", "open_clip_torch", "timm", "ptmrec")}
+    facts = {
+        "python": platform.python_version(),
+        **versions,
+        "code version": code_version(),
+        "profile": project.config.profile,
+        "models": len(project.cards),
+        "data sets": len(project.splits.all),
+    }
+    return pd.DataFrame({"value": map(str, facts.values())}, index=list(facts))
