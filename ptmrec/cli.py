@@ -54,8 +54,9 @@ def _config(ctx: click.Context) -> "ConfigParser":
 
 
 def _project(ctx: click.Context):
-    from ptmrec.project import Project
+    from ptmrec.project import Project, prepare_torch
 
+    prepare_torch()
     return Project(_config(ctx))
 
 

@@ -44,12 +44,21 @@ def _is_ours_or_serious(record: logging.LogRecord) -> bool:
     return record.name.split(".")[0] == "ptmrec" or record.levelno >= logging.WARNING
 
 
-for _handler in _root.handlers:
-    _handler.addFilter(_is_ours_or_serious)
+def _make_plain() -> logging.Handler:
+    """Console lines without colour codes, for pipes and notebooks run headless."""
+    handler = logging.StreamHandler(_StderrStream())
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    return handler
+
+
+for _handler in list(_root.handlers):
     if isinstance(_handler, ColoredConsoleHandler):
         _handler.setStream(_StderrStream())
         if not sys.stderr.isatty():
-            _handler.level_colors = {"DEFAULT": "RESET"}
+            _root.removeHandler(_handler)
+            _root.addHandler(_make_plain())
+for _handler in _root.handlers:
+    _handler.addFilter(_is_ours_or_serious)
 
 logger = logging.getLogger("ptmrec")
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -249,8 +250,26 @@ class Project:
         """Write results with the configuration and code version that made them."""
         return write_json(
             self.paths.artifacts / "results" / f"{name}.json",
-            {"results": results, "code_version": code_version(), "config": self.config.to_dict()},
+            {"results": _without_nan(results), "code_version": code_version(), "config": self.config.to_dict()},
         )
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON knows no NaN: a value that does not exist is null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def prepare_torch() -> None:
+    """One thread: the networks here are too small for more to help, and on a busy machine more cost a lot.
+
+    It also makes the last bits of the results independent of the number of cores.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
 
 
 def open_project(profile: str = "default", config: str = "", overrides: dict | None = None) -> Project:
@@ -261,7 +280,7 @@ def open_project(profile: str = "default", config: str = "", overrides: dict | N
         config: path of a configuration file; the project's own when empty.
         overrides: ``{"ranker.epochs": 3}``.
     """
-    torch.set_flush_denormal(True)
+    prepare_torch()
     return Project(ConfigParser(Path(config) if config else None, profile, overrides))
 
 

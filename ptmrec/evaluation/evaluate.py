@@ -48,24 +48,26 @@ def evaluate_methods(project: Project, recommender: Recommender) -> pd.DataFrame
         :func:`~ptmrec.evaluation.metrics.all_metrics`, ``ceiling``, and ``tau_w_sd`` over seeds for ours.
     """
     config = project.config.get(EvaluationConfig)
+    known = project.dataset_tokens("train", "validation").by_name()
     rows = []
     for target in progress(list_targets(project), "evaluating"):
         truth = project.truth.row(target.regime, target.dataset)
         ceiling = project.truth.ceiling(target.regime, target.dataset)
         place = {"group": target.group, "dataset": target.dataset, "regime": target.regime}
-        for method, scores in baseline_scores(project, target, config.neighbours):
+        for method, scores in baseline_scores(project, target, known, config.neighbours):
             rows.append({**place, "method": method, **all_metrics(truth, scores), "ceiling": ceiling})
         rows += [{**place, **row, "ceiling": ceiling} for row in _our_rows(recommender, target, truth)]
     return pd.DataFrame(rows)
 
 
-def baseline_scores(project: Project, target: Target, neighbours: int) -> Iterator[tuple[str, np.ndarray]]:
+def baseline_scores(
+    project: Project, target: Target, known: dict[str, DatasetTokens], neighbours: int
+) -> Iterator[tuple[str, np.ndarray]]:
     """Scores ``(N,)`` of each rival, by name. The target's own measurements are used by none."""
     others = [name for name in project.splits.known if name != target.dataset]
     yield "parameter count", parameter_count(project.cards)
     yield "source accuracy", source_accuracy(project.cards)
     yield "mean rank", mean_rank(project.truth, target.regime, others)
-    known = project.dataset_tokens("train", "validation").by_name()
     nearest = sorted(others, key=lambda name: dataset_distance(target.tokens.features, known[name].features))
     yield "k-NN, data sets", mean_rank(project.truth, target.regime, nearest[:neighbours])
     estimates = project.estimators[target.dataset]

@@ -1,0 +1,41 @@
+# The two commands: `make reproduce` runs the main job, `make test` the whole test suite.
+# Each makes .venv first if it is missing. Without a GPU, `make reproduce TORCH_BACKEND=cpu` installs
+# the small build of torch.
+
+PYTHON ?= python3
+TORCH_BACKEND ?=
+PROFILE ?= default
+VENV := .venv
+BIN := $(VENV)/bin
+BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
+
+.PHONY: help install reproduce test lint constraints clean
+
+help: ## show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed ## create .venv and install everything, pinned
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
+	$(BIN)/uv pip install --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev]"
+	touch $@
+
+reproduce: install ## run notebooks 01 to 05: figures, tables, results
+	$(BIN)/ptmrec --profile $(PROFILE) reproduce
+
+test: install ## run the whole test suite, notebooks included
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+lint: install ## format and lint package, tests and notebooks
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: install ## pin every version anew
+	$(BIN)/uv pip compile --universal --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
+
+clean: ## remove what runs wrote (not the environment)
+	rm -rf artifacts thesis/generated
