@@ -37,9 +37,13 @@ def sorted_centres(values: np.ndarray, k: int) -> np.ndarray:
 
 
 def _start(points: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
+    """``k`` distinct points; several centres in one gap of a heavy tail would stay empty for ever."""
     widths = np.gradient(points)
     mass = np.cumsum(np.cbrt(counts / widths) * widths)
-    return np.interp((np.arange(k) + 0.5) / k * mass[-1], mass, points)
+    chosen = np.unique(np.searchsorted(mass, (np.arange(k) + 0.5) / k * mass[-1]))
+    unused = np.setdiff1d(np.arange(len(points)), chosen)
+    extra = unused[np.linspace(0, len(unused) - 1, k - len(chosen)).round().astype(int)]
+    return points[np.sort(np.concatenate([chosen, extra]))]
 
 
 def _lloyd(points: np.ndarray, counts: np.ndarray, sums: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -1,0 +1,139 @@
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.section import SECTIONS, Section, setting
+from ptmrec.config.sections import PathsConfig, RankerConfig
+from ptmrec.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Toy(Section):
+    section: ClassVar[str] = "toy_for_tests"
+    flag: bool = setting(False, "a flag")
+    steps: int = setting(3, "steps", min=1, max=10)
+    rate: float = setting(0.5, "rate", min=0.0)
+    kind: str = setting("a", "kind", choices=["a", "b"])
+    sizes: list[int] = setting([1, 2], "sizes", min=1)
+    names: dict[str, int] = setting({"x": 1}, "names")
+    place: Path = setting(Path("here"), "a path")
+    maybe: float | None = setting(None, "perhaps")
+
+
+SECTIONS.pop("toy_for_tests")
+TOY = {"toy": Toy}
+
+
+def parse(tmp_path, text="", **kwargs):
+    path = tmp_path / "some.ini"
+    path.write_text(text)
+    parser = ConfigParser(path, sections=TOY, **kwargs)
+    return Toy(**parser._values["toy"])
+
+
+def test_values_get_python_types(tmp_path):
+    text = (
+        "[toy]\nflag = yes\nsteps = 7\nrate = 1e-3\nkind = b\nsizes = 4, 5\n 6\nnames = a: 1, b: 2\n"
+        "place = sub/x\nmaybe = 2"
+    )
+    toy = parse(tmp_path, text)
+    assert toy == Toy(True, 7, 1e-3, "b", [4, 5, 6], {"a": 1, "b": 2}, tmp_path / "sub/x", 2.0)
+
+
+@pytest.mark.parametrize("text", ["none", ""])
+def test_none(tmp_path, text):
+    assert parse(tmp_path, f"[toy]\nmaybe = {text}").maybe is None
+
+
+def test_order_of_sources(tmp_path, monkeypatch):
+    assert parse(tmp_path).steps == 3
+    assert parse(tmp_path, "[toy]\nsteps = 4").steps == 4
+    text = "[toy:smoke]\nsteps = 5\n[toy]\nsteps = 4"
+    assert parse(tmp_path, text).steps == 4
+    assert parse(tmp_path, text, profile="smoke").steps == 5
+    extra = tmp_path / "elsewhere" / "extra.ini"
+    extra.parent.mkdir()
+    extra.write_text("[toy]\nsteps = 6\nplace = p")
+    monkeypatch.setenv("PTMREC_CONFIG", str(extra))
+    toy = parse(tmp_path, text, profile="smoke")
+    assert toy.steps == 6
+    assert toy.place == extra.parent / "p"
+    assert parse(tmp_path, text, overrides={"toy.steps": 9}).steps == 9
+    assert parse(tmp_path, text, overrides={"toy.steps": "8"}).steps == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[toy]\nsteps = 11", "some.ini: [toy] steps = 11: 1 to 10 is wanted"),
+        ("[toy]\nsteps = 2.5", "a whole number"),
+        ("[toy]\nrate = nan", "a finite number"),
+        ("[toy]\nrate = -1", "at least 0.0"),
+        ("[toy]\nflag = perhaps", "true or false"),
+        ("[toy]\nkind = c", "one of a, b"),
+        ("[toy]\nsizes = 1, 0", "at least 1"),
+        ("[toy]\nnames = a", "key: value"),
+        ("[toy]\nnames = {", "JSON object"),
+        ("[toy]\nstep = 1", "did you mean steps?"),
+        ("[toi]\nsteps = 1", "did you mean toy?"),
+        ("[toy]\nsteps = 1\nsteps = 2", "already exists"),
+        ("steps = 1", "no section headers"),
+        ("[toy:other]\nsteps = 99", "1 to 10"),
+    ],
+)
+def test_errors_are_one_line_and_name_the_place(tmp_path, text, words):
+    with pytest.raises(ConfigError) as caught:
+        parse(tmp_path, text)
+    message = str(caught.value)
+    assert words in message
+    assert "some.ini" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("toy.nothing", "no such key"), ("nothing.steps", "no such section"), ("steps", "SECTION.KEY")],
+)
+def test_unknown_override(tmp_path, name, words):
+    with pytest.raises(ConfigError, match=words):
+        parse(tmp_path, overrides={name: 1})
+
+
+def test_unknown_profile_and_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match="known: default, smoke"):
+        parse(tmp_path, profile="fast")
+    with pytest.raises(ConfigError, match="no such file"):
+        ConfigParser(tmp_path / "absent.ini")
+
+
+def test_rows_name_their_source_and_save(tmp_path):
+    path = tmp_path / "c.ini"
+    path.write_text("[ranker]\nepochs = 7\n")
+    parser = ConfigParser(path, overrides={"ranker.width": 32})
+    sources = {(section, key): source for section, key, _, source in parser.rows()}
+    assert sources["ranker", "epochs"] == str(path)
+    assert sources["ranker", "width"] == "override"
+    assert sources["ranker", "heads"] == "default"
+    saved = json.loads(parser.save(tmp_path / "run" / "config.json").read_text())
+    assert {"section": "ranker", "key": "epochs", "value": 7, "source": str(path)} in saved["values"]
+
+
+def test_every_default_passes_its_own_check_and_paths_are_absolute(tmp_path):
+    path = tmp_path / "empty.ini"
+    path.write_text("")
+    parser = ConfigParser(path)
+    assert parser.get(RankerConfig) == RankerConfig()
+    paths = parser.get(PathsConfig)
+    assert all(value.is_absolute() for value in vars(paths).values())
+    assert paths.zoo == tmp_path / "constants" / "zoo"
+
+
+def test_reading_configuration_does_not_import_torch():
+    code = "import sys; from ptmrec.config.parser import ConfigParser; ConfigParser(); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import torch
+
+from ptmrec.config.sections import AutoEncoderConfig
+from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransformer
+from ptmrec.model.model_encoder import AutoEncoder
+from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.train.autoencoder_trainer import build_autoencoder, split_models
+
+VIEWS = {"embedding": 6, "responses": 5, "source": 8}
+RANKERS = [RankingCrossAttentionTransformer, CustomSimilarityTransformer]
+
+
+def make(kind, **kwargs):
+    torch.manual_seed(0)
+    return kind(VIEWS, dataset_dim=8, width=16, heads=2, **kwargs).eval()
+
+
+def inputs(models=7, lists=3, classes=4):
+    return (
+        torch.randn(lists, models, 19),
+        torch.randn(lists, classes, 8),
+        ["low_data", "fine_tuning", "low_data"][:lists],
+    )
+
+
+@pytest.mark.parametrize("activation", ["gelu", "relu", "leaky_relu"])
+@pytest.mark.parametrize("loss", ["mse", "smooth_l1"])
+def test_autoencoder_learns_what_it_sees(activation, loss):
+    torch.manual_seed(0)
+    vectors = torch.randn(20, 3) @ torch.randn(3, 40) * 5 + 100
+    model = AutoEncoder(40, 8, (16,), activation, 0.0, loss)
+    model.fit_scaling(vectors)
+    standard = model.standardise(vectors)
+    torch.testing.assert_close(standard.mean(dim=0), torch.zeros(40), atol=1e-4, rtol=0)
+    torch.testing.assert_close(standard.std(dim=0, correction=0), torch.ones(40), atol=1e-3, rtol=0)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    errors = []
+    for _ in range(150):
+        codes, reconstructed = model(vectors)
+        error = model.reconstruction_error(reconstructed, vectors)
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+        errors.append(error.item())
+    assert codes.shape == (20, 8)
+    assert errors[-1] < 0.3 * errors[0]
+    assert torch.equal(model.encode(vectors), model(vectors)[0])
+
+
+def test_autoencoder_bounds_inputs_it_has_never_seen():
+    model = AutoEncoder(10, 4, (8,))
+    model.fit_scaling(torch.zeros(5, 10))
+    assert model.standardise(torch.full((1, 10), 1e9)).max() == 10
+
+
+def test_autoencoder_options():
+    with pytest.raises(ValueError, match="activation 'tanh'"):
+        AutoEncoder(activation="tanh")
+    with pytest.raises(ValueError, match="reconstruction_loss 'l0'"):
+        AutoEncoder(reconstruction_loss="l0")
+    model = build_autoencoder(AutoEncoderConfig(hidden=[32, 16], code_dim=5), 64)
+    assert [layer.out_features for layer in model.encoder if hasattr(layer, "out_features")] == [32, 16, 5]
+    training, validation = split_models(10, 0.2, 0)
+    assert sorted(training + validation) == list(range(10))
+    assert len(validation) == 2
+
+
+@pytest.mark.parametrize("kind", RANKERS)
+def test_order_of_models_does_not_matter(kind):
+    models, dataset, regime = inputs()
+    ranker, order = make(kind), torch.randperm(7)
+    for whole, moved in zip(ranker(models, dataset, regime), ranker(models[:, order], dataset, regime), strict=True):
+        torch.testing.assert_close(whole[:, order], moved, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", RANKERS)
+def test_order_of_classes_and_padding_do_not_matter(kind):
+    models, dataset, regime = inputs()
+    ranker = make(kind)
+    scores = ranker(models, dataset, regime)[0]
+    torch.testing.assert_close(scores, ranker(models, dataset[:, [2, 0, 3, 1]], regime)[0], atol=1e-5, rtol=1e-4)
+    padded = torch.cat([dataset, 99 * torch.ones(3, 2, 8)], dim=1)
+    mask = torch.tensor([[True] * 4 + [False] * 2] * 3)
+    torch.testing.assert_close(scores, ranker(models, padded, regime, mask)[0], atol=1e-5, rtol=1e-4)
+
+
+def test_a_score_does_not_depend_on_the_other_candidates():
+    models, dataset, regime = inputs()
+    ranker = make(RankingCrossAttentionTransformer)
+    alone = ranker(models[:, 2:3], dataset, regime)[0]
+    torch.testing.assert_close(ranker(models, dataset, regime)[0][:, 2:3], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_similarity_is_a_probability_per_model():
+    models, dataset, regime = inputs()
+    ranker = make(CustomSimilarityTransformer)
+    torch.testing.assert_close(ranker.probabilities(models, dataset, regime).sum(dim=1), torch.ones(3))
+    other = ranker(models[:, :3], dataset, regime)[0]
+    assert not torch.allclose(ranker(models, dataset, regime)[0][:, :3], other)
+
+
+@pytest.mark.parametrize("kind", RANKERS)
+def test_data_set_and_regime_change_the_scores(kind):
+    models, dataset, _ = inputs(lists=1)
+    ranker = make(kind)
+    low = ranker(models, dataset, ["low_data"])[0]
+    assert not torch.allclose(low, ranker(models, dataset, ["fine_tuning"])[0])
+    assert not torch.allclose(low, ranker(models, torch.randn_like(dataset), ["low_data"])[0])
+    with pytest.raises(ValueError, match="unknown regime 'zero_shot'"):
+        ranker(models, dataset, ["zero_shot"])
+    with pytest.raises(ValueError, match="the views need 19"):
+        ranker(models[..., :-1], dataset, ["low_data"])
+
+
+def test_missing_views_are_left_out_and_scores_stay_finite():
+    models, dataset, regime = inputs()
+    ranker = make(RankingCrossAttentionTransformer)
+    models[:, 1, :6] = float("nan")
+    models[:, 2] = float("nan")
+    scores, level, spread = ranker(models, dataset, regime)
+    assert all(torch.isfinite(part).all() for part in (scores, level, spread))
+    assert ((level > 0) & (level < 1) & (spread > 0)).all()
+    filled = models.clone()
+    filled[:, 1, :6] = 0.0
+    assert not torch.allclose(scores[:, 1], ranker(filled, dataset, regime)[0][:, 1])
+
+
+def test_view_dropout_hides_views_only_in_training_and_never_all():
+    models, dataset, regime = inputs()
+    ranker = make(RankingCrossAttentionTransformer, view_dropout=1.0, identity_dropout=1.0, class_dropout=0.9)
+    still = ranker(models, dataset, regime)[0]
+    assert torch.equal(still, ranker(models, dataset, regime)[0])
+    hidden = ranker.fusion.train()._hidden(50, torch.device("cpu"))
+    assert not torch.stack(list(hidden.values())).all(dim=0).any()
+    kept = ranker.train()._drop_classes(torch.tensor([[True, True, False]] * 50), torch.zeros(50, 3, 16))
+    assert kept.any(dim=1).all()
+    assert not kept[:, 2].any()
+
+
+def test_identity_views_are_hidden_together():
+    ranker = make(RankingCrossAttentionTransformer, view_dropout=0.0, identity_dropout=0.5)
+    hidden = ranker.fusion.train()._hidden(400, torch.device("cpu"))
+    assert 0.4 < hidden["embedding"].float().mean() < 0.6
+    assert not hidden["source"].any()
+
+
+def test_scaling_comes_from_the_data():
+    ranker = make(RankingCrossAttentionTransformer)
+    models, dataset = 50 + 9 * torch.randn(40, 19), 3 + torch.randn(60, 8)
+    models[:5, :6] = float("nan")
+    ranker.fit_scaling(models, dataset)
+    assert ranker.fusion.responses_mean == pytest.approx(models[:, 6:11].mean(dim=0).numpy())
+    assert torch.equal(ranker.fusion.source_mean, ranker.dataset_mean)
+    assert np.isfinite(ranker.fusion.embedding_mean).all()
+
+
+def test_width_must_fit_the_heads():
+    with pytest.raises(ValueError, match="multiple of heads"):
+        RankingCrossAttentionTransformer(VIEWS, width=10, heads=4)

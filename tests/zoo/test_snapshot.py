@@ -1,0 +1,112 @@
+import json
+import shutil
+
+import pytest
+import torch
+from conftest import make_card
+
+from ptmrec.errors import ArtifactError
+from ptmrec.zoo.architectures import FAMILIES, build_model
+from ptmrec.zoo.builder import count_gmacs
+from ptmrec.zoo.card import read_card
+from ptmrec.zoo.snapshot import Snapshot, read_zoo, write_snapshot
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_builds_trains_and_comes_back(family, tmp_path):
+    sizes = []
+    for size in ("small", "large"):
+        model = build_model(family, size, 5)
+        images = torch.randn(4, 3, 32, 32)
+        assert model(images).shape == (4, 5)
+        assert model.forward_features(images).shape == (4, model.num_features)
+        model(images).sum().backward()
+        assert all(p.grad is not None for p in model.parameters())
+        sizes.append(sum(p.numel() for p in model.parameters()))
+        assert count_gmacs(model.eval()) > 1e-4
+    assert sizes[1] > 2.9 * sizes[0]
+    model = build_model(family, "small", 3).half().float().eval()
+    snapshot = write_snapshot(tmp_path / "m", make_card(family=family), model)
+    torch.testing.assert_close(Snapshot(tmp_path / "m", snapshot.card).load()(images), model(images))
+
+
+def test_unknown_architectures():
+    with pytest.raises(ArtifactError, match="unknown model family 'gan'"):
+        build_model("gan", "small", 3)
+    with pytest.raises(ArtifactError, match="unknown size 'huge'"):
+        build_model("vgg", "huge", 3)
+
+
+def test_zoo_is_sorted_by_name(toy_zoo):
+    assert [snapshot.name for snapshot in read_zoo(toy_zoo)] == ["vgg-small-toy", "vit-small-toy"]
+
+
+def edit_card(folder, **changes):
+    path = folder / "config.json"
+    card = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in card.items() if value is not None}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"family": None}, "field 'family' is missing"),
+        ({"num_params": "many"}, "'num_params' should be a whole number"),
+        ({"seed": True}, "'seed' should be a whole number"),
+        ({"name": "../escape"}, "may hold letters"),
+        ({"recipe": 3}, "'recipe' should be an object"),
+    ],
+)
+def test_cards_that_cannot_be_used(toy_zoo, changes, words):
+    edit_card(toy_zoo / "vgg-small-toy", **changes)
+    with pytest.raises(ArtifactError, match=words):
+        read_card(toy_zoo / "vgg-small-toy")
+
+
+def test_zoos_that_cannot_be_used(toy_zoo, tmp_path):
+    with pytest.raises(ArtifactError, match="no zoo there"):
+        read_zoo(tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ArtifactError, match="no models there"):
+        read_zoo(tmp_path / "empty")
+    shutil.copytree(toy_zoo / "vgg-small-toy", toy_zoo / "twin")
+    with pytest.raises(ArtifactError, match="'vgg-small-toy' is already taken"):
+        read_zoo(toy_zoo)
+    (toy_zoo / "twin" / "config.json").unlink()
+    with pytest.raises(ArtifactError, match=r"no config\.json"):
+        read_zoo(toy_zoo)
+    (toy_zoo / "twin" / "model.safetensors").rename(toy_zoo / "twin" / "pytorch_model.bin")
+    with pytest.raises(ArtifactError, match=r"no model\.safetensors; pytorch_model\.bin is a pickle"):
+        read_zoo(toy_zoo)
+
+
+def test_truncated_weights(toy_zoo):
+    path = toy_zoo / "vgg-small-toy" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ArtifactError, match=r"model\.safetensors: damaged safetensors"):
+        read_zoo(toy_zoo)[0].load()
+
+
+def test_weights_of_another_architecture(toy_zoo):
+    edit_card(toy_zoo / "vgg-small-toy", family="vit")
+    with pytest.raises(ArtifactError, match="do not fit the card's architecture"):
+        read_zoo(toy_zoo)[0].load()
+
+
+@pytest.mark.parametrize("target", ["../vit-small-toy/model.safetensors", "absent.safetensors"])
+def test_shard_index_may_not_point_outside(toy_zoo, target):
+    folder = toy_zoo / "vgg-small-toy"
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": target}}))
+    with pytest.raises(ArtifactError, match="missing or outside"):
+        read_zoo(toy_zoo)
+
+
+def test_a_failed_write_leaves_no_card(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("ptmrec.zoo.snapshot.save_file", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_snapshot(tmp_path / "m", make_card(), build_model("vgg", "small", 3))
+    assert list((tmp_path / "m").iterdir()) == []
