@@ -99,8 +99,6 @@ class _InnerProgress:
 
     def write(self, text: str) -> None:
         for line in filter(str.strip, text.splitlines()):
-            if line.startswith("[IPKernelApp]"):  # a notice of every kernel, about nothing the user can change
-                continue
             if sys.stderr.isatty():
                 self.bar.set_postfix_str(line.strip()[:60])
             else:

@@ -3,16 +3,16 @@ import os
 os.environ["PTMREC_PROGRESS"] = "off"
 os.environ.pop("PTMREC_CONFIG", None)
 
-from pathlib import Path  # noqa: E402
+from pathlib import Path
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+import pytest
+import torch
+from PIL import Image
 
-from ptmrec.zoo.architectures import build_model  # noqa: E402
-from ptmrec.zoo.card import Card  # noqa: E402
-from ptmrec.zoo.snapshot import write_snapshot  # noqa: E402
+from ptmrec.zoo.architectures import build_model
+from ptmrec.zoo.card import Card
+from ptmrec.zoo.snapshot import write_snapshot
 
 torch.set_num_threads(1)
 

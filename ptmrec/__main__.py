@@ -1,0 +1,5 @@
+"""``python -m ptmrec``."""
+
+from ptmrec.cli import main
+
+main(prog_name="ptmrec")

@@ -1,0 +1,52 @@
+"""The notebooks run top to bottom in the smoke profile, live (nbval) and headless (papermill)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import papermill
+import pytest
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.reproduce import find_notebooks, reproduce
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def overrides(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("smoke")
+    places = {"artifacts": "artifacts", "figures": "figures", "generated": "generated"}
+    return {f"paths.{key}": str(folder / name) for key, name in places.items()}
+
+
+def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeypatch):
+    monkeypatch.setenv("PTMREC_PROGRESS", "off")
+    config = ConfigParser(ROOT / "config.ini", "smoke", overrides)
+    parameters = {"profile": "smoke", "config": str(ROOT / "config.ini"), "overrides": overrides}
+    lines = reproduce(config, ROOT / "notebooks", parameters)
+    folder = Path(overrides["paths.artifacts"])
+    assert len(list((folder / "runs").glob("*/*.ipynb"))) == 5
+    assert {path.suffix for path in Path(overrides["paths.figures"]).iterdir()} == {".pdf", ".png"}
+    tables = {path.name for path in Path(overrides["paths.generated"]).iterdir()}
+    assert {"results_blind_data.tex", "results_known_data.tex", "number_num_models.tex"} <= tables
+    assert any(line.startswith("executed notebooks") for line in lines)
+    summary = pd.read_csv(folder / "results" / "summary.csv")
+    assert {"parameter count", "mean rank", "k-NN, data sets", "k-NN, features", "LogME", "Cross-Select"} <= set(
+        summary["method"]
+    )
+    assert set(summary["group"]) == {"known data", "blind data"}
+    assert summary["tau_w"].between(-1, 1).all()
+
+
+def test_nbval_runs_them_live(overrides, tmp_path):
+    """Copies with the smoke parameters, in the order of the story, reusing the steps of the run above."""
+    for notebook in find_notebooks(ROOT / "notebooks"):
+        parameters = {"profile": "smoke", "config": str(ROOT / "config.ini"), "overrides": overrides}
+        papermill.execute_notebook(str(notebook), str(tmp_path / notebook.name), parameters, prepare_only=True)
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    environment = os.environ | {"PTMREC_PROGRESS": "off", "JUPYTER_PLATFORM_DIRS": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:]
