@@ -1,6 +1,6 @@
 """The trained recommender as files: an ensemble of rankers, the autoencoder, and the tokens of the zoo."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ class Recommender:
 
     Attributes:
         members: trained rankers.
+        spread_scale: factor on the stated spread of accuracies, found on validation data sets.
         autoencoder: makes the ``embedding`` view of a model that is not in the zoo.
         ranker_config: settings of the rankers.
         autoencoder_config: settings of the autoencoder.
@@ -77,6 +78,7 @@ class Recommender:
     """
 
     members: list[RankingCrossAttentionTransformer]
+    spread_scale: float
     autoencoder: AutoEncoder
     ranker_config: RankerConfig
     autoencoder_config: AutoEncoderConfig
@@ -86,9 +88,14 @@ class Recommender:
     model_tokens: np.ndarray
     trained_on: tuple[str, ...]
 
+    def predict(self, model_tokens: np.ndarray, dataset_tokens: np.ndarray, regime: str) -> Prediction:
+        """The ensemble's answer with calibrated spread; arguments as in :func:`predict`."""
+        answer = predict(self.members, model_tokens, dataset_tokens, regime)
+        return replace(answer, spread=answer.spread * self.spread_scale)
+
     def rank(self, model_tokens: np.ndarray, names: list[str], dataset_tokens: np.ndarray, regime: str) -> pd.DataFrame:
         """Models best first with ``rank, model, score, expected_accuracy, accuracy_std``."""
-        answer = predict(self.members, model_tokens, dataset_tokens, regime)
+        answer = self.predict(model_tokens, dataset_tokens, regime)
         frame = pd.DataFrame(
             {
                 "model": names,
@@ -122,6 +129,7 @@ class Recommender:
         )
         spec = {
             "members": len(self.members),
+            "spread_scale": self.spread_scale,
             "ranker": vars(self.ranker_config),
             "autoencoder": vars(self.autoencoder_config),
             "parameter_length": int(self.autoencoder.mean.numel()),
@@ -164,6 +172,7 @@ class Recommender:
         names = tuple(str(name) for name in tokens["names"])
         return cls(
             members,
+            float(spec["spread_scale"]),
             autoencoder.eval(),
             ranker_config,
             autoencoder_config,

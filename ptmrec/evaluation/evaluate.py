@@ -138,7 +138,7 @@ def calibration(project: Project, recommender: Recommender) -> pd.DataFrame:
     """
     parts = []
     for target in list_targets(project):
-        answer = predict(recommender.members, recommender.model_tokens, target.tokens.features, target.regime)
+        answer = recommender.predict(recommender.model_tokens, target.tokens.features, target.regime)
         parts.append(
             pd.DataFrame(
                 {

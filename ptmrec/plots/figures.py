@@ -36,15 +36,19 @@ def plot_ground_truth(truth: GroundTruth, regime: str, datasets: Sequence[str]) 
 
 
 def plot_token_map(
-    tokens: np.ndarray, colours: Sequence[str], shapes: Sequence[str], title: str, labels: Sequence[str] | None = None
+    tokens: np.ndarray,
+    colours: Sequence[str],
+    title: str,
+    shapes: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Figure:
     """First two principal components of tokens.
 
     Args:
         tokens: ``(n, D)`` finite.
         colours: ``(n,)`` category shown by colour.
-        shapes: ``(n,)`` category shown by marker.
         title: above the map.
+        shapes: ``(n,)`` category shown by marker.
         labels: ``(n,)`` text beside each point.
     """
     pca = PCA(2).fit(tokens)
@@ -52,11 +56,12 @@ def plot_token_map(
     with thesis_style():
         figure = Figure(figsize=(TEXT_WIDTH, 3.6), layout="constrained")
         ax = figure.subplots()
-        frame = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "colour": colours, "shape": shapes})
-        markers = dict(zip(dict.fromkeys(shapes), MARKERS, strict=False))
-        sns.scatterplot(
-            frame, x="x", y="y", hue="colour", style="shape", markers=markers, palette="colorblind", s=30, ax=ax
-        )
+        frame = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "colour": colours})
+        style = {}
+        if shapes is not None:
+            frame["shape"] = list(shapes)
+            style = {"style": "shape", "markers": dict(zip(dict.fromkeys(shapes), MARKERS, strict=False))}
+        sns.scatterplot(frame, x="x", y="y", hue="colour", palette="colorblind", s=30, ax=ax, **style)
         for x, y, text in zip(*places.T, labels or [], strict=False):
             ax.annotate(text, (x, y), xytext=(3, 2), textcoords="offset points", fontsize=6)
         shares = pca.explained_variance_ratio_
@@ -82,7 +87,7 @@ def plot_method_bars(summary: pd.DataFrame, groups: Sequence[str]) -> Figure:
                 ceiling = (part["tau_w"] / part["of_ceiling"]).median()
                 ax.axvline(ceiling, color="0.3", ls="--", lw=0.8)
                 ax.axvline(0, color="0.3", lw=0.5)
-                ax.set_title(f"{group}, {REGIME_LABELS[regime]} ({int(part['targets'].iloc[0])} targets)")
+                ax.set_title(f"{REGIME_LABELS[regime]}, {int(part['targets'].iloc[0])} {group} sets")
         for ax in axes[-1]:
             ax.set_xlabel(r"mean $\tau_w$ (dashed: ceiling)")
     return figure

@@ -116,7 +116,9 @@ def recommender(sources, tmp_path):
     autoencoder = make_autoencoder_trainer(dataset, config, tmp_path / "ae").model
     views = {"embedding": 4, "source": 8}
     tokens = np.random.default_rng(0).normal(size=(8, 12)).astype(np.float32)
-    return Recommender([trainer.model], autoencoder, trainer.options, config, views, "e:1", MODELS, tokens, ("set0",))
+    return Recommender(
+        [trainer.model], 1.5, autoencoder, trainer.options, config, views, "e:1", MODELS, tokens, ("set0",)
+    )
 
 
 def test_recommender_survives_a_round_trip(recommender, tmp_path):
@@ -126,6 +128,8 @@ def test_recommender_survives_a_round_trip(recommender, tmp_path):
     first, second = (r.rank(r.model_tokens, list(MODELS), token, "low_data") for r in (recommender, again))
     assert first["model"].tolist() == second["model"].tolist()
     np.testing.assert_allclose(first["score"], second["score"], rtol=1e-5)
+    plain = predict(again.members, again.model_tokens, token, "low_data")
+    np.testing.assert_allclose(again.predict(again.model_tokens, token, "low_data").spread, 1.5 * plain.spread)
     views = {"parameters": np.ones(32, np.float32), "source": np.zeros(8, np.float32)}
     np.testing.assert_allclose(again.embed_views(views), recommender.embed_views(views), atol=5e-3)
     np.testing.assert_array_equal(again.tokens_of(["c", "a"]), recommender.model_tokens[[2, 0]])
