@@ -119,7 +119,10 @@ def zoo_list(ctx: click.Context, style: str) -> None:
     """List the models with what their cards say."""
     import pandas as pd
 
-    cards = _project(ctx).cards.values()
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.zoo.snapshot import read_zoo
+
+    cards = [snapshot.card for snapshot in read_zoo(_config(ctx).get(PathsConfig).zoo)]
     if style == "ids":
         click.echo("\n".join(card.name for card in cards))
         return

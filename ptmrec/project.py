@@ -29,14 +29,15 @@ from ptmrec.dataloader.model_datasets import (
 )
 from ptmrec.dataloader.splits import Splits, read_splits
 from ptmrec.extractors.views import ViewExtractor
+from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.pipeline import Step, code_version, run_step
 from ptmrec.progress import progress
 from ptmrec.recommender import Recommender, load_ranker, predict, save_ranker
-from ptmrec.train.autoencoder_trainer import build_autoencoder, encode_parameters, make_autoencoder_trainer
+from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
 from ptmrec.train.checkpoints import load_tensors
 from ptmrec.train.history import History
-from ptmrec.train.ranker_trainer import build_ranker, make_ranker_trainer
+from ptmrec.train.ranker_trainer import make_ranker_trainer
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.ground_truth import GroundTruth, read_ground_truth
 from ptmrec.zoo.snapshot import Snapshot, read_zoo

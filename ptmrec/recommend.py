@@ -12,7 +12,6 @@ from ptmrec.config.sections import DatasetTokenConfig, ExtractConfig, PathsConfi
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, class_tokens, cluster_tokens
 from ptmrec.dataloader.image_data import load_image_folder, load_image_npz
 from ptmrec.errors import ArtifactError
-from ptmrec.extractors.views import ViewExtractor
 from ptmrec.log import logger
 from ptmrec.model.clip_encoder import ClipImageEncoder, load_encoder
 from ptmrec.progress import progress
@@ -125,6 +124,8 @@ def recommend(
 
 
 def _extract_tokens(config: ConfigParser, recommender: Recommender, snapshots: list) -> np.ndarray:
+    from ptmrec.extractors.views import ViewExtractor  # brings timm, which ranking the embedded zoo does not need
+
     known = DatasetTokenDataset(config.get(PathsConfig).dataset_tokens, ("train", "validation")).by_name()
     extractor = ViewExtractor(config.get(ExtractConfig), known)
     with torch.inference_mode():

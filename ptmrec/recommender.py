@@ -12,12 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from ptmrec.artifacts import atomic_write, read_json, read_npz, write_json, write_npz
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
-from ptmrec.dataloader.combined_similarity_dataloader import pad_tokens
+from ptmrec.dataloader.dataset_tokens import pad_tokens
 from ptmrec.errors import ArtifactError
+from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
-from ptmrec.train.autoencoder_trainer import build_autoencoder, encode_parameters
-from ptmrec.train.ranker_trainer import build_ranker
 
 SPEC_NAME = "recommender.json"
 _SHARED = "fusion.projections.source."

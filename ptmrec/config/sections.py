@@ -6,6 +6,9 @@ from typing import ClassVar
 
 from ptmrec.config.section import Section, setting
 
+REGIMES = ("low_data", "fine_tuning")
+"""Low data: a linear probe on ten images per class. Fine-tuning: all weights, one stated budget."""
+
 
 @dataclass(frozen=True)
 class ZooConfig(Section):
@@ -205,7 +208,7 @@ class RankerConfig(TrainingOptions):
     temperature_start: float = setting(3.0, "temperature of the loss at the start", min=0.01)
     temperature_end: float = setting(1.0, "temperature of the loss at the end", min=0.01)
     accuracy_weight: float = setting(0.1, "weight of the accuracy head's likelihood", min=0.0)
-    regimes: list[str] = setting(["low_data", "fine_tuning"], "regimes to learn", choices=["low_data", "fine_tuning"])
+    regimes: list[str] = setting(list(REGIMES), "regimes to learn", choices=REGIMES)
     seeds: int = setting(3, "members of the ensemble, each with its own seed", min=1)
     epochs: int = setting(60, "passes over the training data", min=1)
     batch_size: int = setting(16, "lists per step", min=1)

@@ -8,10 +8,11 @@ import torch
 from scipy.stats import rankdata
 from torch.utils.data import DataLoader, Dataset
 
-from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
+from ptmrec.config.sections import REGIMES
+from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, pad_tokens
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
 from ptmrec.errors import ArtifactError
-from ptmrec.zoo.ground_truth import REGIMES, GroundTruth, read_ground_truth
+from ptmrec.zoo.ground_truth import GroundTruth, read_ground_truth
 
 
 @dataclass(frozen=True)
@@ -111,17 +112,6 @@ class CombinedSimilarityDataset(Dataset):
             "dataset_splits": [item["dataset_split"] for item in items],
             "batch_size": count,
         }
-
-
-def pad_tokens(tokens: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad dataset tokens ``(M_i, E)`` to ``(B, M, E)`` float32 and say which are real, ``(B, M)`` bool."""
-    longest = max(len(part) for part in tokens)
-    padded = torch.zeros(len(tokens), longest, tokens[0].shape[-1])
-    mask = torch.zeros(len(tokens), longest, dtype=torch.bool)
-    for row, part in enumerate(tokens):
-        padded[row, : len(part)] = torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))
-        mask[row, : len(part)] = True
-    return padded, mask
 
 
 def true_ranks(scores: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
 from ptmrec.artifacts import read_npz, write_npz
@@ -99,6 +100,17 @@ def cluster_tokens(features: np.ndarray, clusters: int, shots: int, draws: int, 
     count = max(1, min(clusters, distinct, len(features) // 2))
     labels = KMeans(count, n_init=4, random_state=seed).fit_predict(features)
     return class_tokens(features, labels, shots, draws, seed)
+
+
+def pad_tokens(tokens: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad dataset tokens ``(M_i, E)`` to ``(B, M, E)`` float32 and say which are real, ``(B, M)`` bool."""
+    longest = max(len(part) for part in tokens)
+    padded = torch.zeros(len(tokens), longest, tokens[0].shape[-1])
+    mask = torch.zeros(len(tokens), longest, dtype=torch.bool)
+    for row, part in enumerate(tokens):
+        padded[row, : len(part)] = torch.from_numpy(np.ascontiguousarray(part, dtype=np.float32))
+        mask[row, : len(part)] = True
+    return padded, mask
 
 
 class DatasetTokenDataset(Dataset):

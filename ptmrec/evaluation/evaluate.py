@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ptmrec.config.sections import EvaluationConfig
+from ptmrec.config.sections import REGIMES, EvaluationConfig
 from ptmrec.dataloader.dataset_tokens import DatasetTokens
 from ptmrec.evaluation.baselines.knn import dataset_distance
 from ptmrec.evaluation.baselines.static import mean_rank, parameter_count, source_accuracy
@@ -15,7 +15,6 @@ from ptmrec.evaluation.statistics import mean_interval, paired_bootstrap
 from ptmrec.progress import progress
 from ptmrec.project import Project
 from ptmrec.recommender import Recommender, predict
-from ptmrec.zoo.ground_truth import REGIMES
 
 OURS = "Cross-Select"
 SINGLE = "Cross-Select, one network"

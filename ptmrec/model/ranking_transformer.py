@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from ptmrec.config.sections import REGIMES
 from ptmrec.model.view_fusion import ViewFusion
-from ptmrec.zoo.ground_truth import REGIMES
 
 
 class CrossAttentionLayer(nn.Module):
@@ -105,7 +105,7 @@ class RankingCrossAttentionTransformer(nn.Module):
         Args:
             model_tokens: ``(B, N, D)`` float, NaN where a view is missing.
             dataset_tokens: ``(B, M, E)`` float.
-            regime: B names out of :data:`~ptmrec.zoo.ground_truth.REGIMES`.
+            regime: B names out of :data:`~ptmrec.config.sections.REGIMES`.
             dataset_mask: ``(B, M)`` bool, True = real token.
 
         Returns:

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Subset
 
 from ptmrec.config.sections import AutoEncoderConfig
 from ptmrec.dataloader.model_datasets import ModelParameterDataset
-from ptmrec.model.model_encoder import AutoEncoder
+from ptmrec.model.build import build_autoencoder
 from ptmrec.train.base_trainer import BaseTrainer
 from ptmrec.train.registry import register_trainer
 
@@ -27,14 +27,6 @@ class AutoEncoderTrainer(BaseTrainer):
         error = plain.reconstruction_error(reconstructed, batch["parameters"])
         self._last_batch_metrics = {"reconstruction": error}
         return error + self.options.code_l1_penalty * codes.abs().mean()
-
-
-def build_autoencoder(config: AutoEncoderConfig, input_dim: int) -> AutoEncoder:
-    """The autoencoder a configuration asks for, with fresh weights from its seed."""
-    torch.manual_seed(config.seed)
-    return AutoEncoder(
-        input_dim, config.code_dim, config.hidden, config.activation, config.dropout, config.reconstruction_loss
-    )
 
 
 def split_models(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:
@@ -57,9 +49,3 @@ def make_autoencoder_trainer(
         DataLoader(Subset(dataset, validation), config.batch_size),
     )
     return AutoEncoderTrainer(model, config, output_dir, *loaders)
-
-
-@torch.inference_mode()
-def encode_parameters(model: AutoEncoder, vectors: np.ndarray) -> np.ndarray:
-    """Codes ``(n, code_dim)`` float32 of weights vectors ``(n, input_dim)``."""
-    return model.eval().encode(torch.from_numpy(vectors)).numpy()

@@ -11,15 +11,9 @@ from ptmrec.config.sections import RankerConfig
 from ptmrec.dataloader.combined_similarity_dataloader import CombinedSimilarityDataset
 from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.loss.ranking_loss import RankingLoss
-from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransformer
-from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.model.build import build_ranker
 from ptmrec.train.base_trainer import BaseTrainer
 from ptmrec.train.registry import register_trainer
-
-ARCHITECTURES = {
-    "cross_attention": RankingCrossAttentionTransformer,
-    "similarity": CustomSimilarityTransformer,
-}
 
 
 @register_trainer("ranker")
@@ -66,22 +60,6 @@ def mean_tau(truth: Tensor, scores: Tensor) -> float:
     pairs = zip(truth.cpu().numpy(), scores.detach().float().cpu().numpy(), strict=True)
     taus = [weighted_tau(true, score) for true, score in pairs if np.isfinite(true).sum() > 1]
     return float(np.mean(taus)) if taus else 0.0
-
-
-def build_ranker(config: RankerConfig, view_dims: dict[str, int], dataset_dim: int) -> RankingCrossAttentionTransformer:
-    """The ranker a configuration asks for, with fresh weights from its seed."""
-    torch.manual_seed(config.seed)
-    return ARCHITECTURES[config.architecture](
-        view_dims,
-        dataset_dim=dataset_dim,
-        width=config.width,
-        layers=config.layers,
-        heads=config.heads,
-        dropout=config.dropout,
-        view_dropout=config.view_dropout,
-        identity_dropout=config.identity_dropout,
-        class_dropout=config.class_dropout,
-    )
 
 
 def make_ranker_trainer(

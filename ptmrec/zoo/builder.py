@@ -19,14 +19,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ptmrec.artifacts import read_json, write_json
-from ptmrec.config.sections import GroundTruthConfig, ZooConfig
+from ptmrec.config.sections import REGIMES, GroundTruthConfig, ZooConfig
 from ptmrec.dataloader.image_data import ImageData, load_image_npz, read_licences
 from ptmrec.errors import DataError
 from ptmrec.log import logger
 from ptmrec.progress import progress
 from ptmrec.zoo.architectures import INPUT_SIZE, SmallModel, build_model
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
-from ptmrec.zoo.ground_truth import REGIMES
 from ptmrec.zoo.measure import estimator_scores, fine_tune_accuracy, probe_accuracies
 from ptmrec.zoo.snapshot import Snapshot, write_snapshot
 from ptmrec.zoo.training import Recipe, accuracy, normalise, train_classifier

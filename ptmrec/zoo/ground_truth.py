@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ptmrec.artifacts import read_json, write_json
+from ptmrec.config.sections import REGIMES
 from ptmrec.errors import ArtifactError
 from ptmrec.evaluation.statistics import ceiling_tau
 from ptmrec.zoo.card import Card
 
-REGIMES = ("low_data", "fine_tuning")
 _REQUIRED = (
     "model_name",
     "model_type",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,8 +12,10 @@ from torch import Tensor
 
 from ptmrec.artifacts import atomic_write, read_json, write_json
 from ptmrec.errors import ArtifactError
-from ptmrec.zoo.architectures import SmallModel, build_model
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
+
+if TYPE_CHECKING:
+    from ptmrec.zoo.architectures import SmallModel
 
 WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
@@ -35,12 +38,14 @@ class Snapshot:
         for file in weight_files(self.folder):
             yield from read_tensors(file)
 
-    def load(self) -> SmallModel:
+    def load(self) -> "SmallModel":
         """Rebuild the model in evaluation mode, float32.
 
         Raises:
             ArtifactError: the architecture is not one of ours, or the weights do not fit it.
         """
+        from ptmrec.zoo.architectures import build_model  # timm takes seconds, and reading a zoo needs none of it
+
         if self.card.architecture.get("library") != "ptmrec":
             raise ArtifactError(f"{self.folder}: cannot rebuild architecture {dict(self.card.architecture)}")
         size, num_classes = self.card.architecture.get("size"), self.card.architecture.get("num_classes")

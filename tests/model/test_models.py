@@ -1,12 +1,12 @@
-import numpy as np
 import pytest
 import torch
 
 from ptmrec.config.sections import AutoEncoderConfig
+from ptmrec.model.build import build_autoencoder
 from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransformer
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
-from ptmrec.train.autoencoder_trainer import build_autoencoder, split_models
+from ptmrec.train.autoencoder_trainer import split_models
 
 VIEWS = {"embedding": 6, "responses": 5, "source": 8}
 RANKERS = [RankingCrossAttentionTransformer, CustomSimilarityTransformer]
@@ -153,7 +153,7 @@ def test_scaling_comes_from_the_data():
     ranker.fit_scaling(models, dataset)
     assert ranker.fusion.responses_mean == pytest.approx(models[:, 6:11].mean(dim=0).numpy())
     assert torch.equal(ranker.fusion.source_mean, ranker.dataset_mean)
-    assert np.isfinite(ranker.fusion.embedding_mean).all()
+    assert torch.isfinite(ranker.fusion.embedding_mean).all()
 
 
 def test_width_must_fit_the_heads():
