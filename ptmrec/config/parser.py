@@ -1,6 +1,7 @@
 """Reading ``config.ini``: defaults, file, ``PTMREC_CONFIG``, then overrides; every value with its source."""
 
 import configparser
+import copy
 import dataclasses
 import difflib
 import json
@@ -68,7 +69,7 @@ class ConfigParser:
         self._sources: dict[tuple[str, str], str] = {}
         self._profiles = set(KNOWN_PROFILES)
         files = _find_files(path)
-        self.root = files[0][0].parent if files else _project_root() or Path.cwd()
+        self.root = _find_root(path, files)
         self._read_defaults()
         for file, label in files:
             self._read_file(file, label)
@@ -78,8 +79,8 @@ class ConfigParser:
             self._read_override(name, value)
 
     def get(self, section: type[S]) -> S:
-        """The section as an instance of its dataclass."""
-        return section(**self._values[section.section])
+        """The section as an instance of its dataclass, with lists and dicts of its own."""
+        return section(**copy.deepcopy(self._values[section.section]))
 
     def rows(self) -> list[tuple[str, str, Any, str]]:
         """``(section, key, value, source)`` of every value."""
@@ -120,7 +121,9 @@ class ConfigParser:
             raise ConfigError(f"{label}: {' '.join(str(error).split())}") from None
         names = reader.sections()
         for name in sorted(names, key=lambda name: ":" in name):  # overlays after what they lie on
-            section, _, profile = name.partition(":")
+            section, colon, profile = name.partition(":")
+            if colon and not profile:
+                raise ConfigError(f"{label}: [{name}]: a profile is wanted after the colon, for example smoke")
             if profile:
                 self._profiles.add(profile)
             counts = not profile or profile == self.profile
@@ -155,14 +158,28 @@ class ConfigParser:
 def _find_files(path: Path | None) -> list[tuple[Path, str]]:
     files = []
     if path is not None:
-        files.append((path.expanduser().absolute(), str(path)))
+        files.append((_absolute(path), str(path)))
     else:
         folders = [Path.cwd(), *Path.cwd().parents, *filter(None, [_project_root()])]
         found = next((folder / FILE_NAME for folder in folders if _is_ours(folder / FILE_NAME)), None)
         files += [(found, str(found))] if found else []
     if named := os.environ.get(ENVIRONMENT):
-        files.append((Path(named).expanduser().absolute(), f"{ENVIRONMENT} ({named})"))
+        files.append((_absolute(Path(named)), f"{ENVIRONMENT} ({named})"))
     return files
+
+
+def _find_root(path: Path | None, files: list[tuple[Path, str]]) -> Path:
+    """Folder that default paths resolve against: the project, or the folder of the file that was found."""
+    if path is not None or not files:
+        return _project_root() or (files[0][0].parent if files else Path.cwd())
+    return files[0][0].parent
+
+
+def _absolute(file: Path) -> Path:
+    try:
+        return file.expanduser().absolute()
+    except RuntimeError:  # ~somebody who is not a user here
+        raise ConfigError(f"{file}: no such user's folder") from None
 
 
 def _is_ours(file: Path) -> bool:
@@ -229,13 +246,20 @@ def _pairs(value: Any, place: _Place) -> dict[str, Any]:
     pairs = [part.partition(":") for part in _items(value, place)]
     if any(not colon for _, colon, _ in pairs):
         raise place.error(value, "key: value pairs are wanted, separated by commas")
-    return {key.strip(): part.strip() for key, _, part in pairs}
+    return _unique([(key.strip(), part.strip()) for key, _, part in pairs], value, place)
+
+
+def _unique(pairs: list[tuple[str, Any]], value: Any, place: _Place) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise place.error(value, f"each key once is wanted, {max(keys, key=keys.count)!r} is there twice")
+    return dict(pairs)
 
 
 def _json(value: str, kind: type, place: _Place) -> Any:
     try:
-        parsed = json.loads(value)
-    except ValueError:
+        parsed = json.loads(value, object_pairs_hook=lambda pairs: _unique(pairs, value, place))
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, kind):
         raise place.error(value, f"not a JSON {'list' if kind is list else 'object'}")
@@ -272,7 +296,7 @@ def _to_int(value: Any, place: _Place) -> int:
 def _to_float(value: Any, place: _Place) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number):
         raise place.error(value, "a finite number is wanted")
@@ -286,9 +310,13 @@ def _to_text(value: Any, place: _Place) -> str:
 
 
 def _to_path(value: Any, place: _Place) -> Path:
-    if not isinstance(value, str | Path) or not str(value).strip():
+    text = str(value).strip()
+    if not isinstance(value, str | Path) or not text or "\0" in text:
         raise place.error(value, "a path is wanted")
-    return Path(os.path.abspath(place.folder / Path(str(value).strip()).expanduser()))
+    try:
+        return Path(os.path.abspath(place.folder / Path(text).expanduser()))
+    except RuntimeError:
+        raise place.error(value, "a path is wanted, but ~ names no user of this machine") from None
 
 
 _SCALARS = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_text, Path: _to_path}

@@ -80,8 +80,14 @@ def top1_regret(true: np.ndarray, scores: np.ndarray) -> float:
 
 
 def hit_at(true: np.ndarray, scores: np.ndarray, k: int = 5) -> float:
-    """Chance that a best model is among the first k when ties in the scores are broken at random."""
+    """Chance that a best model is among the first k when ties in the scores are broken at random.
+
+    Raises:
+        ValueError: k is below 1, or as in :func:`weighted_tau`.
+    """
     true, scores = _pair(true, scores)
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
     best = true == true.max()
     cut = np.sort(scores)[::-1][min(k, len(scores)) - 1]
     if (best & (scores > cut)).any():

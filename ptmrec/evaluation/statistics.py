@@ -1,5 +1,6 @@
 """Intervals, paired differences, and the ceiling that noise in the ground truth sets."""
 
+import math
 from itertools import combinations
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ import numpy as np
 from ptmrec.evaluation.metrics import weighted_tau
 
 MAX_SPLITS = 20
+MAX_LISTED = 200_000
+"""Most splits that are listed to pick from; their number doubles with each repetition."""
 
 
 class Interval(NamedTuple):
@@ -59,6 +62,7 @@ def ceiling_tau(measurements: np.ndarray) -> float:
 
     The repetitions are split into halves in every way (or 20 random ways); tau_w between the means of the
     halves, averaged over both directions and all ways, then Spearman-Brown corrected for the mean of both.
+    Halves that disagree on average (below 0) give 0.
 
     Args:
         measurements: ``(R, N)``: R repetitions of N models; models with a missing value are left out.
@@ -78,6 +82,9 @@ def ceiling_tau(measurements: np.ndarray) -> float:
 
 
 def _halves(count: int) -> list[np.ndarray]:
+    if math.comb(count, count // 2) > MAX_LISTED:
+        generator = np.random.default_rng(0)
+        return [generator.permutation(count) < count // 2 for _ in range(MAX_SPLITS)]
     ways = list(combinations(range(count), count // 2))
     if count % 2 == 0:
         ways = [way for way in ways if 0 in way]  # the other half is the same split

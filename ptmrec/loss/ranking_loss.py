@@ -27,19 +27,19 @@ def ranking_loss(
 
     Args:
         scores: ``(B, N)`` float, larger is better.
-        true_scores: ``(B, N)`` float, NaN = not measured.
+        true_scores: ``(B, N)``, NaN = not measured.
         mask: ``(B, N)`` bool, True = counts; NaN entries never count.
-        temperature: scores are divided by it.
+        temperature: scores are divided by it; positive.
         reduction: ``mean`` or ``sum`` over lists, or ``none`` for ``(B,)``.
 
     Returns:
         The loss; a list with fewer than two measured models gives 0. Entries that do not count get no gradient.
 
     Raises:
-        ValueError: shapes differ, or an unknown reduction.
+        ValueError: shapes differ, the temperature is not positive, or an unknown reduction.
     """
-    valid = _valid(scores, true_scores, mask)
-    truth = true_scores.masked_fill(~valid, -torch.inf)
+    valid = _valid(scores, true_scores, mask, temperature)
+    truth = true_scores.to(scores.dtype).masked_fill(~valid, -torch.inf)
     order = truth.argsort(dim=1, descending=True, stable=True)
     truth, kept = truth.gather(1, order), valid.gather(1, order)
     sorted_scores = (scores.masked_fill(~valid, 0.0) / temperature).gather(1, order)
@@ -62,7 +62,7 @@ def pairwise_ranking_loss(
 
     Arguments, result and errors as in :func:`ranking_loss`.
     """
-    valid = _valid(scores, true_scores, mask)
+    valid = _valid(scores, true_scores, mask, temperature)
     clean = scores.masked_fill(~valid, 0.0) / temperature
     truth = true_scores.masked_fill(~valid, 0.0)
     better = (truth[:, :, None] > truth[:, None, :]) & valid[:, :, None] & valid[:, None, :]
@@ -72,7 +72,9 @@ def pairwise_ranking_loss(
     return _reduce(total, count, reduction, least=1)
 
 
-def _valid(scores: Tensor, true_scores: Tensor, mask: Tensor | None) -> Tensor:
+def _valid(scores: Tensor, true_scores: Tensor, mask: Tensor | None, temperature: float) -> Tensor:
+    if not temperature > 0:
+        raise ValueError(f"temperature must be positive, got {temperature}")
     for name, tensor in (("true_scores", true_scores), ("mask", mask)):
         if tensor is not None and tensor.shape != scores.shape:
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected that of scores {tuple(scores.shape)}")

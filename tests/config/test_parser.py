@@ -15,7 +15,7 @@ from ptmrec.errors import ConfigError
 
 @dataclass(frozen=True)
 class Toy(Section):
-    section: ClassVar[str] = "toy_for_tests"
+    section: ClassVar[str] = "toy"
     flag: bool = setting(False, "a flag")
     steps: int = setting(3, "steps", min=1, max=10)
     rate: float = setting(0.5, "rate", min=0.0)
@@ -24,17 +24,18 @@ class Toy(Section):
     names: dict[str, int] = setting({"x": 1}, "names")
     place: Path = setting(Path("here"), "a path")
     maybe: float | None = setting(None, "perhaps")
+    places: list[Path] = setting([], "paths")
 
 
-SECTIONS.pop("toy_for_tests")
+SECTIONS.pop("toy")
 TOY = {"toy": Toy}
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def parse(tmp_path, text="", **kwargs):
     path = tmp_path / "some.ini"
     path.write_text(text)
-    parser = ConfigParser(path, sections=TOY, **kwargs)
-    return Toy(**parser._values["toy"])
+    return ConfigParser(path, sections=TOY, **kwargs).get(Toy)
 
 
 def test_values_get_python_types(tmp_path):
@@ -44,6 +45,43 @@ def test_values_get_python_types(tmp_path):
     )
     toy = parse(tmp_path, text)
     assert toy == Toy(True, 7, 1e-3, "b", [4, 5, 6], {"a": 1, "b": 2}, tmp_path / "sub/x", 2.0)
+
+
+def test_paths_are_absolute_wherever_they_stand(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    toy = parse(tmp_path, "[toy]\nplace = ../up\nplaces = a, ~/b, /c")
+    assert toy.place == tmp_path.parent / "up"
+    assert toy.places == [tmp_path / "a", tmp_path / "home" / "b", Path("/c")]
+    assert parse(tmp_path, overrides={"toy.place": "mine"}).place == elsewhere / "mine"
+    assert parse(tmp_path, overrides={"toy.place": Path("/there")}).place == Path("/there")
+
+
+def test_a_section_can_be_changed_without_changing_the_configuration(tmp_path):
+    path = tmp_path / "some.ini"
+    path.write_text("[toy]\nsizes = 4")
+    parser = ConfigParser(path, sections=TOY)
+    parser.get(Toy).sizes.append(5)
+    assert parser.get(Toy).sizes == [4]
+
+
+@pytest.mark.parametrize(("text", "names"), [('{"a": 1}', {"a": 1}), ("a: 1\n b: 2", {"a": 1, "b": 2})])
+def test_dicts(tmp_path, text, names):
+    assert parse(tmp_path, f"[toy]\nnames = {text}").names == names
+
+
+def test_overlay_of_the_environments_file_and_its_source(tmp_path, monkeypatch):
+    extra = tmp_path / "extra.ini"
+    extra.write_text("[toy:fast]\nsteps = 6")
+    monkeypatch.setenv("PTMREC_CONFIG", str(extra))
+    assert parse(tmp_path, "[toy]\nsteps = 4").steps == 4
+    parser = ConfigParser(tmp_path / "some.ini", "fast", sections=TOY)
+    assert ("toy", "steps", 6, f"PTMREC_CONFIG ({extra}) [toy:fast]") in parser.rows()
+    monkeypatch.setenv("PTMREC_CONFIG", "~nobody-of-this-name/x.ini")
+    with pytest.raises(ConfigError, match="no such user"):
+        ConfigParser(sections=TOY)
 
 
 @pytest.mark.parametrize("text", ["none", ""])
@@ -85,6 +123,15 @@ def test_order_of_sources(tmp_path, monkeypatch):
         ("[toy]\nsteps = 1\nsteps = 2", "already exists"),
         ("steps = 1", "no section headers"),
         ("[toy:other]\nsteps = 99", "1 to 10"),
+        ("[toy:]\nsteps = 2", "a profile is wanted"),
+        ("[toy]\nsteps =", "a whole number"),
+        ("[toy]\nrate = -inf", "a finite number"),
+        ("[toy]\nnames = a: 1, a: 2", "'a' is there twice"),
+        ('[toy]\nnames = {"a": 1, "a": 2}', "'a' is there twice"),
+        ("[toy]\nsizes = [" + "[" * 100_000, "JSON list"),
+        ("[toy]\nrate = 1" + "0" * 400, "a finite number"),
+        ("[toy]\nplace = ~nobody-of-this-name/x", "names no user"),
+        ("[toy]\nplace =", "a path is wanted"),
     ],
 )
 def test_errors_are_one_line_and_name_the_place(tmp_path, text, words):
@@ -103,6 +150,11 @@ def test_errors_are_one_line_and_name_the_place(tmp_path, text, words):
 def test_unknown_override(tmp_path, name, words):
     with pytest.raises(ConfigError, match=words):
         parse(tmp_path, overrides={name: 1})
+
+
+def test_a_number_too_large_for_a_float(tmp_path):
+    with pytest.raises(ConfigError, match="a finite number"):
+        parse(tmp_path, overrides={"toy.rate": 10**400})
 
 
 def test_unknown_profile_and_missing_file(tmp_path):
@@ -131,7 +183,7 @@ def test_every_default_passes_its_own_check_and_paths_are_absolute(tmp_path):
     assert parser.get(RankerConfig) == RankerConfig()
     paths = parser.get(PathsConfig)
     assert all(value.is_absolute() for value in vars(paths).values())
-    assert paths.zoo == tmp_path / "constants" / "zoo"
+    assert paths.zoo == ROOT / "constants" / "zoo"
 
 
 def test_reading_configuration_does_not_import_torch():

@@ -50,6 +50,12 @@ def test_ties_are_expectations_over_all_orders(scores, k):
     assert top1_regret(true, np.array(scores)) == pytest.approx(np.mean(regrets))
 
 
+@pytest.mark.parametrize("metric", [hit_at, ndcg_at])
+def test_at_least_one_place(metric):
+    with pytest.raises(ValueError, match="k"):
+        metric(np.array([0.1, 0.2]), np.array([1.0, 2.0]), 0)
+
+
 def test_perfect_and_reversed():
     true = np.linspace(0, 1, 8)
     best, worst = all_metrics(true, true), all_metrics(true, -true)

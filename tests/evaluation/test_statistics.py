@@ -45,6 +45,15 @@ def test_ceiling_of_two_repetitions_is_their_corrected_agreement():
     assert ceiling_tau(repeats) == pytest.approx(spearman_brown(agreement))
 
 
+def test_ceiling_of_opposite_repetitions_is_zero():
+    assert ceiling_tau(np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])) == 0
+
+
+def test_ceiling_of_many_repetitions_does_not_list_every_split():
+    repeats = np.tile(np.arange(6.0), (60, 1))  # 1e17 splits
+    assert ceiling_tau(repeats) == pytest.approx(1.0)
+
+
 def test_ceiling_falls_with_noise_and_ignores_unmeasured_models():
     generator = np.random.default_rng(4)
     truth = generator.random(30)

@@ -91,12 +91,19 @@ def test_the_true_order_costs_less_than_its_reverse(loss):
 def test_errors_name_what_was_expected():
     with pytest.raises(ValueError, match=r"true_scores has shape \(2, 3\), expected that of scores \(2, 4\)"):
         ranking_loss(torch.zeros(2, 4), torch.zeros(2, 3))
+    with pytest.raises(ValueError, match="temperature must be positive"):
+        pairwise_ranking_loss(torch.zeros(2, 4), torch.zeros(2, 4), temperature=0.0)
     with pytest.raises(ValueError, match="reduction 'max'"):
         ranking_loss(torch.zeros(2, 4), torch.zeros(2, 4), reduction="max")
     with pytest.raises(ValueError, match="listwise, pairwise"):
         RankingLoss("pointwise")
     with pytest.raises(ValueError, match="positive"):
         RankingLoss(temperature_end=0.0)
+
+
+def test_whole_numbers_as_truth():
+    scores, ranks = torch.randn(2, 5), torch.tensor([[5, 1, 2, 4, 4], [1, 2, 3, 4, 5]])
+    torch.testing.assert_close(ranking_loss(scores, ranks), ranking_loss(scores, ranks.float()))
 
 
 def test_temperature_goes_from_start_to_end():
