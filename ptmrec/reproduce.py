@@ -69,6 +69,7 @@ def run_notebook(notebook: Path, output: Path, parameters: dict[str, Any], strea
             progress_bar=False,
             stderr_file=stream,
             kernel_name="python3",
+            extra_arguments=["--IPKernelApp.log_level=40"],  # else each kernel warns of a local TCP port
         )
     except PapermillExecutionError as error:
         reason = str(error.evalue).strip().splitlines()
