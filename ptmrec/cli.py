@@ -69,13 +69,24 @@ def _show(frame: "pd.DataFrame", style: str = "table") -> None:
     elif not sys.stdout.isatty():
         click.echo(frame.to_string(index=False))
     else:
+        from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(*map(str, frame.columns))
+        table = Table(box=SIMPLE_HEAD)
+        for index, column in enumerate(frame.columns):  # names come first and must never be cut short
+            table.add_column(str(column), no_wrap=index < 2, overflow="fold")
         for row in frame.astype(str).itertuples(index=False):
             table.add_row(*row)
         Console().print(table)
+
+
+def _readable(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A recommendation in few enough columns for a terminal."""
+    pairs = zip(frame["expected_accuracy"], frame["accuracy_std"], strict=True)
+    accuracy = [f"{value:.2f} ± {spread:.2f}" for value, spread in pairs]
+    kept = frame[["rank", "model", "parameters", "trained_on", "score"]]
+    return kept.assign(accuracy=accuracy).rename(columns={"accuracy": "expected accuracy", "trained_on": "trained on"})
 
 
 @main.command()
@@ -218,7 +229,8 @@ def recommend(
     if style == "ids":
         click.echo("\n".join(frame["model"].head(count)))
     else:
-        _show(frame.head(count).round({"score": 3, "expected_accuracy": 3, "accuracy_std": 3}), style)
+        shown = frame.head(count).round({"score": 3, "expected_accuracy": 3, "accuracy_std": 3})
+        _show(_readable(shown) if style == "table" else shown, style)
     kind = "unlabelled images" if images.labels is None else f"{len(set(images.labels.tolist()))} classes"
     click.echo(
         f"{len(images.images)} images read, {kind}; regime {chosen.replace('_', ' ')}; "

@@ -40,7 +40,6 @@ def plot_token_map(
     colours: Sequence[str],
     title: str,
     shapes: Sequence[str] | None = None,
-    labels: Sequence[str] | None = None,
 ) -> Figure:
     """First two principal components of tokens.
 
@@ -49,7 +48,6 @@ def plot_token_map(
         colours: ``(n,)`` category shown by colour.
         title: above the map.
         shapes: ``(n,)`` category shown by marker.
-        labels: ``(n,)`` text beside each point.
     """
     pca = PCA(2).fit(tokens)
     places = pca.transform(tokens)
@@ -62,13 +60,43 @@ def plot_token_map(
             frame["shape"] = list(shapes)
             style = {"style": "shape", "markers": dict(zip(dict.fromkeys(shapes), MARKERS, strict=False))}
         sns.scatterplot(frame, x="x", y="y", hue="colour", palette="colorblind", s=30, ax=ax, **style)
-        for x, y, text in zip(*places.T, labels or [], strict=False):
-            ax.annotate(text, (x, y), xytext=(3, 2), textcoords="offset points", fontsize=6)
         shares = pca.explained_variance_ratio_
         ax.set(xlabel=f"component 1 ({shares[0]:.0%})", ylabel=f"component 2 ({shares[1]:.0%})", title=title)
         handles, names = ax.get_legend_handles_labels()
         kept = [(h, n) for h, n in zip(handles, names, strict=True) if n not in ("colour", "shape")]
         ax.legend(*zip(*kept, strict=True), loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def plot_dataset_similarity(tokens: np.ndarray, names: Sequence[str], roles: Sequence[str]) -> Figure:
+    """Cosine similarity of mean dataset tokens.
+
+    Args:
+        tokens: ``(n, D)``.
+        names: ``(n,)`` data sets, in the order they are drawn.
+        roles: ``(n,)`` role of each; a line is drawn where it changes.
+    """
+    unit = tokens / np.linalg.norm(tokens, axis=1, keepdims=True)
+    labels = [name.replace("_", " ") for name in names]
+    with thesis_style():
+        figure = Figure(figsize=(TEXT_WIDTH, 4.6), layout="constrained")
+        ax = figure.subplots()
+        sns.heatmap(
+            unit @ unit.T,
+            ax=ax,
+            cmap="vlag",
+            vmin=-1,
+            vmax=1,
+            square=True,
+            xticklabels=labels,
+            yticklabels=[f"{label} ({role})" for label, role in zip(labels, roles, strict=True)],
+            cbar_kws={"label": "cosine similarity", "shrink": 0.7},
+        )
+        for place in [i for i in range(1, len(roles)) if roles[i] != roles[i - 1]]:
+            ax.axhline(place, color="k", lw=0.8)
+            ax.axvline(place, color="k", lw=0.8)
+        ax.tick_params(length=0, labelsize=6.5)
+        ax.set_title("Similarity of mean dataset tokens")
     return figure
 
 
