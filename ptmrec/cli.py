@@ -73,7 +73,7 @@ def _show(frame: "pd.DataFrame", style: str = "table") -> None:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(box=SIMPLE_HEAD)
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         for index, column in enumerate(frame.columns):  # names come first and must never be cut short
             table.add_column(str(column), no_wrap=index < 2, overflow="fold")
         for row in frame.astype(str).itertuples(index=False):
@@ -86,7 +86,7 @@ def _readable(frame: "pd.DataFrame") -> "pd.DataFrame":
     pairs = zip(frame["expected_accuracy"], frame["accuracy_std"], strict=True)
     accuracy = [f"{value:.2f} ± {spread:.2f}" for value, spread in pairs]
     kept = frame[["rank", "model", "parameters", "trained_on", "score"]]
-    return kept.assign(accuracy=accuracy).rename(columns={"accuracy": "expected accuracy", "trained_on": "trained on"})
+    return kept.assign(accuracy=accuracy).rename(columns={"parameters": "params", "trained_on": "trained on"})
 
 
 @main.command()
@@ -137,8 +137,10 @@ def zoo_list(ctx: click.Context, style: str) -> None:
     if style == "ids":
         click.echo("\n".join(card.name for card in cards))
         return
-    columns = ("name", "family", "num_params", "gmacs", "source_dataset", "source_accuracy", "licence")
-    _show(pd.DataFrame([{column: getattr(card, column) for column in columns} for card in cards]), style)
+    columns = ["name", "family", "num_params", "gmacs", "source_dataset", "source_accuracy"]
+    columns += [] if style == "table" else ["licence"]
+    frame = pd.DataFrame([{column: getattr(card, column) for column in columns} for card in cards])
+    _show(frame.rename(columns=lambda name: name.replace("_", " ")) if style == "table" else frame, style)
 
 
 @zoo.command("show")
@@ -198,7 +200,9 @@ def evaluate(ctx: click.Context, style: str) -> None:
 
     project = _project(ctx)
     frame = evaluate_methods(project, project.recommender())
-    _show(summarise(frame, project.config.get(EvaluationConfig)).round(3), style)
+    summary = summarise(frame, project.config.get(EvaluationConfig)).round(3)
+    brief = ["method", "group", "regime", "tau_w", "tau_w_low", "tau_w_high", "gain", "gain_low", "gain_high"]
+    _show(summary[brief].rename(columns=lambda name: name.replace("_", " ")) if style == "table" else summary, style)
 
 
 @main.command()
