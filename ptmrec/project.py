@@ -42,7 +42,10 @@ from ptmrec.zoo.card import Card
 from ptmrec.zoo.ground_truth import GroundTruth, read_ground_truth
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
-_TRAINING_CODE = ("model", "loss", "train", "dataloader", "artifacts", "project")
+_TRAINING_CODE = (
+    *("model", "loss", "train", "dataloader", "artifacts", "project", "recommender"),
+    *("zoo/ground_truth", "evaluation/metrics"),
+)
 
 
 class Project:
@@ -106,7 +109,7 @@ class Project:
             "views",
             [self.paths.zoo, self.paths.dataset_tokens],
             [self.extract_config],
-            ("extractors", "zoo", "artifacts"),
+            ("extractors", "zoo", "artifacts", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
         )
         return self._run(step, self._extract)
