@@ -237,7 +237,7 @@ def recommend(
         _show(_readable(shown) if style == "table" else shown, style)
     kind = "unlabelled images" if images.labels is None else f"{len(set(images.labels.tolist()))} classes"
     click.echo(
-        f"{len(images.images)} images read, {kind}; regime {chosen.replace('_', ' ')}; "
+        f"{len(images.images)} images used, {kind}; regime {chosen.replace('_', ' ')}; "
         f"{len(frame)} models ranked by {find_recommender(config)}",
         err=True,
     )

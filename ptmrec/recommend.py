@@ -19,7 +19,7 @@ from ptmrec.recommender import SPEC_NAME, Recommender
 from ptmrec.zoo.snapshot import read_zoo
 
 IMAGES_PER_CLASS = 40
-"""Images read per class: enough for several draws of tokens, and an answer in seconds."""
+"""Images used per class: enough for several draws of tokens, and an answer in seconds."""
 UNLABELLED_IMAGES = 400
 PLENTY = 100
 """Images in the smallest class from which on fine-tuning, not a linear probe, is the likely plan."""
@@ -48,18 +48,24 @@ def read_user_images(path: Path, skip_unreadable: bool = False) -> UserImages:
     """
     if path.suffix.lower() == ".npz":
         data = load_image_npz(path)
-        kept = _first_of_each(data.train_labels, IMAGES_PER_CLASS)
+        kept = _spread(data.train_labels, IMAGES_PER_CLASS)
         smallest = int(np.bincount(data.train_labels)[np.unique(data.train_labels)].min())
         return UserImages(data.train_images[kept], data.train_labels[kept], smallest)
     labelled = path.is_dir() and any(p.is_dir() and not p.name.startswith(".") for p in path.iterdir())
     folder = load_image_folder(path, skip_unreadable, IMAGES_PER_CLASS if labelled else UNLABELLED_IMAGES)
     for name in folder.skipped:
         logger.warning("skipped, does not decode: %s", name)
-    return UserImages(folder.images, folder.labels, min(folder.class_sizes) if labelled else 0)
+    if folder.labels is None:
+        kept = _spread(np.zeros(len(folder.images)), UNLABELLED_IMAGES)
+        return UserImages([folder.images[index] for index in kept], None, 0)
+    kept = _spread(folder.labels, IMAGES_PER_CLASS)
+    return UserImages([folder.images[index] for index in kept], folder.labels[kept], min(folder.class_sizes))
 
 
-def _first_of_each(labels: np.ndarray, limit: int) -> np.ndarray:
-    return np.sort(np.concatenate([np.flatnonzero(labels == label)[:limit] for label in np.unique(labels)]))
+def _spread(labels: np.ndarray, limit: int) -> np.ndarray:
+    """Positions ``(k,)`` of at most ``limit`` images of each class, evenly spread over it."""
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    return np.sort(np.concatenate([group[:: -(-len(group) // limit)] for group in groups]))
 
 
 def choose_regime(images: UserImages) -> str:

@@ -12,6 +12,11 @@ from ptmrec.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
+CHECK_ALL = 2000
+"""A folder of up to this many image files is always read whole."""
+MAX_SIDE = 512
+"""Images are shrunk to this many pixels while reading, so that a folder of photographs fits into memory."""
+
 
 @dataclass(frozen=True)
 class ImageData:
@@ -100,7 +105,8 @@ def load_image_folder(folder: Path, skip_unreadable: bool = False, limit: int | 
     Args:
         folder: the folder; hidden files and files that are no images are passed over.
         skip_unreadable: leave out files that do not decode instead of stopping.
-        limit: read at most this many files of a class (of all, when unlabelled), spread over the sorted list.
+        limit: of a folder with more than :data:`CHECK_ALL` files, read at most this many of a class (of all,
+            when unlabelled), spread over the sorted list. Smaller folders are read, and so checked, whole.
 
     Raises:
         DataError: missing or empty folder, a class without images, one class only, or unreadable files.
@@ -117,7 +123,7 @@ def load_image_folder(folder: Path, skip_unreadable: bool = False, limit: int | 
         raise DataError(f"{folder}: only one class ({class_folders[0].name}); a ranking needs at least two")
     if not any(groups.values()):
         raise DataError(f"{folder}: no images found (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
-    if limit is not None:
+    if limit is not None and sum(counts) > CHECK_ALL:
         groups = {name: files[:: -(-len(files) // limit)] for name, files in groups.items()}
     return replace(_decode(folder, groups, skip_unreadable), class_sizes=tuple(counts))
 
@@ -135,6 +141,7 @@ def _decode(folder: Path, groups: dict[str, list[Path]], skip_unreadable: bool) 
         for path in files:
             try:
                 with Image.open(path) as image:
+                    image.thumbnail((MAX_SIDE, MAX_SIDE))
                     images.append(image.convert("RGB"))
             except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
                 skipped.append(f"{path.relative_to(folder)} ({error})")

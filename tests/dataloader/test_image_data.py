@@ -14,12 +14,19 @@ def test_folder_with_classes(tmp_path):
     assert {image.mode for image in data.images} == {"RGB"}
 
 
-def test_unlabelled_folder_and_limit(tmp_path):
+def test_unlabelled_folder_and_limit(tmp_path, monkeypatch):
     folder = write_images(tmp_path / "all", {"": 7})
     assert load_image_folder(folder).labels is None
+    assert len(load_image_folder(folder, limit=3).images) == 7
+    monkeypatch.setattr("ptmrec.dataloader.image_data.CHECK_ALL", 5)
     limited = load_image_folder(folder, limit=3)
     assert len(limited.images) == 3
     assert limited.class_sizes == (7,)
+
+
+def test_large_photographs_are_shrunk(tmp_path):
+    data = load_image_folder(write_images(tmp_path / "photos", {"": 1}, size=1200))
+    assert max(data.images[0].size) == 512
 
 
 @pytest.mark.parametrize(
