@@ -174,7 +174,7 @@ FAMILIES: dict[str, tuple[Callable[[int], tuple[nn.Module, int]], dict[str, int]
     "vit": (_vit, {"small": 48, "large": 96}),
     "mixer": (_mixer, {"small": 48, "large": 96}),
 }
-"""Family -> (builder, width of each size). The two sizes differ by a factor of three or more in parameters."""
+"""Family -> (builder, width of each size). The two sizes differ by a factor of about three or more in parameters."""
 
 
 def build_model(family: str, size: str, num_classes: int) -> SmallModel:
