@@ -30,7 +30,7 @@ def progress(iterable: Iterable[Item], description: str, total: int | None = Non
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)
     if mode == "bar":
-        from tqdm.auto import tqdm
+        from tqdm import tqdm  # not tqdm.auto: without widgets it warns in every kernel
 
         return tqdm(iterable, desc=description, total=total, leave=leave, dynamic_ncols=True)
     return _plain(iterable, description, total)
