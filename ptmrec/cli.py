@@ -117,23 +117,69 @@ def zoo() -> None:
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
 @click.pass_context
 def zoo_build(ctx: click.Context, images: Path | None) -> None:
-    """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; an hour."""
+    """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; hours."""
     from ptmrec.zoo.publish import build_everything
 
     build_everything(_config(ctx), images)
 
 
+@zoo.command("verify")
+@click.option("--accept", is_flag=True, help="Write the hashes of the files as they are now.")
+@click.pass_context
+def zoo_verify(ctx: click.Context, accept: bool) -> None:
+    """Check every hash, shape, card field and name of the committed zoo."""
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.zoo.manifest import write_manifest
+    from ptmrec.zoo.verify import verify_zoo
+
+    paths = _config(ctx).get(PathsConfig)
+    if accept:
+        write_manifest(paths)
+    checks = verify_zoo(paths)
+    for check in checks:
+        click.echo(f"{'FAILED' if check.problems else 'ok':8}{check.name}: {check.found}")
+        for problem in check.problems:
+            click.echo(f"        {problem}")
+    if any(check.problems for check in checks):
+        raise SystemExit(1)
+
+
+@zoo.command("repeat")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--models", type=click.IntRange(min=1), default=5, show_default=True, help="Models to train again.")
+@click.option("--targets", type=click.IntRange(min=1), default=4, show_default=True, help="Data sets for each.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice.")
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.pass_context
+def zoo_repeat(ctx: click.Context, images: Path | None, models: int, targets: int, seed: int, style: str) -> None:
+    """Train and measure a few random models again and compare with what is committed."""
+    from ptmrec.zoo.repeat import repeat_build
+
+    frame = repeat_build(_config(ctx), images, models, targets, seed).round(4)
+    _show(frame.rename(columns=lambda name: name.replace("_", " ")) if style == "table" else frame, style)
+
+
 @zoo.command("list")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--published", is_flag=True, help="List the published zoos instead, in any format.")
 @click.pass_context
-def zoo_list(ctx: click.Context, style: str) -> None:
-    """List the models with what their cards say."""
+def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
+    """List the models with what their cards say; the table then lists published zoos, which have no weights."""
+    from ptmrec.config.sections import PathsConfig
+
+    paths = _config(ctx).get(PathsConfig)
+    if not published:
+        _list_models(paths.zoo, style)
+    if published or (style == "table" and paths.published.is_dir()):
+        _list_published(paths.published, style)
+
+
+def _list_models(folder: Path, style: str) -> None:
     import pandas as pd
 
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.zoo.snapshot import read_zoo
 
-    cards = [snapshot.card for snapshot in read_zoo(_config(ctx).get(PathsConfig).zoo)]
+    cards = [snapshot.card for snapshot in read_zoo(folder)]
     if style == "ids":
         click.echo("\n".join(card.name for card in cards))
         return
@@ -141,6 +187,48 @@ def zoo_list(ctx: click.Context, style: str) -> None:
     columns += [] if style == "table" else ["licence"]
     frame = pd.DataFrame([{column: getattr(card, column) for column in columns} for card in cards])
     _show(frame.rename(columns=lambda name: name.replace("_", " ")) if style == "table" else frame, style)
+
+
+def _list_published(folder: Path, style: str) -> None:
+    import pandas as pd
+
+    from ptmrec.zoo.published import list_published
+
+    zoos = list_published(folder)
+    if style == "ids":
+        click.echo("\n".join(zoo.name for zoo in zoos))
+        return
+    rows = [
+        {
+            "name": zoo.name,
+            "models": len(zoo.models),
+            "datasets": len(zoo.datasets),
+            "regime": zoo.about.regime,
+            "measured": round(zoo.measured, 3),
+            "source": zoo.about.origin,
+        }
+        for zoo in zoos
+    ]
+    if style == "table":
+        click.echo("\nZoos without weights (cards and published accuracies only):")
+    else:
+        rows = [
+            {**row, "title": zoo.about.title, "licence": zoo.about.licence} for row, zoo in zip(rows, zoos, strict=True)
+        ]
+    frame = pd.DataFrame(rows)
+    _show(frame.rename(columns={"datasets": "data sets"}) if style == "table" else frame, style)
+
+
+@zoo.command("transcribe")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.pass_context
+def zoo_transcribe(ctx: click.Context, folder: Path) -> None:
+    """Write the published zoos again from the CSV tables in DIR."""
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.zoo.transcribe import transcribe
+
+    for path in transcribe(folder, _config(ctx).get(PathsConfig).published):
+        click.echo(path)
 
 
 @zoo.command("show")

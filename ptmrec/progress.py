@@ -2,18 +2,21 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
+LONG_SILENCE = 300.0
+"""Seconds after which a plain line is printed before the next tenth is reached."""
 
 
 def progress(iterable: Iterable[Item], description: str, total: int | None = None, leave: bool = True):
     """Iterate with a progress bar that suits where the output goes.
 
     A terminal or a live kernel gets tqdm's bar. Elsewhere (``PTMREC_PROGRESS=plain``, papermill, a
-    pipe) one line is printed to stderr per tenth of the way, because bars turn into carriage-return
-    noise there. ``PTMREC_PROGRESS=off`` prints nothing.
+    pipe) one line with what is left is printed to stderr per tenth of the way, or every five minutes, because
+    bars turn into carriage-return noise there. ``PTMREC_PROGRESS=off`` prints nothing.
 
     Args:
         iterable: what to iterate over.
@@ -43,11 +46,15 @@ def _detect_mode() -> str:
 
 
 def _plain(iterable: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+    started = shown_at = time.monotonic()
     shown = 0
     for done, item in enumerate(iterable, start=1):
         yield item
+        now = time.monotonic()
         tenth = 10 * done // total if total else 0
-        if total and total >= 10 and tenth > shown:
-            shown = tenth
-            sys.stderr.write(f"{description}: {done}/{total}\n")
+        if total and total >= 10 and (tenth > shown or now - shown_at > LONG_SILENCE):
+            shown, shown_at = tenth, now
+            left = (now - started) * (total - done) / done
+            estimate = f", about {left / 60:.0f} min left" if left > 90 else ""
+            sys.stderr.write(f"{description}: {done}/{total}{estimate}\n")
             sys.stderr.flush()

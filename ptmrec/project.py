@@ -18,9 +18,9 @@ from scipy.stats import norm
 
 from ptmrec.artifacts import read_json, write_json
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import AutoEncoderConfig, ExtractConfig, PathsConfig, RankerConfig
+from ptmrec.config.sections import AutoEncoderConfig, DatasetTokenConfig, ExtractConfig, PathsConfig, RankerConfig
 from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
-from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
+from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset, kind_of_shots
 from ptmrec.dataloader.model_datasets import (
     ModelEmbeddingDataset,
     ModelParameterDataset,
@@ -42,6 +42,8 @@ from ptmrec.zoo.card import Card
 from ptmrec.zoo.ground_truth import GroundTruth, read_ground_truth
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
+KNOWN = ("train", "validation")
+"""Roles of the models and data sets a ranker may learn from."""
 _TRAINING_CODE = (
     *("model", "loss", "train", "dataloader", "artifacts", "project", "recommender"),
     *("zoo/ground_truth", "evaluation/metrics"),
@@ -80,6 +82,10 @@ class Project:
         """Roles of the data sets."""
         return read_splits(self.paths.splits)
 
+    def models(self, *roles: str) -> tuple[str, ...]:
+        """Names of the models with some roles (``train``, ``validation``, ``blind``), sorted; all without roles."""
+        return tuple(name for name, card in self.cards.items() if not roles or self.splits.model_role(card) in roles)
+
     @cached_property
     def truth(self) -> GroundTruth:
         """Measured accuracies."""
@@ -90,9 +96,14 @@ class Project:
         """Measured LogME and k-NN scores: data set -> model -> scores."""
         return read_json(self.paths.estimators)
 
+    @property
+    def token_folder(self) -> Path:
+        """Dataset tokens made from the configured number of images per class."""
+        return self.paths.dataset_tokens / kind_of_shots(self.config.get(DatasetTokenConfig).shots)
+
     def dataset_tokens(self, *splits: str) -> DatasetTokenDataset:
         """Dataset tokens of some split folders."""
-        return DatasetTokenDataset(self.paths.dataset_tokens, splits)
+        return DatasetTokenDataset(self.token_folder, splits)
 
     # Steps.
 
@@ -107,7 +118,7 @@ class Project:
         """Views of every model: weights vector, responses, card, token of its source."""
         step = Step(
             "views",
-            [self.paths.zoo, self.paths.dataset_tokens],
+            [self.paths.zoo, self.token_folder],
             [self.extract_config],
             ("extractors", "zoo", "artifacts", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
@@ -115,21 +126,26 @@ class Project:
         return self._run(step, self._extract)
 
     def _extract(self, folder: Path) -> None:
-        extractor = ViewExtractor(self.extract_config, self.dataset_tokens("train", "validation").by_name())
+        extractor = ViewExtractor(self.extract_config, self.dataset_tokens(*SPLITS).by_name())
         for snapshot in progress(self.zoo, "extracting views"):
             if not (folder / f"{snapshot.name}.npz").is_file():
                 write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))
 
     def train_autoencoder(self) -> Path:
-        """Train the autoencoder on the weights vectors."""
+        """Train the autoencoder on the weights vectors of the known models."""
         views = self.extract()
         step = Step(
-            "autoencoder", [views], [self.autoencoder_config], _TRAINING_CODE, self.paths.artifacts / "autoencoder"
+            "autoencoder",
+            [views, self.paths.splits],
+            [self.autoencoder_config],
+            _TRAINING_CODE,
+            self.paths.artifacts / "autoencoder",
         )
         return self._run(step, lambda folder: self._train_autoencoder(views, folder))
 
     def _train_autoencoder(self, views: Path, folder: Path) -> None:
-        trainer = make_autoencoder_trainer(ModelParameterDataset(views), self.autoencoder_config, folder)
+        vectors = ModelParameterDataset(views, list(self.models(*KNOWN)))
+        trainer = make_autoencoder_trainer(vectors, self.autoencoder_config, folder)
         trainer.fit(resume=True)
 
     def embed(self) -> Path:
@@ -173,7 +189,8 @@ class Project:
         """Train one ranker.
 
         Args:
-            phase: ``selection`` (training data sets, watched on the validation ones) or ``final`` (all known).
+            phase: ``selection`` (training models and data sets, watched on all known models and the validation
+                data sets) or ``final`` (all known models and data sets).
             seed: member of the ensemble.
             epochs: instead of the configured number.
         """
@@ -183,7 +200,7 @@ class Project:
         )
         step = Step(
             f"ranker-{phase}-{seed}",
-            [tokens, self.paths.dataset_tokens, self.paths.ground_truth, self.paths.splits],
+            [tokens, self.token_folder, self.paths.ground_truth, self.paths.splits],
             [config],
             _TRAINING_CODE,
             self.paths.artifacts / "rankers" / f"{phase}-{seed}",
@@ -193,24 +210,27 @@ class Project:
     def _train_ranker(self, phase: str, config: RankerConfig, folder: Path) -> None:
         final = phase == "final"
         common = {"regimes": tuple(config.regimes), "batch_size": config.batch_size, "seed": config.seed}
-        sources = self.token_sources()
+        known = self.token_sources(*KNOWN)
         training = build_combined_similarity_loader(
-            sources, ("train", "validation") if final else ("train",), shuffle=True, **common
+            known if final else self.token_sources("train"),
+            KNOWN if final else ("train",),
+            shuffle=True,
+            **common,
         )
-        validation = None if final else build_combined_similarity_loader(sources, ("validation",), **common)
+        validation = None if final else build_combined_similarity_loader(known, ("validation",), **common)
         trainer = make_ranker_trainer(training, config, folder, validation)
         trainer.fit(resume=True)
         if not final:
             trainer.load_best()
         save_ranker(trainer.model, folder / "ranker.safetensors")
 
-    def token_sources(self) -> TokenSources:
-        """Where the lists to rank come from."""
+    def token_sources(self, *roles: str) -> TokenSources:
+        """Where lists of the models with some roles come from; of all models without roles."""
         return TokenSources(
-            self.paths.dataset_tokens,
+            self.token_folder,
             self.embed(),
             self.paths.ground_truth,
-            tuple(self.cards),
+            self.models(*roles),
             tuple(self.ranker_config.views),
         )
 
@@ -234,11 +254,14 @@ class Project:
         holds 90 % of the measured accuracies there.
         """
         members = [self._load_ranker(self.train_ranker("selection", seed)) for seed in range(self.ranker_config.seeds)]
+        models = self.models(*KNOWN)
+        tokens_of_models = ModelEmbeddingDataset(self.embed(), list(models), tuple(self.ranker_config.views)).vectors
+        truth = self.truth.only(models)
         ratios = []
         for name, tokens in self.dataset_tokens("validation").by_name().items():
             for regime in self.ranker_config.regimes:
-                answer = predict(members, self.model_tokens().vectors, tokens.features, regime)
-                ratios.append(np.abs(self.truth.row(regime, name) - answer.accuracy) / answer.spread)
+                answer = predict(members, tokens_of_models, tokens.features, regime)
+                ratios.append(np.abs(truth.row(regime, name) - answer.accuracy) / answer.spread)
         return float(np.nanquantile(np.concatenate(ratios), 0.9) / norm.ppf(0.95))
 
     def model_tokens(self) -> ModelEmbeddingDataset:
@@ -273,7 +296,7 @@ class Project:
         """Write results with the configuration and code version that made them."""
         return write_json(
             self.paths.artifacts / "results" / f"{name}.json",
-            {"results": _without_nan(results), "code_version": code_version(), "config": self.config.to_dict()},
+            {**_without_nan(results), "code_version": code_version(), "config": self.config.to_dict()},
         )
 
 

@@ -9,7 +9,7 @@ import torch
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import DatasetTokenConfig, ExtractConfig, PathsConfig
-from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, class_tokens, cluster_tokens
+from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset, class_tokens, cluster_tokens, kind_of_shots
 from ptmrec.dataloader.image_data import load_image_folder, load_image_npz
 from ptmrec.errors import ArtifactError
 from ptmrec.log import logger
@@ -132,8 +132,8 @@ def recommend(
 def _extract_tokens(config: ConfigParser, recommender: Recommender, snapshots: list) -> np.ndarray:
     from ptmrec.extractors.views import ViewExtractor  # brings timm, which ranking the embedded zoo does not need
 
-    known = DatasetTokenDataset(config.get(PathsConfig).dataset_tokens, ("train", "validation")).by_name()
-    extractor = ViewExtractor(config.get(ExtractConfig), known)
+    folder = config.get(PathsConfig).dataset_tokens / kind_of_shots(config.get(DatasetTokenConfig).shots)
+    extractor = ViewExtractor(config.get(ExtractConfig), DatasetTokenDataset(folder, SPLITS).by_name())
     with torch.inference_mode():
         views = [extractor.extract(snapshot) for snapshot in progress(snapshots, "reading models")]
     return np.stack([recommender.embed_views(view) for view in views])

@@ -10,11 +10,28 @@ import pytest
 import torch
 from PIL import Image
 
+from ptmrec.artifacts import file_hash
+from ptmrec.config.sections import REGIMES, GroundTruthConfig
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.card import Card
+from ptmrec.zoo.ground_truth import GroundTruth
 from ptmrec.zoo.snapshot import write_snapshot
 
 torch.set_num_threads(1)
+
+
+QUICK_ZOO = {"sources_per_model": 1, "steps": 2, "mixture_steps": 3, "early_steps": 1}
+QUICK_TRUTH = GroundTruthConfig(
+    shots=4,
+    draws=2,
+    estimator_draws=1,
+    other_shots=[1],
+    other_draws=[2],
+    penalties=[0.1],
+    steps=2,
+    learning_rates=[1e-3],
+    seeds=2,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +54,26 @@ def make_card(name: str = "vgg-small-toy", family: str = "vgg", **changes) -> Ca
         "recipe": {"steps": 1},
         "gmacs": 0.001,
         "num_features": 48,
+        "datasets": ["toy"],
     }
     return Card(**(values | changes))
+
+
+DATASETS = ("a", "b", "c", "d")
+
+
+def make_ground_truth(values: np.ndarray, spread: float = 0.01) -> tuple[GroundTruth, dict[str, Card]]:
+    """Accuracies ``(4, N)`` in both regimes, with cards that rotate over families, sizes and sources."""
+    generator = np.random.default_rng(0)
+    cards = {}
+    for index in range(values.shape[1]):
+        source = ("toy", "other", "third")[index % 3]
+        body = {"library": "ptmrec", "size": ("small", "large")[index % 2], "num_classes": 3}
+        changes = {"architecture": body, "source_dataset": source, "datasets": [source]}
+        cards[f"m{index:02d}"] = make_card(f"m{index:02d}", ("vgg", "vit")[index // 2 % 2], **changes)
+    repeats = {r: values[:, :, None] + spread * generator.normal(size=(*values.shape, 4)) for r in REGIMES}
+    accuracy = {regime: array.mean(axis=2) for regime, array in repeats.items()}
+    return GroundTruth(DATASETS, tuple(cards), accuracy, repeats, {"1": values / 2, "all": values}), cards
 
 
 @pytest.fixture
@@ -73,3 +108,14 @@ def write_image_set(path: Path, classes: int = 3, train: int = 30, test: int = 1
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, class_names=np.array([f"class {i}" for i in range(classes)]), **arrays)
     return path
+
+
+def write_index(folder: Path, licence: str = "MIT") -> Path:
+    """The table beside the image sets of a folder."""
+    columns = "name,domain,classes,n_train,n_test,source_repo,commit_sha,licence,notes,sha256"
+    rows = [
+        f"{path.stem},toys,3,30,12,someone/{path.stem},abc123,{licence},,{file_hash(path)}"
+        for path in sorted(folder.glob("*.npz"))
+    ]
+    (folder / "index.csv").write_text("\n".join([columns, *rows]) + "\n")
+    return folder / "index.csv"

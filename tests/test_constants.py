@@ -1,13 +1,16 @@
 """The committed files fit together: zoo, ground truth, splits, tokens, recommender."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
+from ptmrec.evaluation.zoo_statistics import ceilings
 from ptmrec.model.clip_encoder import ClipImageEncoder
 from ptmrec.project import Project
 from ptmrec.recommender import Recommender
+from ptmrec.zoo.verify import verify_zoo
 
 
 @pytest.fixture(scope="module")
@@ -15,32 +18,61 @@ def project():
     return Project(ConfigParser())
 
 
-def test_zoo_is_as_large_as_promised_and_loads(project):
-    cards = project.cards.values()
-    assert len(cards) >= 40
-    assert len({card.family for card in cards}) >= 5
-    assert len({card.source_dataset for card in cards}) >= 8
-    for snapshot in project.zoo:
-        model = snapshot.load()
-        assert sum(p.numel() for p in model.parameters()) == snapshot.card.num_params
-        assert model.num_features == snapshot.card.num_features
+def test_everything_committed_is_whole(project):
+    assert {check.name: check.problems for check in verify_zoo(project.paths) if check.problems} == {}
+
+
+def test_zoo_is_as_large_and_as_mixed_as_promised(project):
+    cards = list(project.cards.values())
+    assert len(cards) >= 200
+    families = {card.family for card in cards}
+    assert len(families) >= 7
+    assert len({name for card in cards for name in card.datasets}) >= 14
+    for family in families:
+        own = [card for card in cards if card.family == family]
+        assert sum(card.source_dataset == "mixture" for card in own) == 2
+        assert sum(card.name.endswith("-early") for card in own) == 2
+        assert sum(card.source_dataset == "none" for card in own) == 1
+        sizes = {card.architecture["size"]: card.num_params for card in own if card.source_dataset == "mixture"}
+        assert sizes["large"] >= 2 * sizes["small"], "with classifiers of the mixture's many classes"
 
 
 def test_every_model_is_measured_on_every_data_set_in_both_regimes(project):
     truth = project.truth
-    assert set(truth.datasets) == set(project.splits.all)
-    for matrix in truth.accuracy.values():
+    assert len(truth.datasets) >= 28
+    assert set(truth.by_shots) == {"1", "5", "50", "all"}
+    for matrix in (*truth.accuracy.values(), *truth.by_shots.values()):
         assert np.isfinite(matrix).all()
-    assert truth.repeats["low_data"].shape[2] >= 8
-    assert truth.repeats["fine_tuning"].shape[2] >= 2
+    assert np.isfinite(truth.repeats["low_data"]).sum(axis=2).min() >= 8
+    assert np.isfinite(truth.repeats["fine_tuning"]).sum(axis=2).min() >= 2
     for regime, repeats in truth.repeats.items():
         np.testing.assert_allclose(np.nanmean(repeats, axis=2), truth.accuracy[regime], atol=2e-5)
 
 
-def test_sources_are_known_and_estimates_complete(project):
-    assert {card.source_dataset for card in project.cards.values()} <= set(project.splits.train)
-    for dataset in project.splits.all:
-        assert set(project.estimators[dataset]) == set(project.cards)
+def test_the_ground_truth_agrees_with_itself(project):
+    ceiling = ceilings(project.truth, project.splits.all).mean()
+    assert ceiling["low_data"] >= 0.95
+    assert ceiling["fine_tuning"] >= 0.85
+
+
+def test_splits_hold_blind_families_sources_and_data_sets(project):
+    splits = project.splits
+    assert len(splits.blind) >= 8
+    assert len(splits.families.blind) >= 2
+    assert splits.sources.blind
+    assert splits.validation
+    assert splits.families.validation
+    assert set(splits.sources.train + splits.sources.validation) <= set(splits.known), "no model of a blind data set"
+    roles = {name: splits.model_role(card) for name, card in project.cards.items()}
+    assert {roles[name] for name, card in project.cards.items() if card.family in splits.families.blind} == {"blind"}
+    known = [card for name, card in project.cards.items() if roles[name] != "blind"]
+    assert not {name for card in known for name in card.datasets} & set(splits.blind)
+
+
+def test_encoder_tells_blind_classes_apart(project):
+    table = pd.read_csv(project.paths.encoder_separation).set_index("role")
+    blind = table.loc["blind", ["chance", "pixels", "encoder"]].mean()
+    assert blind["encoder"] > blind["pixels"] > blind["chance"]
 
 
 def test_tokens_cover_every_data_set_with_unseen_images_for_the_known(project):

@@ -20,3 +20,13 @@ def test_plain_lines_are_few_and_without_carriage_returns(monkeypatch, capsys):
     assert "\r" not in err
     assert err.splitlines()[0] == "counting: 100/1000"
     assert len(err.splitlines()) == 10
+
+
+def test_plain_lines_of_long_jobs_say_what_is_left(monkeypatch, capsys):
+    monkeypatch.setenv("PTMREC_PROGRESS", "plain")
+    clock = iter(range(0, 10**6, 60))
+    monkeypatch.setattr("ptmrec.progress.time.monotonic", lambda: next(clock))
+    list(progress(range(100), "measuring"))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "measuring: 6/100, about 94 min left", "a minute each, and five minutes of silence are enough"
+    assert lines[-1] == "measuring: 100/100"

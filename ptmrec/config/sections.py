@@ -16,24 +16,29 @@ class ZooConfig(Section):
 
     section: ClassVar[str] = "zoo"
     families: list[str] = setting(
-        ["vgg", "resnet", "densenet", "mobilenet", "convnext", "vit", "mixer"], "architecture families"
+        ["vgg", "resnet", "regnet", "densenet", "mobilenet", "convnext", "poolformer", "vit", "mixer"],
+        "architecture families",
     )
     sizes: list[str] = setting(["small", "large"], "sizes of each family")
     sources: list[str] = setting(
         [
-            "cifar10",
-            "clothing",
-            "mnist",
-            "math_symbols",
-            "blood_cells",
-            "pcb_defects",
-            "doodles8",
-            "sign_digits",
+            *("cifar10", "mnist", "plankton30", "clothing", "math_symbols", "spoken_digits", "blood_cells", "gtsrb"),
+            *("doodles8", "trashnet", "omniglot_alphabets", "flowers5", "pcb_defects", "asl_letters", "cats_dogs"),
+            *("sign_digits", "rsscn7"),
         ],
-        "image sets models are trained on; none marked non-commercial",
+        "image sets models are trained on, in this order of rotation; none marked non-commercial",
     )
-    sources_per_model: int = setting(3, "sources each family and size is trained on, in rotation", min=1)
+    sources_per_model: int = setting(9, "sources each family and size is trained on, in rotation", min=1)
+    mixture: list[str] = setting(
+        [
+            *("cifar10", "mnist", "clothing", "math_symbols", "blood_cells", "doodles8", "omniglot_alphabets"),
+            *("pcb_defects", "asl_letters", "sign_digits"),
+        ],
+        "image sets of the mixture each family and size is trained on as well; fewer than two: no mixture",
+    )
     steps: int = setting(400, "training steps from scratch", min=1)
+    mixture_steps: int = setting(1200, "training steps on the mixture", min=1)
+    early_steps: int = setting(40, "training steps of a model stopped early", min=1)
     batch_size: int = setting(64, "images per step", min=2)
     learning_rate: float = setting(3e-3, "peak of the one-cycle schedule of AdamW", min=1e-6, max=1.0)
     weight_decay: float = setting(0.02, "weight decay of AdamW", min=0.0, max=1.0)
@@ -46,34 +51,39 @@ class GroundTruthConfig(Section):
     """How the accuracy of a model on a target data set is measured, in both regimes."""
 
     section: ClassVar[str] = "ground_truth"
-    targets: list[str] = setting(
-        [
-            *("cifar10", "clothing", "mnist", "math_symbols", "blood_cells", "pcb_defects", "doodles8"),
-            *("sign_digits", "spoken_digits", "trashnet", "omniglot_alphabets", "asl_letters"),
-            *(
-                "devanagari_digits",
-                "kannada_digits",
-                "rsscn7",
-                "plankton30",
-                "neu_defects",
-                "euro_coins",
-                "flowers5",
-            ),
-        ],
-        "image sets every model is measured on",
-    )
     shots: int = setting(10, "low data: training images per class", min=4)
-    draws: int = setting(8, "low data: random draws of those images, the same for every model", min=2)
+    draws: int = setting(16, "low data: random draws of those images, the same for every model", min=2)
+    other_shots: list[int] = setting([1, 5, 50], "low data: further numbers of images per class", min=1)
+    other_draws: list[int] = setting([8, 8, 4], "low data: draws of each of other_shots", min=1)
+    estimator_draws: int = setting(4, "draws of the same size the estimators (LogME, ...) are averaged over", min=1)
     penalties: list[float] = setting(
         [0.01, 0.1, 1.0],
         "low data: inverse penalties C to choose from, on three of ten images per class",
         min=1e-6,
     )
-    steps: int = setting(80, "fine-tuning: steps", min=1)
-    batch_size: int = setting(64, "fine-tuning: images per step", min=2)
-    learning_rate: float = setting(2e-3, "fine-tuning: peak of the one-cycle schedule of AdamW", min=1e-6, max=1.0)
+    steps: int = setting(100, "fine-tuning: steps", min=1)
+    batch_size: int = setting(32, "fine-tuning: images per step", min=2)
+    learning_rates: list[float] = setting(
+        [2e-3, 8e-3],
+        "fine-tuning: peaks of the one-cycle schedule of AdamW to choose from, on a fifth of the training images",
+        min=1e-6,
+        max=1.0,
+    )
     weight_decay: float = setting(0.02, "fine-tuning: weight decay of AdamW", min=0.0, max=1.0)
     seeds: int = setting(2, "fine-tuning: repetitions with other seeds", min=1)
+
+
+@dataclass(frozen=True)
+class CostConfig(Section):
+    """How the cost of each model is measured on this machine."""
+
+    section: ClassVar[str] = "costs"
+    threads: list[int] = setting([1, 2], "numbers of threads", min=1)
+    rounds: int = setting(5, "rounds in which the models take turns", min=1)
+    warm_up: int = setting(3, "untimed passes at the start of each turn", min=0)
+    passes: int = setting(20, "timed passes of one image in each turn", min=1)
+    batch_size: int = setting(64, "images in a batch", min=1)
+    batch_passes: int = setting(4, "timed passes of a batch in each turn", min=1)
 
 
 @dataclass(frozen=True)
@@ -83,11 +93,20 @@ class PathsConfig(Section):
     section: ClassVar[str] = "paths"
     images: Path = setting(Path("images"), "folder of image sets (NPZ) for building; not needed to reproduce")
     zoo: Path = setting(Path("constants/zoo"), "model snapshots")
-    dataset_tokens: Path = setting(Path("constants/dataset_tokens"), "dataset tokens: train/, validation/, test/")
+    dataset_tokens: Path = setting(
+        Path("constants/dataset_tokens"), "dataset tokens by kind: shots10/, unlabelled/, ..."
+    )
     encoder: Path = setting(Path("constants/encoder"), "the embedded image encoder")
     ground_truth: Path = setting(Path("constants/dataset_model_performance.json"), "measured accuracies")
     estimators: Path = setting(Path("constants/estimator_scores.json"), "LogME and k-NN scores measured on images")
-    splits: Path = setting(Path("constants/splits.json"), "role of each data set, with the reason")
+    published: Path = setting(Path("constants/published"), "zoos without weights: cards and published accuracies")
+    costs: Path = setting(Path("constants/costs.json"), "measured cost of each model")
+    encoder_separation: Path = setting(
+        Path("constants/encoder_separation.csv"), "k-NN accuracy on the encoder's features and on pixels"
+    )
+    manifest: Path = setting(Path("constants/manifest.json"), "hash of every committed file of the zoo")
+    image_sets: Path = setting(Path("constants/image_sets.csv"), "where each image set comes from")
+    splits: Path = setting(Path("constants/splits.json"), "role of each data set, family and source, with the reason")
     recommender: Path = setting(Path("constants/recommender"), "the ranker that ptmrec recommend uses")
     artifacts: Path = setting(Path("artifacts"), "everything runs write")
     figures: Path = setting(Path("figures"), "exported figures, PDF and PNG")
@@ -134,6 +153,7 @@ class EncoderTrainingConfig(TrainingOptions):
     batch_size: int = setting(96, "images per step", min=2)
     learning_rate: float = setting(2e-3, "of AdamW", min=1e-8, max=1.0)
     weight_decay: float = setting(0.05, "of AdamW", min=0.0, max=1.0)
+    drawing_weight: float = setting(4.0, "weight of drawing each image again from its feature", min=0.0)
 
 
 @dataclass(frozen=True)
@@ -141,8 +161,11 @@ class DatasetTokenConfig(Section):
     """How images become dataset tokens."""
 
     section: ClassVar[str] = "dataset_tokens"
-    shots: int = setting(10, "images per class behind one token", min=1)
+    shots: int = setting(10, "images per class behind one token", choices=[1, 5, 10])
     draws: int = setting(8, "random draws of those images", min=1)
+    other_shots: list[int] = setting([1, 5], "further numbers of images per class, for comparison", min=1)
+    other_draws: list[int] = setting([8, 4], "draws of each of other_shots", min=1)
+    unlabelled_draws: int = setting(4, "draws of tokens made without labels", min=1)
     clusters: int = setting(10, "tokens of an unlabelled data set (k-means clusters)", min=2)
     seed: int = setting(0, "seed of the draws", min=0)
 

@@ -23,7 +23,7 @@ class TokenSources:
         dataset_tokens: folder with ``train/``, ``validation/`` and ``test/``.
         model_tokens: folder with one NPZ per model.
         ground_truth: the JSON file of measured accuracies.
-        models: names of the models, in the order of the lists.
+        models: names of the models to list, in order; what the ground truth says of others is not used.
         views: views joined into a model token.
     """
 
@@ -145,7 +145,7 @@ def build_combined_similarity_loader(
     dataset = CombinedSimilarityDataset(
         DatasetTokenDataset(sources.dataset_tokens, splits),
         ModelEmbeddingDataset(sources.model_tokens, list(sources.models), sources.views),
-        read_ground_truth(sources.ground_truth, sources.models),
+        read_ground_truth(sources.ground_truth).only(sources.models),
         regimes,
         datasets,
     )

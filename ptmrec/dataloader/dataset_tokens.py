@@ -11,6 +11,13 @@ from ptmrec.artifacts import read_npz, write_npz
 from ptmrec.errors import ArtifactError
 
 SPLITS = ("train", "validation", "test")
+UNLABELLED = "unlabelled"
+"""Kind of tokens made from clusters instead of classes; the other kinds are ``shots1``, ``shots5``, ``shots10``."""
+
+
+def kind_of_shots(shots: int) -> str:
+    """Folder of the tokens made from so many images per class."""
+    return f"shots{shots}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Image sets: NPZ files with a train and a test part, and folders of image files."""
 
-import csv
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -89,14 +88,6 @@ def load_image_npz(path: Path) -> ImageData:
     if len(set(arrays["train_labels"].tolist())) < 2:
         raise DataError(f"{path}: only one class in train_labels; a ranking needs at least two")
     return ImageData(path.stem, *(arrays[name] for name in names[:4]), class_names=class_names)
-
-
-def read_licences(index: Path) -> dict[str, str]:
-    """Licence of each image set from an ``index.csv`` with columns ``name`` and ``licence``."""
-    if not index.is_file():
-        return {}
-    with index.open(newline="", encoding="utf-8") as file:
-        return {row["name"]: row["licence"] for row in csv.DictReader(file)}
 
 
 def load_image_folder(folder: Path, skip_unreadable: bool = False, limit: int | None = None) -> ImageFolder:

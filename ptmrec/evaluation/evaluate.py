@@ -13,7 +13,7 @@ from ptmrec.evaluation.baselines.static import mean_rank, parameter_count, sourc
 from ptmrec.evaluation.metrics import all_metrics
 from ptmrec.evaluation.statistics import mean_interval, paired_bootstrap
 from ptmrec.progress import progress
-from ptmrec.project import Project
+from ptmrec.project import KNOWN, Project
 from ptmrec.recommender import Recommender, predict
 
 OURS = "Cross-Select"
@@ -40,53 +40,56 @@ def list_targets(project: Project) -> list[Target]:
 
 
 def evaluate_methods(project: Project, recommender: Recommender) -> pd.DataFrame:
-    """Metrics of every method on every target.
+    """Metrics of every method on every target, for the known models.
 
     Returns:
         One row per target and method: ``group, dataset, regime, method``, the metrics of
         :func:`~ptmrec.evaluation.metrics.all_metrics`, ``ceiling``, and ``tau_w_sd`` over seeds for ours.
     """
     config = project.config.get(EvaluationConfig)
-    known = project.dataset_tokens("train", "validation").by_name()
+    known = project.dataset_tokens(*KNOWN).by_name()
+    truth_of_known = project.truth.only(project.models(*KNOWN))
     rows = []
     for target in progress(list_targets(project), "evaluating"):
-        truth = project.truth.row(target.regime, target.dataset)
-        ceiling = project.truth.ceiling(target.regime, target.dataset)
+        truth = truth_of_known.row(target.regime, target.dataset)
+        ceiling = truth_of_known.ceiling(target.regime, target.dataset)
         place = {"group": target.group, "dataset": target.dataset, "regime": target.regime}
         for method, scores in baseline_scores(project, target, known, config.neighbours):
             rows.append({**place, "method": method, **all_metrics(truth, scores), "ceiling": ceiling})
-        rows += [{**place, **row, "ceiling": ceiling} for row in _our_rows(recommender, target, truth)]
+        tokens = recommender.tokens_of(truth_of_known.models)
+        rows += [{**place, **row, "ceiling": ceiling} for row in _our_rows(recommender, tokens, target, truth)]
     return pd.DataFrame(rows)
 
 
 def baseline_scores(
     project: Project, target: Target, known: dict[str, DatasetTokens], neighbours: int
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Scores ``(N,)`` of each rival, by name. The target's own measurements are used by none."""
+    """Scores ``(N,)`` of the known models by each rival. The target's own measurements are used by none."""
+    models = project.models(*KNOWN)
+    cards = {name: project.cards[name] for name in models}
+    truth = project.truth.only(models)
     others = [name for name in project.splits.known if name != target.dataset]
-    yield "parameter count", parameter_count(project.cards)
-    yield "source accuracy", source_accuracy(project.cards)
-    yield "mean rank", mean_rank(project.truth, target.regime, others)
+    yield "parameter count", parameter_count(cards)
+    yield "source accuracy", source_accuracy(cards)
+    yield "mean rank", mean_rank(truth, target.regime, others)
     nearest = sorted(others, key=lambda name: dataset_distance(target.tokens.features, known[name].features))
-    yield "k-NN, data sets", mean_rank(project.truth, target.regime, nearest[:neighbours])
+    yield "k-NN, data sets", mean_rank(truth, target.regime, nearest[:neighbours])
     estimates = project.estimators[target.dataset]
-    yield "k-NN, features", np.array([estimates[name]["knn"] for name in project.cards])
-    yield "LogME", np.array([estimates[name]["logme"] for name in project.cards])
+    yield "k-NN, features", np.array([estimates[name]["knn"] for name in models])
+    yield "LogME", np.array([estimates[name]["logme"] for name in models])
 
 
-def _our_rows(recommender: Recommender, target: Target, truth: np.ndarray) -> list[dict]:
+def _our_rows(recommender: Recommender, tokens: np.ndarray, target: Target, truth: np.ndarray) -> list[dict]:
     """Our rows; metrics are means over the draws of the target's images, since a user has one draw."""
-    together = _mean_metrics(recommender.members, recommender, target, truth)
-    alone = [_mean_metrics([member], recommender, target, truth) for member in recommender.members]
+    together = _mean_metrics(recommender.members, tokens, target, truth)
+    alone = [_mean_metrics([member], tokens, target, truth) for member in recommender.members]
     spread = float(np.std([row["tau_w"] for row in alone], ddof=1)) if len(alone) > 1 else 0.0
     single = {key: float(np.mean([row[key] for row in alone])) for key in alone[0]}
     return [{"method": SINGLE, **single, "tau_w_sd": spread}, {"method": OURS, **together}]
 
 
-def _mean_metrics(members: list, recommender: Recommender, target: Target, truth: np.ndarray) -> dict[str, float]:
-    answers = [
-        predict(members, recommender.model_tokens, draw, target.regime).scores for draw in target.tokens.features
-    ]
+def _mean_metrics(members: list, tokens: np.ndarray, target: Target, truth: np.ndarray) -> dict[str, float]:
+    answers = [predict(members, tokens, draw, target.regime).scores for draw in target.tokens.features]
     metrics = [all_metrics(truth, scores) for scores in answers]
     return {key: float(np.mean([row[key] for row in metrics])) for key in metrics[0]}
 
@@ -130,24 +133,26 @@ def summarise(frame: pd.DataFrame, config: EvaluationConfig) -> pd.DataFrame:
 
 
 def calibration(project: Project, recommender: Recommender) -> pd.DataFrame:
-    """Expected against measured accuracy of every model on every target.
+    """Expected against measured accuracy of every known model on every target.
 
     Returns:
         One row per target and model: ``group, dataset, regime, model, expected, std, measured``.
     """
+    models = project.models(*KNOWN)
+    truth = project.truth.only(models)
     parts = []
     for target in list_targets(project):
-        answer = recommender.predict(recommender.model_tokens, target.tokens.features, target.regime)
+        answer = recommender.predict(recommender.tokens_of(models), target.tokens.features, target.regime)
         parts.append(
             pd.DataFrame(
                 {
                     "group": target.group,
                     "dataset": target.dataset,
                     "regime": target.regime,
-                    "model": list(project.cards),
+                    "model": models,
                     "expected": answer.accuracy,
                     "std": answer.spread,
-                    "measured": project.truth.row(target.regime, target.dataset),
+                    "measured": truth.row(target.regime, target.dataset),
                 }
             )
         )

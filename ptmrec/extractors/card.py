@@ -37,7 +37,7 @@ class CardExtractor:
 
 @register_extractor
 class SourceExtractor:
-    """Dataset token of the data set the card names: what the model has learned, in the targets' own space.
+    """Dataset token of the data sets the card names: what the model has learned, in the targets' own space.
 
     Args:
         tokens: known dataset tokens by name of data set.
@@ -50,9 +50,13 @@ class SourceExtractor:
         self.dim = next(iter(tokens.values())).features.shape[-1] if tokens else 512
 
     def extract(self, snapshot: Snapshot) -> np.ndarray:
-        """Mean token ``(dim,)`` float32, NaN when the data set is not known here."""
-        tokens = self.tokens.get(snapshot.card.source_dataset)
-        if tokens is None:
+        """Mean token ``(dim,)`` float32 of the data sets the card names, NaN when none is known here."""
+        known = [self.tokens[name] for name in snapshot.card.datasets if name in self.tokens]
+        if not known:
             return np.full(self.dim, np.nan, dtype=np.float32)
-        mean = tokens.features.astype(np.float64).mean(axis=(0, 1))
-        return (mean / max(np.linalg.norm(mean), 1e-12)).astype(np.float32)
+        mean = np.mean([_unit(tokens.features.astype(np.float64).mean(axis=(0, 1))) for tokens in known], axis=0)
+        return _unit(mean).astype(np.float32)
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(np.linalg.norm(vector), 1e-12)

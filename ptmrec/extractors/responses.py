@@ -8,7 +8,7 @@ from ptmrec.errors import ArtifactError
 from ptmrec.extractors.base import register_extractor
 from ptmrec.extractors.probes import make_probes, probes_hash
 from ptmrec.zoo.snapshot import Snapshot
-from ptmrec.zoo.training import extract_features, normalise
+from ptmrec.zoo.training import extract_features
 
 
 @register_extractor
@@ -49,8 +49,8 @@ class ResponseExtractor:
         """The response view ``(dim,)`` float32, NaN when the card does not say how to rebuild the model."""
         if snapshot.card.architecture.get("library") != "ptmrec":
             return np.full(self.dim, np.nan, dtype=np.float32)
-        images = normalise(self.probes(snapshot.card.input_size))
-        features = extract_features(snapshot.load(), images).double().numpy()
+        images = self.probes(snapshot.card.input_size)
+        features = extract_features(snapshot.load(), images).astype(np.float64)
         if not np.isfinite(features).all():
             raise ArtifactError(f"{snapshot.folder}: the model answers with values that are not finite")
         return (self._projection.T @ gram_vector(features)).astype(np.float32)

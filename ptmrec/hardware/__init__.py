@@ -1,1 +1,1 @@
-"""What a model costs on a machine."""
+"""What models cost on a machine: parameters, FLOPs, memory, latency and throughput."""

@@ -6,33 +6,13 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from sklearn.decomposition import PCA
 
 from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis_style
-from ptmrec.zoo.ground_truth import GroundTruth
 
-MARKERS = "osD^vPX*<>"
-
-
-def plot_ground_truth(truth: GroundTruth, regime: str, datasets: Sequence[str]) -> Figure:
-    """Heat map of measured accuracies, models by data sets, each data set scaled to its best model."""
-    rows = np.stack([truth.row(regime, name) for name in datasets])
-    scaled = rows / np.nanmax(rows, axis=1, keepdims=True)
-    with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 6.4), layout="constrained")
-        ax = figure.subplots()
-        sns.heatmap(
-            scaled.T,
-            ax=ax,
-            cmap="viridis",
-            xticklabels=[name.replace("_", " ") for name in datasets],
-            yticklabels=truth.models,
-            cbar_kws={"label": "accuracy / best accuracy on the data set", "shrink": 0.6},
-        )
-        ax.tick_params(axis="y", labelsize=5.5, length=0)
-        ax.tick_params(axis="x", labelsize=6.5, length=0, rotation=90)
-        ax.set_title(f"Measured accuracy, {REGIME_LABELS[regime]}")
-    return figure
+MARKERS = "osD^vPX*<>hp"
 
 
 def plot_token_map(
@@ -45,26 +25,25 @@ def plot_token_map(
 
     Args:
         tokens: ``(n, D)`` finite.
-        colours: ``(n,)`` category shown by colour.
+        colours: ``(n,)`` category shown by colour, at most 20 of them.
         title: above the map.
         shapes: ``(n,)`` category shown by marker.
     """
     pca = PCA(2).fit(tokens)
-    places = pca.transform(tokens)
+    places, shares = pca.transform(tokens), pca.explained_variance_ratio_
+    hues = dict(zip(dict.fromkeys(sorted(colours)), sns.color_palette("tab20", 20), strict=False))
+    kinds = list(shapes) if shapes is not None else [""] * len(places)
+    markers = dict(zip(dict.fromkeys(sorted(kinds)), MARKERS, strict=False))
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 3.6), layout="constrained")
+        figure = Figure(figsize=(TEXT_WIDTH, 3.9), layout="constrained")
         ax = figure.subplots()
-        frame = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "colour": colours})
-        style = {}
-        if shapes is not None:
-            frame["shape"] = list(shapes)
-            style = {"style": "shape", "markers": dict(zip(dict.fromkeys(shapes), MARKERS, strict=False))}
-        sns.scatterplot(frame, x="x", y="y", hue="colour", palette="colorblind", s=30, ax=ax, **style)
-        shares = pca.explained_variance_ratio_
+        for place, colour, shape in zip(places, colours, kinds, strict=True):
+            ax.plot(*place, markers[shape], color=hues[colour], ms=3.5, mew=0)
         ax.set(xlabel=f"component 1 ({shares[0]:.0%})", ylabel=f"component 2 ({shares[1]:.0%})", title=title)
-        handles, names = ax.get_legend_handles_labels()
-        kept = [(h, n) for h, n in zip(handles, names, strict=True) if n not in ("colour", "shape")]
-        ax.legend(*zip(*kept, strict=True), loc="center left", bbox_to_anchor=(1.0, 0.5))
+        handles = [Patch(color=colour, label=name.replace("_", " ")) for name, colour in hues.items()]
+        if shapes is not None:
+            handles += [Line2D([], [], ls="", marker=m, color="0.4", ms=3.5, label=s) for s, m in markers.items()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=6)
     return figure
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from open_clip import CLIP, SimpleTokenizer
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from ptmrec.artifacts import atomic_write, write_json
@@ -21,6 +21,8 @@ from ptmrec.zoo.training import augment
 
 CONTEXT_LENGTH = 24
 MEAN, STD = 0.5, 0.25
+SKETCH_SIZE = 8
+"""Height and width of the drawings, in pixels."""
 
 
 def clip_config(config: EncoderTrainingConfig) -> dict:
@@ -79,9 +81,31 @@ def caption_loader(data: CaptionedImages, batch_size: int, seed: int, shuffle: b
     return DataLoader(dataset, batch_size, shuffle=shuffle, drop_last=shuffle, generator=generator)
 
 
+class CaptionModel(nn.Module):
+    """A CLIP, and a linear decoder that draws a small version of each image from its feature.
+
+    Captions alone teach a feature to forget whatever does not tell the training classes apart. The drawing
+    makes it keep how an image looks, which is what classes never seen differ in. The decoder is used in
+    training only.
+
+    Args:
+        clip: the model that is wanted.
+    """
+
+    def __init__(self, clip: CLIP) -> None:
+        super().__init__()
+        self.clip = clip
+        self.decoder = nn.Linear(clip.visual.output_dim, 3 * SKETCH_SIZE**2)
+
+    def forward(self, pixels: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Caption logits ``(B, K)`` and drawings ``(B, 3, S, S)`` of images ``(B, 3, H, W)``."""
+        images, texts, scale = self.clip(pixels, tokens)[:3]
+        return scale * images @ texts.T, self.decoder(images).view(-1, 3, SKETCH_SIZE, SKETCH_SIZE)
+
+
 @register_trainer("encoder")
 class EncoderTrainer(BaseTrainer):
-    """CLIP training in which each image is compared with the caption of every class.
+    """CLIP training in which each image is compared with the caption of every class, and drawn again.
 
     With about a hundred captions in all, the usual comparison within a batch would meet the same caption
     many times; against all captions there is exactly one right answer.
@@ -96,20 +120,20 @@ class EncoderTrainer(BaseTrainer):
     def __init__(self, *args, captions: list[str], **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.tokens = SimpleTokenizer(context_length=CONTEXT_LENGTH)(captions)
-        self.image_size = self.model.visual.image_size
+        self.image_size = self.model.clip.visual.image_size
 
     def compute_loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Cross-entropy of each image ``(B, 3, H, W)`` over all captions ``(K,)``."""
+        """Cross-entropy of each image ``(B, 3, H, W)`` over all captions ``(K,)``, and error of its drawing."""
         pixels, labels = batch
         pixels = ((pixels.float() / 255) - MEAN) / STD
         if self.model.training:
             pixels = augment(pixels, torch.default_generator)
         size = self.image_size[0] if isinstance(self.image_size, tuple) else self.image_size
         pixels = F.interpolate(pixels, size=(size, size), mode="bicubic", antialias=True)
-        images, texts, scale = self.model(pixels, self.tokens.to(pixels.device))[:3]
-        logits = scale * images @ texts.T
-        self._last_batch_metrics = {"accuracy": (logits.argmax(dim=1) == labels).float().mean()}
-        return F.cross_entropy(logits, labels)
+        logits, drawings = self.model(pixels, self.tokens.to(pixels.device))
+        error = F.mse_loss(drawings, F.adaptive_avg_pool2d(pixels, SKETCH_SIZE))
+        self._last_batch_metrics = {"accuracy": (logits.argmax(dim=1) == labels).float().mean(), "drawing_error": error}
+        return F.cross_entropy(logits, labels) + self.options.drawing_weight * error
 
 
 def build_clip(config: EncoderTrainingConfig, seed: int) -> CLIP:
@@ -141,8 +165,8 @@ def train_encoder(image_sets: list[ImageData], config: EncoderTrainingConfig, wo
         caption_loader(training, config.batch_size, config.seed, shuffle=True),
         caption_loader(validation, 256, config.seed, shuffle=False),
     )
-    model = build_clip(config, config.seed)
+    model = CaptionModel(build_clip(config, config.seed))
     trainer = EncoderTrainer(model, config, work, *loaders, captions=training.captions)
     trainer.fit(resume=True)
     trainer.load_best()
-    save_encoder(trainer.model, config, folder)
+    save_encoder(trainer.model.clip, config, folder)

@@ -1,4 +1,4 @@
-"""The small image models of the embedded zoo: seven families that differ in kind, built from timm's blocks.
+"""The small image models of the embedded zoo: nine families that differ in kind, built from timm's blocks.
 
 Every model takes ``(B, 3, 32, 32)`` and keeps a training step cheap: the stem reduces the resolution by
 four, so most work happens on 8 x 8 and 4 x 4 maps. All are :class:`SmallModel`: ``forward_features`` gives
@@ -9,9 +9,12 @@ from collections.abc import Callable
 
 import torch
 from timm.layers import Mlp
+from timm.models._efficientnet_blocks import InvertedResidual
 from timm.models.convnext import ConvNeXtBlock
 from timm.models.densenet import DenseBlock, DenseTransition
+from timm.models.metaformer import MetaFormerBlock
 from timm.models.mlp_mixer import MixerBlock
+from timm.models.regnet import Bottleneck
 from timm.models.resnet import BasicBlock
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
@@ -66,64 +69,48 @@ def _pooled(*layers: nn.Module) -> nn.Sequential:
 def _vgg(width: int) -> tuple[nn.Module, int]:
     layers = [
         *_stem(width),
-        _conv(width, width),
         _conv(width, 2 * width, stride=2),
         _conv(2 * width, 2 * width),
+        _conv(2 * width, 4 * width, stride=2),
     ]
-    return _pooled(*layers), 2 * width
+    return _pooled(*layers), 4 * width
 
 
-def _residual_stage(inputs: int, outputs: int, stride: int) -> BasicBlock:
-    shortcut = None
-    if stride > 1 or inputs != outputs:
-        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-    return BasicBlock(inputs, outputs, stride, downsample=shortcut)
+def _residual_stage(inputs: int, outputs: int) -> BasicBlock:
+    shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, 2, bias=False), nn.BatchNorm2d(outputs))
+    return BasicBlock(inputs, outputs, 2, downsample=shortcut)
 
 
 def _resnet(width: int) -> tuple[nn.Module, int]:
-    return _pooled(*_stem(width), _residual_stage(width, width, 1), _residual_stage(width, 2 * width, 2)), 2 * width
+    return _pooled(*_stem(width), _residual_stage(width, 2 * width), _residual_stage(2 * width, 4 * width)), 4 * width
+
+
+def _regnet(width: int) -> tuple[nn.Module, int]:
+    groups = {"group_size": width // 2, "se_ratio": 0.25}
+    layers = [Bottleneck(width, 3 * width, 2, **groups), Bottleneck(3 * width, 4 * width, 2, **groups)]
+    return _pooled(*_stem(width), *layers), 4 * width
 
 
 def _densenet(width: int) -> tuple[nn.Module, int]:
     growth = width // 2
-    first = width + 3 * growth
-    last = first // 2 + 3 * growth
+    last = width + 4 * growth
     layers = [
         *_stem(width),
-        DenseBlock(3, width, bn_size=2, growth_rate=growth),
-        DenseTransition(first, first // 2),
-        DenseBlock(3, first // 2, bn_size=2, growth_rate=growth),
+        DenseBlock(2, width, bn_size=2, growth_rate=growth),
+        DenseTransition(2 * width, width),
+        DenseBlock(4, width, bn_size=2, growth_rate=growth),
         nn.BatchNorm2d(last),
         nn.ReLU(inplace=True),
     ]
     return _pooled(*layers), last
 
 
-class _InvertedResidual(nn.Module):
-    """Expand, depthwise convolution, project (MobileNetV2), with a shortcut where shapes allow it."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int = 4) -> None:
-        super().__init__()
-        hidden = inputs * expansion
-        self.layers = nn.Sequential(
-            _conv(inputs, hidden, kernel=1),
-            _conv(hidden, hidden, stride=stride, groups=hidden),
-            nn.Conv2d(hidden, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.shortcut = stride == 1 and inputs == outputs
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps + self.layers(maps) if self.shortcut else self.layers(maps)
-
-
 def _mobilenet(width: int) -> tuple[nn.Module, int]:
     layers = [
         *_stem(width),
-        _InvertedResidual(width, width, 1),
-        _InvertedResidual(width, 2 * width, 2),
-        _InvertedResidual(2 * width, 2 * width, 1),
-        _conv(2 * width, 4 * width, kernel=1),
+        InvertedResidual(width, 2 * width, stride=2, exp_ratio=3),
+        InvertedResidual(2 * width, 2 * width, exp_ratio=3),
+        InvertedResidual(2 * width, 4 * width, stride=2, exp_ratio=3),
     ]
     return _pooled(*layers), 4 * width
 
@@ -131,11 +118,23 @@ def _mobilenet(width: int) -> tuple[nn.Module, int]:
 def _convnext(width: int) -> tuple[nn.Module, int]:
     layers = [
         nn.Conv2d(3, width, 4, 4),
-        ConvNeXtBlock(width, kernel_size=5),
-        ConvNeXtBlock(width, kernel_size=5),
+        ConvNeXtBlock(width, kernel_size=3),
         nn.GroupNorm(1, width),
         nn.Conv2d(width, 2 * width, 2, 2),
         ConvNeXtBlock(2 * width, kernel_size=3),
+        ConvNeXtBlock(2 * width, kernel_size=3),
+        nn.GroupNorm(1, 2 * width),
+    ]
+    return _pooled(*layers), 2 * width
+
+
+def _poolformer(width: int) -> tuple[nn.Module, int]:
+    layers = [
+        nn.Conv2d(3, width, 4, 4),
+        MetaFormerBlock(width),
+        nn.Conv2d(width, 2 * width, 2, 2),
+        MetaFormerBlock(2 * width),
+        MetaFormerBlock(2 * width),
         nn.GroupNorm(1, 2 * width),
     ]
     return _pooled(*layers), 2 * width
@@ -166,15 +165,17 @@ def _mixer(width: int) -> tuple[nn.Module, int]:
 
 
 FAMILIES: dict[str, tuple[Callable[[int], tuple[nn.Module, int]], dict[str, int]]] = {
-    "vgg": (_vgg, {"small": 24, "large": 48}),
-    "resnet": (_resnet, {"small": 20, "large": 40}),
-    "densenet": (_densenet, {"small": 32, "large": 56}),
-    "mobilenet": (_mobilenet, {"small": 24, "large": 44}),
-    "convnext": (_convnext, {"small": 32, "large": 56}),
-    "vit": (_vit, {"small": 48, "large": 96}),
-    "mixer": (_mixer, {"small": 48, "large": 96}),
+    "vgg": (_vgg, {"small": 16, "large": 28}),
+    "resnet": (_resnet, {"small": 12, "large": 22}),
+    "regnet": (_regnet, {"small": 10, "large": 20}),
+    "densenet": (_densenet, {"small": 12, "large": 24}),
+    "mobilenet": (_mobilenet, {"small": 12, "large": 22}),
+    "convnext": (_convnext, {"small": 20, "large": 36}),
+    "poolformer": (_poolformer, {"small": 16, "large": 30}),
+    "vit": (_vit, {"small": 32, "large": 64}),
+    "mixer": (_mixer, {"small": 20, "large": 44}),
 }
-"""Family -> (builder, width of each size). The two sizes differ by a factor of about three or more in parameters."""
+"""Family -> (builder, width of each size). The sizes differ by a factor of three or more in parameters."""
 
 
 def build_model(family: str, size: str, num_classes: int) -> SmallModel:

@@ -1,7 +1,7 @@
 """The card of a model (``config.json``): what it is, how to rebuild it, what it was trained on."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,15 @@ class Card:
         architecture: how to rebuild it: ``{"library": "ptmrec", "size": ..., "num_classes": ...}``.
         num_params: number of parameters.
         input_size: height and width of the input in pixels.
-        source_dataset: image set it was trained on.
+        source_dataset: image set it was trained on; ``mixture`` when there are several, ``none`` without training.
         source_accuracy: accuracy there, 0 to 1, on training images set aside (not on its test images).
         licence: licence of the weights.
         seed: seed of initialisation and training.
         recipe: how it was trained.
         gmacs: multiply-accumulate operations of one forward pass, in 1e9.
         num_features: length of its feature vector.
+        datasets: image sets it was trained on, as Hub cards list them; a card without the field names its
+            ``source_dataset`` only.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Card:
     recipe: Mapping[str, Any]
     gmacs: float
     num_features: int
+    datasets: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The card as plain data for JSON."""
@@ -65,6 +68,8 @@ def read_card(folder: Path) -> Card:
     kinds = {str: (str, "text"), int: (int, "a whole number"), float: ((int, float), "a number")}
     values = {}
     for entry in fields(Card):
+        if entry.name == "datasets":
+            continue
         if entry.name not in data:
             raise ArtifactError(f"{path}: field {entry.name!r} is missing")
         value = data[entry.name]
@@ -74,4 +79,7 @@ def read_card(folder: Path) -> Card:
         values[entry.name] = value
     if not NAME_PATTERN.fullmatch(values["name"]):
         raise ArtifactError(f"{path}: name {values['name']!r} may hold letters, digits, '.', '_' and '-' only")
-    return Card(**values)
+    datasets = data.get("datasets", [values["source_dataset"]])
+    if not isinstance(datasets, list) or not all(isinstance(name, str) for name in datasets):
+        raise ArtifactError(f"{path}: field 'datasets' should be a list of names, found {datasets!r}")
+    return Card(**values, datasets=datasets)

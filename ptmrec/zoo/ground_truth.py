@@ -1,20 +1,20 @@
 """The measured ground truth: assembling it from the builder's cells, reading it, and its matrices."""
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ptmrec.artifacts import read_json, write_json
-from ptmrec.config.sections import REGIMES
+from ptmrec.artifacts import read_json, write_text
+from ptmrec.config.sections import REGIMES, GroundTruthConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.evaluation.statistics import ceiling_tau
 from ptmrec.zoo.card import Card
 
-_REQUIRED = (
+RECORD_FIELDS = (
     "model_name",
     "model_type",
     "accuracy",
@@ -24,36 +24,76 @@ _REQUIRED = (
     "recipe",
     "source",
 )
+"""What every record of measured or published accuracy has."""
+
+SOURCE = "measured by ptmrec zoo build"
 
 
-def assemble_ground_truth(cells: Iterable[dict[str, Any]], cards: dict[str, Card], path: Path) -> Path:
-    """Join the builder's cells into one file: dataset -> one record per model and regime.
+def assemble_ground_truth(
+    cells: Iterable[dict[str, Any]], cards: dict[str, Card], config: GroundTruthConfig, path: Path
+) -> Path:
+    """Join the builder's cells into one file: dataset -> one record per model and regime, a line each.
 
     Args:
-        cells: measurements; those of one model, data set and regime are joined.
+        cells: measurements, one per model and data set, see :func:`~ptmrec.zoo.measure.measure`.
         cards: cards by model name.
+        config: how they were measured.
         path: the JSON file to write.
     """
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    truth: dict[str, list[dict[str, Any]]] = {}
     for cell in cells:
-        groups[cell["dataset"], cell["regime"], cell["model_name"]].append(cell)
-    truth: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for (dataset, regime, model_name), parts in sorted(groups.items()):
-        card = cards[model_name]
-        values = [value for part in parts for value in part["accuracies"]]
-        record = {
-            "model_name": model_name,
-            "model_type": card.family,
-            "accuracy": round(float(np.mean(values)), 5),
-            "trained_on_dataset": card.source_dataset,
-            "accuracy_std": round(float(np.std(values, ddof=1)), 5) if len(values) > 1 else 0.0,
-            "accuracies": [round(value, 5) for value in values],
-            "regime": regime,
-            "recipe": parts[0]["recipe"],
-            "source": "measured by ptmrec zoo build",
-        }
-        truth[dataset].append(record)
-    return write_json(path, truth)
+        card = cards[cell["model_name"]]
+        truth.setdefault(cell["dataset"], []).extend([_low_data(cell, card, config), _fine_tuning(cell, card, config)])
+    return write_records(path, truth)
+
+
+def write_records(path: Path, truth: Mapping[str, list[dict[str, Any]]]) -> Path:
+    """Write ``dataset -> records`` as JSON with one record per line, atomically."""
+    return write_text(path, format_records(truth) + "\n")
+
+
+def format_records(truth: Mapping[str, list[dict[str, Any]]]) -> str:
+    """``dataset -> records`` as JSON with one record per line, which keeps diffs readable."""
+    lines = (
+        json.dumps(dataset) + ": [\n  " + ",\n  ".join(json.dumps(record) for record in records) + "\n ]"
+        for dataset, records in truth.items()
+    )
+    return "{\n " + ",\n ".join(lines) + "\n}"
+
+
+def _record(card: Card, regime: str, values: list[float], recipe: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "model_name": card.name,
+        "model_type": card.family,
+        "accuracy": round(float(np.mean(values)), 5),
+        "trained_on_dataset": card.source_dataset,
+        "accuracy_std": round(float(np.std(values, ddof=1)), 5) if len(values) > 1 else 0.0,
+        "accuracies": [round(value, 5) for value in values],
+        "regime": regime,
+        "recipe": recipe,
+        "source": SOURCE,
+    }
+
+
+def _low_data(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:
+    measured = cell["low_data"]
+    recipe = {"shots": config.shots, "probe": "logistic regression", "penalty": measured["penalty"]}
+    by_shots = {
+        shots: [round(float(np.mean(values)), 5), round(float(np.std(values)), 5)]
+        for shots, values in measured["by_shots"].items()
+    }
+    return {**_record(card, "low_data", measured["accuracies"], recipe), "by_shots": by_shots}
+
+
+def _fine_tuning(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:
+    measured = cell["fine_tuning"]
+    recipe = {
+        "steps": config.steps,
+        "batch_size": config.batch_size,
+        "optimiser": "AdamW, one-cycle",
+        "learning_rate": measured["learning_rate"],
+    }
+    return _record(card, "fine_tuning", measured["accuracies"], recipe)
 
 
 @dataclass(frozen=True)
@@ -64,28 +104,46 @@ class GroundTruth:
         datasets: ``(T,)`` names; models: ``(N,)`` names.
         accuracy: regime -> ``(T, N)`` float64 in 0..1, NaN = not measured.
         repeats: regime -> ``(T, N, R)`` single measurements, NaN = missing.
+        by_shots: images per class (``1``, ``all``) -> ``(T, N)`` mean accuracy of the probe, NaN = not measured.
     """
 
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     accuracy: dict[str, np.ndarray]
     repeats: dict[str, np.ndarray]
+    by_shots: dict[str, np.ndarray] = field(default_factory=dict)
 
     def row(self, regime: str, dataset: str) -> np.ndarray:
         """Accuracies ``(N,)`` of all models on one data set."""
         return self.accuracy[regime][self.datasets.index(dataset)]
+
+    def only(self, models: Sequence[str]) -> "GroundTruth":
+        """The same for the models named, in that order; one never measured has NaN everywhere."""
+        places = {name: column for column, name in enumerate(self.models)}
+        columns = [places.get(name, -1) for name in models]
+
+        def chosen(array: np.ndarray) -> np.ndarray:
+            nothing = np.full_like(array[:, :1], np.nan)
+            return np.concatenate([array, nothing], axis=1)[:, columns]
+
+        parts = {
+            name: {key: chosen(array) for key, array in getattr(self, name).items()}
+            for name in ("accuracy", "repeats", "by_shots")
+        }
+        return replace(self, models=tuple(models), **parts)
 
     def ceiling(self, regime: str, dataset: str) -> float:
         """Agreement of the measurement with itself, see :func:`~ptmrec.evaluation.statistics.ceiling_tau`."""
         return ceiling_tau(self.repeats[regime][self.datasets.index(dataset)].T)
 
 
-def read_ground_truth(path: Path, models: Iterable[str]) -> GroundTruth:
+def read_ground_truth(path: Path, models: Iterable[str] | None = None) -> GroundTruth:
     """Read and check the ground truth file.
 
     Args:
         path: the JSON file.
-        models: names of the zoo's models, in the order the matrices shall have.
+        models: names of the zoo's models, in the order the matrices shall have; those of the file, sorted,
+            without it.
 
     Raises:
         ArtifactError: damaged file, a record without a needed field, an accuracy outside 0..1, a model that
@@ -94,10 +152,13 @@ def read_ground_truth(path: Path, models: Iterable[str]) -> GroundTruth:
     data = read_json(path)
     if not isinstance(data, dict) or not data:
         raise ArtifactError(f"{path}: expected an object: dataset -> list of records")
-    models, datasets = tuple(models), tuple(data)
+    datasets = tuple(data)
+    models = tuple(sorted(_names(data)) if models is None else models)
     columns = {name: index for index, name in enumerate(models)}
     repeats: dict[tuple[str, int, int], list[float]] = {}
-    accuracy = {regime: np.full((len(datasets), len(models)), np.nan) for regime in REGIMES}
+    shape = (len(datasets), len(models))
+    accuracy = {regime: np.full(shape, np.nan) for regime in REGIMES}
+    by_shots: dict[str, np.ndarray] = {}
     for row, (dataset, records) in enumerate(data.items()):
         for record in records if isinstance(records, list) else [None]:
             _check_record(path, dataset, record, columns)
@@ -106,13 +167,20 @@ def read_ground_truth(path: Path, models: Iterable[str]) -> GroundTruth:
                 raise ArtifactError(f"{path}: {dataset!r}: {record['model_name']!r} is measured twice in {key[0]}")
             accuracy[key[0]][key[1:]] = record["accuracy"]
             repeats[key] = list(record.get("accuracies", [record["accuracy"]]))
-    return GroundTruth(datasets, models, accuracy, _repeat_arrays(repeats, (len(datasets), len(models))))
+            for shots, (mean, _) in record.get("by_shots", {}).items():
+                by_shots.setdefault(shots, np.full(shape, np.nan))[key[1:]] = mean
+    return GroundTruth(datasets, models, accuracy, _repeat_arrays(repeats, shape), by_shots)
+
+
+def _names(data: dict[str, Any]) -> set[str]:
+    records = (record for part in data.values() if isinstance(part, list) for record in part)
+    return {str(record["model_name"]) for record in records if isinstance(record, dict) and "model_name" in record}
 
 
 def _check_record(path: Path, dataset: str, record: Any, columns: dict[str, int]) -> None:
     if not isinstance(record, dict):
         raise ArtifactError(f"{path}: {dataset!r}: expected a list of records")
-    missing = [key for key in _REQUIRED if key not in record]
+    missing = [key for key in RECORD_FIELDS if key not in record]
     if missing:
         raise ArtifactError(f"{path}: {dataset!r}: a record has no {missing[0]!r}")
     if record["model_name"] not in columns:

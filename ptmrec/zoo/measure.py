@@ -1,8 +1,11 @@
 """Measuring how well one model does on one target: linear probe in low data, and fine-tuning."""
 
+import copy
 import time
 import warnings
 import zlib
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +15,25 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
+from ptmrec.config.sections import GroundTruthConfig
 from ptmrec.dataloader.image_data import ImageData
-from ptmrec.evaluation.baselines.knn import knn_accuracy
-from ptmrec.evaluation.baselines.logme import log_maximum_evidence
+from ptmrec.evaluation.baselines.estimators import ESTIMATORS, TargetSample
 from ptmrec.zoo.architectures import SmallModel
-from ptmrec.zoo.training import Recipe, accuracy, extract_features, normalise, train_classifier
+from ptmrec.zoo.training import Recipe, accuracy, extract_features, extract_outputs, train_classifier
 
 VALIDATION_SHARE = 0.3
 """Share of the images of a draw that the penalty is chosen on."""
+TUNING_SHARE = 0.2
+"""Share of a target's training images that the learning rate of fine-tuning is chosen on."""
+
+
+def measure(model: SmallModel, data: ImageData, config: GroundTruthConfig) -> dict[str, dict[str, Any]]:
+    """The accuracies of one model on one target in both regimes."""
+    features, test_features = (extract_features(model, part) for part in (data.train_images, data.test_images))
+    return {
+        "low_data": probe_accuracies(features, test_features, data, config),
+        "fine_tuning": fine_tune(model, data, config),
+    }
 
 
 def draw_shots(labels: np.ndarray, shots: int, draws: int, name: str) -> list[np.ndarray]:
@@ -42,11 +56,15 @@ def draw_shots(labels: np.ndarray, shots: int, draws: int, name: str) -> list[np
     return draws_of_positions
 
 
-def _probe(features: np.ndarray, labels: np.ndarray, penalty: float):
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=300))
+def _probe_score(
+    features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, penalty: float
+) -> float:
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=300, tol=1e-3))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 300 steps fix the ranking of the penalties
-        return probe.fit(features, labels)
+        warnings.simplefilter("ignore", UserWarning)  # one image of each class looks like a regression to it
+        probe.fit(features, labels)
+    return float(probe.score(test_features, test_labels))
 
 
 def _split_shots(positions: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,61 +78,113 @@ def _split_shots(positions: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray,
     return np.concatenate(fit), np.concatenate(validation)
 
 
+def _choose_penalty(features: np.ndarray, labels: np.ndarray, draws: list[np.ndarray], penalties: list[float]) -> float:
+    scores = np.zeros(len(penalties))
+    for drawn in draws:
+        fit, held_out = _split_shots(drawn, labels)
+        for index, penalty in enumerate(penalties):
+            scores[index] += _probe_score(features[fit], labels[fit], features[held_out], labels[held_out], penalty)
+    return penalties[int(scores.argmax())]
+
+
 def probe_accuracies(
-    model: SmallModel, data: ImageData, shots: int, draws: int, penalties: list[float]
-) -> tuple[list[float], float]:
+    features: np.ndarray, test_features: np.ndarray, data: ImageData, config: GroundTruthConfig
+) -> dict[str, Any]:
     """Low data regime: test accuracy of a linear probe on frozen features, one value per draw.
 
-    The features are standardised on the draw. The penalty is one per model and target: the one with the
-    best mean accuracy on the three images in ten that each draw sets aside; the probe is then fitted on
-    the whole draw. The test images are used once, for the accuracies returned.
-
-    Returns:
-        Test accuracies ``(draws,)`` in 0..1, and the penalty (inverse strength C) chosen.
-    """
-    positions = draw_shots(data.train_labels, shots, draws, data.name)
-    needed = np.unique(np.concatenate(positions))
-    features = np.zeros((len(data.train_labels), model.num_features))
-    features[needed] = extract_features(model, normalise(data.train_images[needed])).numpy()
-    labels = data.train_labels
-    scores = np.zeros(len(penalties))
-    for drawn in positions:
-        fit, validation = _split_shots(drawn, labels)
-        for index, penalty in enumerate(penalties):
-            scores[index] += _probe(features[fit], labels[fit], penalty).score(features[validation], labels[validation])
-    penalty = penalties[int(scores.argmax())]
-    test = extract_features(model, normalise(data.test_images)).double().numpy()
-    fitted = (_probe(features[drawn], labels[drawn], penalty) for drawn in positions)
-    return [float(probe.score(test, data.test_labels)) for probe in fitted], penalty
-
-
-def estimator_scores(model: SmallModel, data: ImageData, shots: int, draws: int) -> dict[str, float]:
-    """Transferability estimates from the images of the low data regime: LogME and k-NN on frozen features.
-
-    Returns:
-        ``logme`` and ``knn``, means over the draws, and ``seconds`` of features and estimates together.
-    """
-    started = time.perf_counter()
-    positions = draw_shots(data.train_labels, shots, draws, data.name)
-    logme, knn = [], []
-    for drawn in positions:
-        features = extract_features(model, normalise(data.train_images[drawn])).double().numpy()
-        logme.append(log_maximum_evidence(features, data.train_labels[drawn]))
-        knn.append(knn_accuracy(features, data.train_labels[drawn]))
-    seconds = time.perf_counter() - started
-    return {"logme": float(np.mean(logme)), "knn": float(np.mean(knn)), "seconds": seconds / draws}
-
-
-def fine_tune_accuracy(model: SmallModel, data: ImageData, recipe: Recipe, seed: int) -> float:
-    """Fine-tuning regime: test accuracy after training all weights on all training images with a new head.
+    The probe is a logistic regression on features standardised on the draw. Its penalty is one per model and
+    target: the one with the best mean accuracy on the three images in ten that each of half the draws sets aside;
+    the probe is then fitted on whole draws, and on draws of other sizes. The test images are used once, for the
+    accuracies returned.
 
     Args:
-        model: changed in place; load it afresh for each call.
+        features: ``(n, D)`` float32 features of the training images.
+        test_features: ``(m, D)`` those of the test images.
         data: the target.
-        recipe: the one recipe every model gets.
-        seed: seed of the head, the order of the images and their augmentation.
+        config: shots, draws and penalties.
+
+    Returns:
+        ``penalty`` (inverse strength C), ``accuracies`` of the ``draws`` in 0..1, and ``by_shots``: the same
+        for other numbers of images per class, and for all of them.
     """
+    labels = data.train_labels
+
+    def accuracies(draws: list[np.ndarray]) -> list[float]:
+        return [_probe_score(features[d], labels[d], test_features, data.test_labels, penalty) for d in draws]
+
+    main_draws = draw_shots(labels, config.shots, config.draws, data.name)
+    penalty = _choose_penalty(features, labels, main_draws[: max(1, config.draws // 2)], config.penalties)
+    by_shots = {
+        str(shots): accuracies(draw_shots(labels, shots, draws, data.name))
+        for shots, draws in zip(config.other_shots, config.other_draws, strict=True)
+    }
+    by_shots["all"] = accuracies([np.arange(len(labels))])
+    return {"penalty": penalty, "accuracies": accuracies(main_draws), "by_shots": by_shots}
+
+
+def estimate(model: SmallModel, data: ImageData, config: GroundTruthConfig) -> dict[str, Any]:
+    """Transferability estimates from labelled target images, as many per class as in the low data regime.
+
+    Args:
+        model: the candidate.
+        data: the target; its training images are used.
+        config: shots, and how many of the draws.
+
+    Returns:
+        The mean score over the draws by name of the estimator, and ``seconds`` of one draw: ``forward`` for the
+        pass of the model over the images, and of each estimator on top of it.
+    """
+    scores: dict[str, list[float]] = {name: [] for name in ESTIMATORS}
+    seconds: dict[str, list[float]] = {"forward": [], **{name: [] for name in ESTIMATORS}}
+    for drawn in draw_shots(data.train_labels, config.shots, config.estimator_draws, data.name):
+        started = time.perf_counter()
+        features, probabilities = extract_outputs(model, data.train_images[drawn])
+        seconds["forward"].append(time.perf_counter() - started)
+        sample = TargetSample(features.astype(np.float64), probabilities, data.train_labels[drawn])
+        for name, estimator in ESTIMATORS.items():
+            started = time.perf_counter()
+            scores[name].append(estimator(sample))
+            seconds[name].append(time.perf_counter() - started)
+    means = {name: float(np.mean(values)) for name, values in scores.items()}
+    return {**means, "seconds": {name: float(np.median(values)) for name, values in seconds.items()}}
+
+
+def fine_tune(model: SmallModel, data: ImageData, config: GroundTruthConfig) -> dict[str, Any]:
+    """Fine-tuning regime: test accuracy after training all weights with a new head.
+
+    A fifth of the training images, the same for every model, is kept out of every run. The learning rate with
+    the best accuracy on it (with the first seed; the smaller one when equal) is used with every seed.
+
+    Args:
+        model: the pre-trained model; left as it is.
+        data: the target.
+        config: steps, learning rates and seeds.
+
+    Returns:
+        ``learning_rate``, ``validation`` accuracy of each learning rate, and test ``accuracies`` by seed.
+    """
+    order = np.random.default_rng(zlib.crc32(data.name.encode())).permutation(len(data.train_labels))
+    held_out, training = np.split(order, [round(TUNING_SHARE * len(order))])
+    part = replace(data, train_images=data.train_images[training], train_labels=data.train_labels[training])
+    rates = sorted(config.learning_rates)
+    tuned = [_fine_tuned(model, part, _recipe(config, rate), seed=0) for rate in rates]
+    validation = [accuracy(m, data.train_images[held_out], data.train_labels[held_out]) for m in tuned]
+    best = int(np.argmax(validation))
+    others = [_fine_tuned(model, part, _recipe(config, rates[best]), seed) for seed in range(1, config.seeds)]
+    return {
+        "learning_rate": rates[best],
+        "validation": validation,
+        "accuracies": [accuracy(m, data.test_images, data.test_labels) for m in [tuned[best], *others]],
+    }
+
+
+def _recipe(config: GroundTruthConfig, rate: float) -> Recipe:
+    return Recipe(config.steps, config.batch_size, rate, config.weight_decay)
+
+
+def _fine_tuned(model: SmallModel, data: ImageData, recipe: Recipe, seed: int) -> SmallModel:
+    tuned = copy.deepcopy(model)
     torch.manual_seed(seed)
-    model.classifier = nn.Linear(model.num_features, data.num_classes)
-    train_classifier(model, normalise(data.train_images), torch.from_numpy(data.train_labels), recipe, seed)
-    return accuracy(model, normalise(data.test_images), torch.from_numpy(data.test_labels))
+    tuned.classifier = nn.Linear(model.num_features, data.num_classes)
+    train_classifier(tuned, data.train_images, data.train_labels, recipe, seed)
+    return tuned

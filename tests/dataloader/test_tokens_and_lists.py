@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from conftest import make_card
 from scipy.stats import rankdata
 
 from ptmrec.dataloader.combined_similarity_dataloader import (
@@ -97,8 +98,6 @@ def test_true_ranks_share_ties():
 
 
 def test_unknown_models_data_sets_and_splits(sources, tmp_path):
-    with pytest.raises(ArtifactError, match="not in the zoo"):
-        build_combined_similarity_loader(TokenSources(**vars(sources) | {"models": ("a", "b")}))
     with pytest.raises(ArtifactError, match="unknown split 'trial'"):
         build_combined_similarity_loader(sources, splits=("trial",))
     write_tokens(tmp_path / "tokens", "train", "fourth", 3)
@@ -168,14 +167,57 @@ def test_model_datasets(sources, tmp_path):
         ModelEmbeddingDataset(sources.model_tokens)
 
 
+def test_some_of_the_models_keep_their_measurements(sources):
+    everything = build_combined_similarity_loader(sources, batch_size=8)
+    some = build_combined_similarity_loader(TokenSources(**vars(sources) | {"models": ("d", "b")}), batch_size=8)
+    for batch, part in zip(everything, some, strict=True):
+        assert part["model_names"][0] == ["d", "b"]
+        torch.testing.assert_close(part["true_scores"], batch["true_scores"][:, [3, 1]], equal_nan=True)
+        torch.testing.assert_close(part["model_tokens"], batch["model_tokens"][:, [3, 1]], equal_nan=True)
+
+
+def write_splits(path, datasets, **groups):
+    path.write_text(json.dumps({"datasets": datasets, "families": {}, "sources": {}} | groups))
+    return path
+
+
+def entries(**roles):
+    return {name: {"role": role, "reason": "r"} for name, role in roles.items()}
+
+
 def test_splits(tmp_path):
-    path = tmp_path / "splits.json"
-    path.write_text(json.dumps({"a": {"role": "train", "reason": "r"}, "b": {"role": "blind", "reason": "r"}}))
+    path = write_splits(tmp_path / "splits.json", entries(a="train", b="blind"))
     splits = read_splits(path)
     assert splits.known == ("a",)
     assert splits.all == ("a", "b")
     for entry, words in (({"role": "x"}, "needs a role"), ({"role": "train"}, "reason"), (None, "needs a role")):
-        path.write_text(json.dumps({"a": entry}))
         with pytest.raises(ArtifactError, match=words):
-            read_splits(path)
+            read_splits(write_splits(path, {"a": entry}))
+    with pytest.raises(ArtifactError, match="no data set has the role 'train'"):
+        read_splits(write_splits(path, entries(a="blind")))
+    path.write_text(json.dumps({"datasets": entries(a="train"), "families": {}}))
+    with pytest.raises(ArtifactError, match="sources is missing"):
+        read_splits(path)
+
+
+@pytest.mark.parametrize(
+    ("family", "datasets", "role"),
+    [
+        ("vgg", ["mnist"], "train"),
+        ("vgg", [], "train"),
+        ("vgg", ["mnist", "cats"], "validation"),
+        ("vgg", ["cats", "plankton"], "blind"),
+        ("mixer", ["mnist"], "blind"),
+        ("regnet", ["plankton"], "blind"),
+        ("unheard", ["of"], "train"),
+    ],
+)
+def test_a_model_is_as_blind_as_its_family_and_its_sources(tmp_path, family, datasets, role):
+    families = entries(vgg="train", regnet="validation", mixer="blind")
+    sources = entries(mnist="train", cats="validation", plankton="blind")
+    path = write_splits(tmp_path / "splits.json", entries(a="train"), families=families, sources=sources)
+    assert read_splits(path).model_role(make_card(family=family, datasets=datasets)) == role
+
+
+def test_no_token_folder_needed_to_read_nothing(tmp_path):
     assert len(DatasetTokenDataset(tmp_path, ())) == 0

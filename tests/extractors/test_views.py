@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import make_card
 from safetensors.torch import load_file, save_file
 
 from ptmrec.config.sections import ExtractConfig
@@ -97,6 +98,20 @@ def test_source_view_is_the_mean_token_of_the_source(snapshot):
     assert np.linalg.norm(view) == pytest.approx(1.0, abs=1e-6)
     mean = features.mean(axis=(0, 1))
     assert view @ mean == pytest.approx(np.linalg.norm(mean), rel=1e-5)
+
+
+def test_source_view_of_a_mixture_and_of_no_source(tmp_path):
+    generator = np.random.default_rng(0)
+    tokens = {
+        name: DatasetTokens(name, generator.normal(size=(2, 3, 16)).astype(np.float32), tuple("abc"), "e", "train")
+        for name in ("toy", "other")
+    }
+    extractor = SourceExtractor(tokens)
+    views = {name: extractor.extract(Snapshot(tmp_path, make_card(datasets=[name]))) for name in tokens}
+    mixture = extractor.extract(Snapshot(tmp_path, make_card(datasets=["toy", "other", "unknown"])))
+    assert mixture @ views["toy"] == pytest.approx(mixture @ views["other"], rel=1e-5)
+    assert np.linalg.norm(mixture) == pytest.approx(1.0, abs=1e-6)
+    assert np.isnan(extractor.extract(Snapshot(tmp_path, make_card(datasets=[])))).all()
 
 
 def test_all_views_and_the_registry(snapshot):

@@ -6,15 +6,14 @@ import torch
 from conftest import make_card
 
 from ptmrec.errors import ArtifactError
+from ptmrec.hardware.costs import count_flops
 from ptmrec.zoo.architectures import FAMILIES, build_model
-from ptmrec.zoo.builder import count_gmacs
 from ptmrec.zoo.card import read_card
 from ptmrec.zoo.snapshot import Snapshot, read_zoo, write_snapshot
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_builds_trains_and_comes_back(family, tmp_path):
-    sizes = []
     for size in ("small", "large"):
         model = build_model(family, size, 5)
         images = torch.randn(4, 3, 32, 32)
@@ -22,9 +21,7 @@ def test_every_family_builds_trains_and_comes_back(family, tmp_path):
         assert model.forward_features(images).shape == (4, model.num_features)
         model(images).sum().backward()
         assert all(p.grad is not None for p in model.parameters())
-        sizes.append(sum(p.numel() for p in model.parameters()))
-        assert count_gmacs(model.eval()) > 1e-4
-    assert sizes[1] > 2.9 * sizes[0]
+        assert count_flops(model.eval(), torch.zeros(1, 3, 32, 32)) > 2e5
     model = build_model(family, "small", 3).half().float().eval()
     snapshot = write_snapshot(tmp_path / "m", make_card(family=family), model)
     torch.testing.assert_close(Snapshot(tmp_path / "m", snapshot.card).load()(images), model(images))
