@@ -54,7 +54,7 @@ def _config(ctx: click.Context) -> "ConfigParser":
 
 
 def _project(ctx: click.Context):
-    from ptmrec.project import Project, prepare_torch
+    from ptmrec.workflow.project import Project, prepare_torch
 
     prepare_torch()
     return Project(_config(ctx))
@@ -94,7 +94,7 @@ def _readable(frame: "pd.DataFrame") -> "pd.DataFrame":
 @click.pass_context
 def reproduce(ctx: click.Context, notebooks: Path | None) -> None:
     """Run notebooks 01 to 05: tokens, training, evaluation, figures and tables."""
-    from ptmrec.reproduce import reproduce as run
+    from ptmrec.workflow.notebooks import reproduce as run
 
     config = _config(ctx)
     overrides = {name: value for name, _, value in (setting.partition("=") for setting in ctx.obj["settings"])}
@@ -118,7 +118,7 @@ def zoo() -> None:
 @click.pass_context
 def zoo_build(ctx: click.Context, images: Path | None) -> None:
     """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; hours."""
-    from ptmrec.zoo.publish import build_everything
+    from ptmrec.builder.publish import build_everything
 
     build_everything(_config(ctx), images)
 
@@ -128,9 +128,9 @@ def zoo_build(ctx: click.Context, images: Path | None) -> None:
 @click.pass_context
 def zoo_verify(ctx: click.Context, accept: bool) -> None:
     """Check every hash, shape, card field and name of the committed zoo."""
+    from ptmrec.builder.manifest import write_manifest
+    from ptmrec.builder.verify import verify_zoo
     from ptmrec.config.sections import PathsConfig
-    from ptmrec.zoo.manifest import write_manifest
-    from ptmrec.zoo.verify import verify_zoo
 
     paths = _config(ctx).get(PathsConfig)
     if accept:
@@ -153,7 +153,7 @@ def zoo_verify(ctx: click.Context, accept: bool) -> None:
 @click.pass_context
 def zoo_repeat(ctx: click.Context, images: Path | None, models: int, targets: int, seed: int, style: str) -> None:
     """Train and measure a few random models again and compare with what is committed."""
-    from ptmrec.zoo.repeat import repeat_build
+    from ptmrec.builder.repeat import repeat_build
 
     frame = repeat_build(_config(ctx), images, models, targets, seed).round(4)
     _show(frame.rename(columns=lambda name: name.replace("_", " ")) if style == "table" else frame, style)
@@ -192,7 +192,7 @@ def _list_models(folder: Path, style: str) -> None:
 def _list_published(folder: Path, style: str) -> None:
     import pandas as pd
 
-    from ptmrec.zoo.published import list_published
+    from ptmrec.benchmark.published import list_published
 
     zoos = list_published(folder)
     if style == "ids":
@@ -224,8 +224,8 @@ def _list_published(folder: Path, style: str) -> None:
 @click.pass_context
 def zoo_transcribe(ctx: click.Context, folder: Path) -> None:
     """Write the published zoos again from the CSV tables in DIR."""
+    from ptmrec.builder.transcribe import transcribe
     from ptmrec.config.sections import PathsConfig
-    from ptmrec.zoo.transcribe import transcribe
 
     for path in transcribe(folder, _config(ctx).get(PathsConfig).published):
         click.echo(path)
@@ -258,7 +258,7 @@ def zoo_show(ctx: click.Context, name: str) -> None:
 def extract(ctx: click.Context, datasets: bool, images: Path | None) -> None:
     """Extract the views of every model of the zoo."""
     if datasets:
-        from ptmrec.zoo.publish import rebuild_dataset_tokens
+        from ptmrec.builder.publish import rebuild_dataset_tokens
 
         click.echo(rebuild_dataset_tokens(_config(ctx), images))
     else:
@@ -284,11 +284,12 @@ def train(ctx: click.Context, name: str) -> None:
 def evaluate(ctx: click.Context, style: str) -> None:
     """Compare the ranker with static lists and estimators on known and blind data sets."""
     from ptmrec.config.sections import EvaluationConfig
-    from ptmrec.evaluation.evaluate import evaluate_methods, summarise
+    from ptmrec.evaluation.compare import summarise
+    from ptmrec.workflow.comparison import OURS, compare_methods
 
     project = _project(ctx)
-    frame = evaluate_methods(project, project.recommender())
-    summary = summarise(frame, project.config.get(EvaluationConfig)).round(3)
+    frame, settings = compare_methods(project, project.recommender()), project.config.get(EvaluationConfig)
+    summary = summarise(frame, OURS, settings.bootstrap_draws, settings.level).round(3)
     brief = ["method", "group", "regime", "tau_w", "tau_w_low", "tau_w_high", "gain", "gain_low", "gain_high"]
     _show(summary[brief].rename(columns=lambda name: name.replace("_", " ")) if style == "table" else summary, style)
 
@@ -311,8 +312,10 @@ def recommend(
     skip_unreadable: bool,
 ) -> None:
     """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set."""
-    from ptmrec.recommend import choose_regime, find_recommender, read_user_images
-    from ptmrec.recommend import recommend as run
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.dataloader.model_datasets import find_recommender
+    from ptmrec.recommender.images import choose_regime, read_user_images
+    from ptmrec.recommender.ranking import recommend as run
 
     config = _config(ctx)
     images = read_user_images(dataset, skip_unreadable)
@@ -326,7 +329,7 @@ def recommend(
     kind = "unlabelled images" if images.labels is None else f"{len(set(images.labels.tolist()))} classes"
     click.echo(
         f"{len(images.images)} images used, {kind}; regime {chosen.replace('_', ' ')}; "
-        f"{len(frame)} models ranked by {find_recommender(config)}",
+        f"{len(frame)} models ranked by {find_recommender(config.get(PathsConfig))}",
         err=True,
     )
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ptmrec.artifacts import file_hash
+from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.config.sections import REGIMES, GroundTruthConfig
+from ptmrec.files import file_hash
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.card import Card
-from ptmrec.zoo.ground_truth import GroundTruth
 from ptmrec.zoo.snapshot import write_snapshot
 
 torch.set_num_threads(1)

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ptmrec.builder.verify import verify_zoo
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.zoo_statistics import ceilings
 from ptmrec.model.clip_encoder import ClipImageEncoder
-from ptmrec.project import Project
-from ptmrec.recommender import Recommender
-from ptmrec.zoo.verify import verify_zoo
+from ptmrec.recommender.ensemble import Recommender
+from ptmrec.workflow.project import Project
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import papermill
 import pytest
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.reproduce import find_notebooks, reproduce
+from ptmrec.workflow.notebooks import find_notebooks, reproduce
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ptmrec.config.sections  # noqa: F401  the sections register themselves
-from ptmrec.artifacts import write_json
 from ptmrec.config.section import SECTIONS, Section
 from ptmrec.errors import ConfigError
+from ptmrec.files import write_json
 
 FILE_NAME = "config.ini"
 ENVIRONMENT = "PTMREC_CONFIG"

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from ptmrec.config.section import Section, setting
 
+PRECISIONS = ("no", "bf16", "fp16")
+SCHEDULERS = ("none", "cosine", "plateau")
 REGIMES = ("low_data", "fine_tuning")
 """Low data: a linear probe on ten images per class. Fine-tuning: all weights, one stated budget."""
 
@@ -135,9 +137,9 @@ class TrainingOptions(Section):
     patience: int = setting(0, "epochs without improvement before stopping; 0 never stops early", min=0)
     min_delta: float = setting(0.0, "smallest improvement of the loss that counts", min=0.0)
     gradient_clip: float = setting(1.0, "largest norm of the gradient; 0 leaves it", min=0.0)
-    scheduler: str = setting("cosine", "learning rate schedule", choices=["none", "cosine", "plateau"])
+    scheduler: str = setting("cosine", "learning rate schedule", choices=SCHEDULERS)
     checkpoint_every: int = setting(0, "epochs between periodic checkpoints; 0 keeps the best only", min=0)
-    mixed_precision: str = setting("no", "Accelerate's mixed precision", choices=["no", "bf16", "fp16"])
+    mixed_precision: str = setting("no", "Accelerate's mixed precision", choices=PRECISIONS)
     device: str = setting("cpu", "cpu, cuda or auto; the models here are too small for a GPU to help")
     seed: int = setting(0, "seed of weights, order and dropout", min=0)
 
@@ -177,8 +179,7 @@ class ExtractConfig(Section):
     section: ClassVar[str] = "extract"
     views: list[str] = setting(
         ["weights", "responses", "card", "source"],
-        "views to extract",
-        choices=["weights", "responses", "card", "source"],
+        "views to extract, out of the registry of ptmrec.extractors",
     )
     centres: int = setting(50, "k-means centres per weight tensor", min=2)
     vector_length: int = setting(8192, "length of the weights vector", min=64)
@@ -212,8 +213,7 @@ class RankerConfig(TrainingOptions):
     architecture: str = setting("cross_attention", "ranker", choices=["cross_attention", "similarity"])
     views: list[str] = setting(
         ["embedding", "responses", "card", "source"],
-        "views of a model the ranker reads",
-        choices=["embedding", "responses", "card", "source"],
+        "views of a model the ranker reads: embedding (of the weights), and others of [extract] views",
     )
     width: int = setting(64, "width of the transformer", min=8)
     layers: int = setting(2, "cross-attention layers", min=1)
@@ -245,3 +245,7 @@ class EvaluationConfig(Section):
     bootstrap_draws: int = setting(10_000, "resamples of the targets behind each interval", min=100)
     level: float = setting(0.95, "level of the intervals", min=0.5, max=0.999)
     neighbours: int = setting(3, "data sets behind the k-NN row", min=1)
+    baselines: list[str] = setting(
+        ["parameter count", "source accuracy", "mean rank", "k-NN, data sets", "k-NN, features", "LogME"],
+        "rows beside ours, out of the registry of ptmrec.evaluation.baselines",
+    )

@@ -1,1 +1,22 @@
-"""Reading images, model vectors and tokens, dataset tokens, and the combined batches the ranker trains on."""
+"""Images, tokens, and lists of models to rank."""
+
+from ptmrec.dataloader.combined_similarity_dataloader import (
+    CombinedSimilarityDataset,
+    TokenSources,
+    build_combined_similarity_loader,
+    default_sources,
+    true_ranks,
+)
+from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
+from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, ModelParameterDataset
+
+__all__ = [
+    "CombinedSimilarityDataset",
+    "DatasetTokenDataset",
+    "ModelEmbeddingDataset",
+    "ModelParameterDataset",
+    "TokenSources",
+    "build_combined_similarity_loader",
+    "default_sources",
+    "true_ranks",
+]

@@ -8,11 +8,14 @@ import torch
 from scipy.stats import rankdata
 from torch.utils.data import DataLoader, Dataset
 
-from ptmrec.config.sections import REGIMES
-from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, pad_tokens
-from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
+from ptmrec.benchmark.ground_truth import GroundTruth, read_ground_truth
+from ptmrec.benchmark.splits import KNOWN, read_splits
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import REGIMES, DatasetTokenConfig, PathsConfig, RankerConfig
+from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, kind_of_shots, pad_tokens
+from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, find_model_tokens
 from ptmrec.errors import ArtifactError
-from ptmrec.zoo.ground_truth import GroundTruth, read_ground_truth
+from ptmrec.zoo.snapshot import read_zoo
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,26 @@ def true_ranks(scores: np.ndarray) -> np.ndarray:
     return ranks
 
 
+def default_sources(config: ConfigParser | None = None) -> TokenSources:
+    """The project's own files: its dataset tokens, model tokens and ground truth, for the known models.
+
+    Args:
+        config: the configuration; the nearest ``config.ini`` without it.
+    """
+    config = config or ConfigParser()
+    paths, roles = config.get(PathsConfig), read_splits(config.get(PathsConfig).splits)
+    models = [snapshot.name for snapshot in read_zoo(paths.zoo) if roles.model_role(snapshot.card) in KNOWN]
+    return TokenSources(
+        paths.dataset_tokens / kind_of_shots(config.get(DatasetTokenConfig).shots),
+        find_model_tokens(paths),
+        paths.ground_truth,
+        tuple(models),
+        tuple(config.get(RankerConfig).views),
+    )
+
+
 def build_combined_similarity_loader(
-    sources: TokenSources,
+    sources: TokenSources | None = None,
     splits: tuple[str, ...] = ("train",),
     regimes: tuple[str, ...] = REGIMES,
     datasets: tuple[str, ...] | None = None,
@@ -134,7 +155,7 @@ def build_combined_similarity_loader(
     """Loader of lists to rank; keys of a batch as in :meth:`CombinedSimilarityDataset.collate`.
 
     Args:
-        sources: where tokens and ground truth lie.
+        sources: where tokens and ground truth lie; the project's own files without it.
         splits: split folders of the dataset tokens.
         regimes: regimes to list.
         datasets: keep these data sets only.
@@ -142,6 +163,7 @@ def build_combined_similarity_loader(
         shuffle: draw the lists in random order, from a generator of its own.
         seed: seed of that generator.
     """
+    sources = sources or default_sources()
     dataset = CombinedSimilarityDataset(
         DatasetTokenDataset(sources.dataset_tokens, splits),
         ModelEmbeddingDataset(sources.model_tokens, list(sources.models), sources.views),

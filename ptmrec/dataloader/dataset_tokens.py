@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ptmrec.artifacts import read_npz, write_npz
 from ptmrec.errors import ArtifactError
+from ptmrec.files import read_npz, write_npz
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"
@@ -162,6 +162,10 @@ class DatasetTokenDataset(Dataset):
     def by_name(self) -> dict[str, DatasetTokens]:
         """Tokens by data set; the first split given wins."""
         return {tokens.name: tokens for tokens, _, _ in reversed(self.items)}
+
+    def mean_tokens(self) -> dict[str, np.ndarray]:
+        """One token ``(D,)`` float64 per data set: the mean over its draws and classes."""
+        return {name: tokens.features.astype(np.float64).mean(axis=(0, 1)) for name, tokens in self.by_name().items()}
 
     def __len__(self) -> int:
         return len(self.items)

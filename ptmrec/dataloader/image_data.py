@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.artifacts import read_npz
 from ptmrec.errors import DataError
+from ptmrec.files import read_npz
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 

@@ -1,17 +1,44 @@
 """Model tokens on disk: one NPZ per model with its weights vector, its embedding and its other views."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Dataset
 
-from ptmrec.artifacts import read_npz, write_npz
+from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
+from ptmrec.files import read_npz, write_npz
+
+MODEL_TOKENS = "model_tokens"
+"""Folder of the model tokens inside a recommender's folder."""
+SPEC_NAME = "recommender.json"
+"""File that makes a folder a recommender's."""
 
 
 def write_model_tokens(folder: Path, name: str, views: dict[str, np.ndarray]) -> Path:
     """Write the views of a model as ``<name>.npz``; each a vector, NaN when the model does not offer it."""
     return write_npz(folder / f"{name}.npz", {key: np.asarray(view, np.float32) for key, view in views.items()})
+
+
+def write_all_model_tokens(
+    folder: Path, names: Sequence[str], vectors: np.ndarray, view_dims: Mapping[str, int]
+) -> None:
+    """Write joined views ``(N, D)`` of models as one NPZ each, split into the views they were joined from."""
+    ends = np.cumsum(list(view_dims.values()))[:-1]
+    for name, vector in zip(names, vectors, strict=True):
+        write_model_tokens(folder, name, dict(zip(view_dims, np.split(vector, ends), strict=True)))
+
+
+def find_model_tokens(paths: PathsConfig) -> Path:
+    """Folder of the model tokens of the recommender in force: the last run's, else the committed ones."""
+    return find_recommender(paths) / MODEL_TOKENS
+
+
+def find_recommender(paths: PathsConfig) -> Path:
+    """Folder of the recommender in force: the last run's, else the committed one."""
+    own = paths.artifacts / "recommender"
+    return own if (own / SPEC_NAME).is_file() else paths.recommender
 
 
 def read_model_tokens(folder: Path, name: str) -> dict[str, np.ndarray]:

@@ -1,5 +1,8 @@
 """How well scores rank models, each metric with its convention. Ground truth first, larger is better."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import stats
 from sklearn.metrics import ndcg_score
@@ -98,14 +101,33 @@ def hit_at(true: np.ndarray, scores: np.ndarray, k: int = 5) -> float:
     return float(1.0 - missed)
 
 
+@dataclass(frozen=True)
+class Metric:
+    """One way to judge scores.
+
+    Attributes:
+        function: ground truth ``(N,)`` and scores ``(N,)`` -> number.
+        label: how tables and figures call it.
+        larger_is_better: direction.
+    """
+
+    function: Callable[[np.ndarray, np.ndarray], float]
+    label: str
+    larger_is_better: bool = True
+
+
+METRICS = {
+    "tau_w": Metric(weighted_tau, r"$\tau_w$"),
+    "tau_w_default": Metric(weighted_tau_default, r"$\tau_w$ (scipy's default)"),
+    "kendall": Metric(kendall_tau_b, r"Kendall's $\tau_b$"),
+    "spearman": Metric(spearman, r"Spearman's $\rho$"),
+    "ndcg5": Metric(ndcg_at, "NDCG@5"),
+    "regret1": Metric(top1_regret, "regret", larger_is_better=False),
+    "hit5": Metric(hit_at, "hit@5"),
+}
+"""Every metric by the name of its column in results."""
+
+
 def all_metrics(true: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    """Every metric by its short name: tau_w, tau_w_default, kendall, spearman, ndcg5, regret1, hit5."""
-    return {
-        "tau_w": weighted_tau(true, scores),
-        "tau_w_default": weighted_tau_default(true, scores),
-        "kendall": kendall_tau_b(true, scores),
-        "spearman": spearman(true, scores),
-        "ndcg5": ndcg_at(true, scores, 5),
-        "regret1": top1_regret(true, scores),
-        "hit5": hit_at(true, scores, 5),
-    }
+    """Every metric of :data:`METRICS` by its name."""
+    return {name: metric.function(true, scores) for name, metric in METRICS.items()}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.evaluation.metrics import weighted_tau
 
 MAX_SPLITS = 20
@@ -79,6 +80,11 @@ def ceiling_tau(measurements: np.ndarray) -> float:
         first, second = values[chosen].mean(axis=0), values[~chosen].mean(axis=0)
         taus += [weighted_tau(first, second), weighted_tau(second, first)]
     return spearman_brown(max(float(np.mean(taus)), 0.0))
+
+
+def truth_ceiling(truth: GroundTruth, regime: str, dataset: str) -> float:
+    """Ceiling of one data set of a ground truth, see :func:`ceiling_tau`."""
+    return ceiling_tau(truth.repeats[regime][truth.datasets.index(dataset)].T)
 
 
 def _halves(count: int) -> list[np.ndarray]:

@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from ptmrec.benchmark.ground_truth import GroundTruth
+from ptmrec.benchmark.splits import Splits
 from ptmrec.config.sections import REGIMES
-from ptmrec.dataloader.splits import Splits
 from ptmrec.evaluation.metrics import weighted_tau
+from ptmrec.evaluation.statistics import truth_ceiling
 from ptmrec.zoo.card import Card
-from ptmrec.zoo.ground_truth import GroundTruth
 
 
 def ceilings(truth: GroundTruth, datasets: Sequence[str]) -> pd.DataFrame:
     """Agreement of the ground truth with itself: one row per data set, one column per regime."""
     return pd.DataFrame(
-        {regime: [truth.ceiling(regime, name) for name in datasets] for regime in REGIMES}, index=list(datasets)
+        {regime: [truth_ceiling(truth, regime, name) for name in datasets] for regime in REGIMES}, index=list(datasets)
     )
 
 

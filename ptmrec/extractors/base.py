@@ -1,12 +1,16 @@
 """What a view of a model is, and the registry of extractors."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 import numpy as np
 
+from ptmrec.config.sections import ExtractConfig
 from ptmrec.errors import ConfigError
 from ptmrec.zoo.snapshot import Snapshot
+
+SourceTokens = Mapping[str, np.ndarray]
+"""One token ``(E,)`` per known data set, by name."""
 
 
 class Extractor(Protocol):
@@ -20,11 +24,20 @@ class Extractor(Protocol):
     name: ClassVar[str]
     dim: int
 
+    @classmethod
+    def from_config(cls, config: ExtractConfig, sources: SourceTokens) -> "Extractor":
+        """The extractor a configuration asks for.
+
+        Args:
+            config: sizes and seeds.
+            sources: token ``(E,)`` of each known data set by name.
+        """
+
     def extract(self, snapshot: Snapshot) -> np.ndarray:
         """The view, ``(dim,)`` float32; all NaN when the snapshot does not offer what the view needs."""
 
 
-_EXTRACTORS: dict[str, Callable[..., Extractor]] = {}
+_EXTRACTORS: dict[str, type[Extractor]] = {}
 
 
 def register_extractor(extractor: type) -> type:
@@ -33,7 +46,7 @@ def register_extractor(extractor: type) -> type:
     return extractor
 
 
-def get_extractor(name: str) -> Callable[..., Extractor]:
+def get_extractor(name: str) -> type[Extractor]:
     """Extractor class by name, case-insensitive.
 
     Raises:

@@ -4,11 +4,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from ptmrec.config.sections import ExtractConfig
 from ptmrec.errors import ArtifactError
-from ptmrec.extractors.base import register_extractor
+from ptmrec.extractors.base import SourceTokens, register_extractor
 from ptmrec.extractors.probes import make_probes, probes_hash
+from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import Snapshot
-from ptmrec.zoo.training import extract_features
 
 
 @register_extractor
@@ -34,6 +35,11 @@ class ResponseExtractor:
         self._probes: dict[int, np.ndarray] = {}
         pairs = probes * (probes + 1) // 2
         self._projection = np.random.default_rng(seed).standard_normal((pairs, dim)) / np.sqrt(dim)
+
+    @classmethod
+    def from_config(cls, config: ExtractConfig, sources: SourceTokens) -> "ResponseExtractor":
+        """See :meth:`~ptmrec.extractors.base.Extractor.from_config`."""
+        return cls(config.probes, config.response_dim, config.seed)
 
     def probes(self, size: int) -> np.ndarray:
         """The probe images ``(count, size, size, 3)`` uint8 at one input size."""

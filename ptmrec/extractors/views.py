@@ -4,10 +4,10 @@ import numpy as np
 
 import ptmrec.extractors.card
 import ptmrec.extractors.responses
+import ptmrec.extractors.source
 import ptmrec.extractors.weights  # noqa: F401  the extractors register themselves
 from ptmrec.config.sections import ExtractConfig
-from ptmrec.dataloader.dataset_tokens import DatasetTokens
-from ptmrec.extractors.base import Extractor, get_extractor
+from ptmrec.extractors.base import SourceTokens, get_extractor
 from ptmrec.zoo.snapshot import Snapshot
 
 KEYS = {"weights": "parameters"}
@@ -19,17 +19,14 @@ class ViewExtractor:
 
     Args:
         config: which views, and their sizes.
-        tokens: known dataset tokens by name, for the source view.
+        sources: mean token ``(E,)`` of each known data set by name, for the source view.
+
+    Raises:
+        ConfigError: a view nobody has registered.
     """
 
-    def __init__(self, config: ExtractConfig, tokens: dict[str, DatasetTokens]) -> None:
-        arguments = {
-            "weights": (config.centres, config.vector_length),
-            "responses": (config.probes, config.response_dim, config.seed),
-            "card": (),
-            "source": (tokens,),
-        }
-        self.extractors: list[Extractor] = [get_extractor(view)(*arguments[view]) for view in config.views]
+    def __init__(self, config: ExtractConfig, sources: SourceTokens) -> None:
+        self.extractors = [get_extractor(view).from_config(config, sources) for view in config.views]
 
     def extract(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
         """Views by key (``parameters``, ``responses``, ``card``, ``source``), each a vector float32."""

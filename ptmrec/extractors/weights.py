@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from ptmrec.config.sections import ExtractConfig
 from ptmrec.errors import ArtifactError
-from ptmrec.extractors.base import register_extractor
+from ptmrec.extractors.base import SourceTokens, register_extractor
 from ptmrec.extractors.kmeans import sorted_centres
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -24,6 +25,11 @@ class WeightsExtractor:
     def __init__(self, centres: int = 50, length: int = 8192) -> None:
         self.centres = centres
         self.dim = length
+
+    @classmethod
+    def from_config(cls, config: ExtractConfig, sources: SourceTokens) -> "WeightsExtractor":
+        """See :meth:`~ptmrec.extractors.base.Extractor.from_config`."""
+        return cls(config.centres, config.vector_length)
 
     def extract(self, snapshot: Snapshot) -> np.ndarray:
         """The weights vector ``(dim,)`` float32.

@@ -13,7 +13,7 @@ REDUCTIONS = ("mean", "sum", "none")
 
 def ranking_loss(
     scores: Tensor,
-    true_scores: Tensor,
+    true_ranks: Tensor,
     mask: Tensor | None = None,
     temperature: float = 1.0,
     reduction: str = "mean",
@@ -27,8 +27,8 @@ def ranking_loss(
 
     Args:
         scores: ``(B, N)`` float, larger is better.
-        true_scores: ``(B, N)``, NaN = not measured.
-        mask: ``(B, N)`` bool, True = counts; NaN entries never count.
+        true_ranks: ``(B, N)``, 1 = best, ties share a rank, 0 = not measured.
+        mask: ``(B, N)`` bool, True = counts; entries not measured never count.
         temperature: scores are divided by it; positive.
         reduction: ``mean`` or ``sum`` over lists, or ``none`` for ``(B,)``.
 
@@ -36,24 +36,25 @@ def ranking_loss(
         The loss; a list with fewer than two measured models gives 0. Entries that do not count get no gradient.
 
     Raises:
-        ValueError: shapes differ, the temperature is not positive, or an unknown reduction.
+        ValueError: shapes differ, what is given as ranks are none, the temperature is not positive, or an
+            unknown reduction.
     """
-    valid = _valid(scores, true_scores, mask, temperature)
-    truth = true_scores.to(scores.dtype).masked_fill(~valid, -torch.inf)
-    order = truth.argsort(dim=1, descending=True, stable=True)
-    truth, kept = truth.gather(1, order), valid.gather(1, order)
+    valid = _valid(scores, true_ranks, mask, temperature)
+    ranks = true_ranks.to(scores.dtype).masked_fill(~valid, torch.inf)
+    order = ranks.argsort(dim=1, stable=True)
+    ranks, kept = ranks.gather(1, order), valid.gather(1, order)
     sorted_scores = (scores.masked_fill(~valid, 0.0) / temperature).gather(1, order)
     lowest = torch.finfo(scores.dtype).min
     tails = sorted_scores.masked_fill(~kept, lowest).flip(1).logcumsumexp(dim=1).flip(1)
     # The first member of a group of equals sees the whole group: all members take its denominator.
-    first = torch.searchsorted(-truth, -truth, side="left")
+    first = torch.searchsorted(ranks, ranks, side="left")
     terms = (tails.gather(1, first) - sorted_scores).masked_fill(~kept, 0.0)
     return _reduce(terms.sum(dim=1), kept.sum(dim=1), reduction)
 
 
 def pairwise_ranking_loss(
     scores: Tensor,
-    true_scores: Tensor,
+    true_ranks: Tensor,
     mask: Tensor | None = None,
     temperature: float = 1.0,
     reduction: str = "mean",
@@ -62,25 +63,30 @@ def pairwise_ranking_loss(
 
     Arguments, result and errors as in :func:`ranking_loss`.
     """
-    valid = _valid(scores, true_scores, mask, temperature)
+    valid = _valid(scores, true_ranks, mask, temperature)
     clean = scores.masked_fill(~valid, 0.0) / temperature
-    truth = true_scores.masked_fill(~valid, 0.0)
-    better = (truth[:, :, None] > truth[:, None, :]) & valid[:, :, None] & valid[:, None, :]
+    better = (true_ranks[:, :, None] < true_ranks[:, None, :]) & valid[:, :, None] & valid[:, None, :]
     losses = F.softplus(clean[:, None, :] - clean[:, :, None])
     count = better.sum(dim=(1, 2))
     total = losses.masked_fill(~better, 0.0).sum(dim=(1, 2))
     return _reduce(total, count, reduction, least=1)
 
 
-def _valid(scores: Tensor, true_scores: Tensor, mask: Tensor | None, temperature: float) -> Tensor:
+def _valid(scores: Tensor, true_ranks: Tensor, mask: Tensor | None, temperature: float) -> Tensor:
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    for name, tensor in (("true_scores", true_scores), ("mask", mask)):
+    for name, tensor in (("true_ranks", true_ranks), ("mask", mask)):
         if tensor is not None and tensor.shape != scores.shape:
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected that of scores {tuple(scores.shape)}")
     if scores.ndim != 2:
         raise ValueError(f"scores has shape {tuple(scores.shape)}, expected (lists, models)")
-    valid = ~torch.isnan(true_scores)
+    wrong = ~((true_ranks >= 1) | (true_ranks == 0))  # NaN is wrong, too
+    if wrong.any():
+        raise ValueError(
+            f"true_ranks must be ranks: 1 = best, 0 = not measured; got {true_ranks[wrong][0].item():g}"
+            " (accuracies become ranks by ptmrec.dataloader.true_ranks)"
+        )
+    valid = true_ranks > 0
     return valid if mask is None else valid & mask.bool()
 
 
@@ -123,7 +129,7 @@ class RankingLoss(nn.Module):
         """Say which fraction (0 to 1) of the training is done."""
         self.temperature = temperature_at(fraction, self.temperature_start, self.temperature_end)
 
-    def forward(self, scores: Tensor, true_scores: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, scores: Tensor, true_ranks: Tensor, mask: Tensor | None = None) -> Tensor:
         """Mean loss over the lists; arguments as in :func:`ranking_loss`."""
         function = ranking_loss if self.kind == "listwise" else pairwise_ranking_loss
-        return function(scores, true_scores, mask, self.temperature)
+        return function(scores, true_ranks, mask, self.temperature)

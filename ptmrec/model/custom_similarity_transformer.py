@@ -3,12 +3,12 @@
 Shapes: B lists, N models, M dataset tokens, D = model features, E = dataset features, W = width.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer, Regime
 
 
 class CustomSimilarityTransformer(RankingCrossAttentionTransformer):
@@ -33,9 +33,8 @@ class CustomSimilarityTransformer(RankingCrossAttentionTransformer):
         self,
         model_tokens: Tensor,
         dataset_tokens: Tensor,
-        regime: Sequence[str],
+        regime: Regime = None,
         dataset_mask: Tensor | None = None,
     ) -> Tensor:
         """Probability ``(B, N)`` that each model is the best of its list; arguments as in ``forward``."""
-        scores, _, _ = self(model_tokens, dataset_tokens, regime, dataset_mask)
-        return torch.softmax(scores, dim=1)
+        return torch.softmax(self(model_tokens, dataset_tokens, regime, dataset_mask), dim=1)

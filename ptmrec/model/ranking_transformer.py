@@ -4,12 +4,23 @@ Shapes: B lists, N models, M dataset tokens, D = model features, E = dataset fea
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ptmrec.config.sections import REGIMES
 from ptmrec.model.view_fusion import ViewFusion
+
+Regime = str | Sequence[str] | None
+
+
+class Answer(NamedTuple):
+    """What a ranker says, each ``(B, N)``: scores, expected accuracy in 0..1, and its standard deviation."""
+
+    scores: Tensor
+    accuracy: Tensor
+    spread: Tensor
 
 
 class CrossAttentionLayer(nn.Module):
@@ -97,24 +108,32 @@ class RankingCrossAttentionTransformer(nn.Module):
         self,
         model_tokens: Tensor,
         dataset_tokens: Tensor,
-        regime: Sequence[str],
+        regime: Regime = None,
         dataset_mask: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Rank models.
+    ) -> Tensor:
+        """Scores ``(B, N)`` of models, larger is better; arguments and errors as in :meth:`answer`."""
+        return self.answer(model_tokens, dataset_tokens, regime, dataset_mask).scores
+
+    def answer(
+        self,
+        model_tokens: Tensor,
+        dataset_tokens: Tensor,
+        regime: Regime = None,
+        dataset_mask: Tensor | None = None,
+    ) -> Answer:
+        """Scores and expected accuracies of models.
 
         Args:
             model_tokens: ``(B, N, D)`` float, NaN where a view is missing.
             dataset_tokens: ``(B, M, E)`` float.
-            regime: B names out of :data:`~ptmrec.config.sections.REGIMES`.
-            dataset_mask: ``(B, M)`` bool, True = real token.
-
-        Returns:
-            Scores ``(B, N)``, and expected accuracy with its standard deviation, each ``(B, N)`` in 0..1.
+            regime: name out of :data:`~ptmrec.config.sections.REGIMES`, one for all lists or B of them; without
+                it the mean of all regimes is answered for.
+            dataset_mask: ``(B, M)`` bool, True = real token; all are without it.
 
         Raises:
             ValueError: unknown regime, or features that do not fit the views.
         """
-        models = self.fusion(model_tokens) + self._regime_tokens(regime)[:, None]
+        models = self.fusion(model_tokens) + self._regime_tokens(regime, len(model_tokens))[:, None]
         dataset = self._dataset(dataset_tokens)
         dataset_mask = self._drop_classes(dataset_mask, dataset)
         for layer in self.layers:
@@ -122,7 +141,7 @@ class RankingCrossAttentionTransformer(nn.Module):
         models = self.norm(self._relate(models))
         pooled = _masked_mean(dataset, dataset_mask)[:, None].expand_as(models)
         level, spread = self.accuracy_head(torch.cat([models, pooled], dim=-1)).unbind(dim=-1)
-        return self.score_head(models).squeeze(-1), level.sigmoid(), 0.01 + 0.3 * spread.sigmoid()
+        return Answer(self.score_head(models).squeeze(-1), level.sigmoid(), 0.01 + 0.3 * spread.sigmoid())
 
     def _relate(self, models: Tensor) -> Tensor:
         """Models ``(B, N, W)`` before the heads; here none sees another."""
@@ -132,7 +151,11 @@ class RankingCrossAttentionTransformer(nn.Module):
         scaled = (tokens - self.dataset_mean) / self.dataset_scale / tokens.shape[-1] ** 0.5
         return self.dataset_norm(self.dataset_projection(scaled))
 
-    def _regime_tokens(self, regime: Sequence[str]) -> Tensor:
+    def _regime_tokens(self, regime: Regime, lists: int) -> Tensor:
+        """Token ``(B, W)`` of each list's regime."""
+        if regime is None:
+            return self.regimes.weight.mean(dim=0).expand(lists, -1)
+        regime = [regime] * lists if isinstance(regime, str) else regime
         unknown = sorted(set(regime) - set(REGIMES))
         if unknown:
             raise ValueError(f"unknown regime {unknown[0]!r}; known: {', '.join(REGIMES)}")

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from ptmrec.artifacts import atomic_write
+from ptmrec.files import atomic_write
 
 TEXT_WIDTH = 5.9
 """Width of the thesis's text block, in inches."""
@@ -52,6 +52,11 @@ def save_figure(figure: Figure, name: str, folder: Path) -> list[Path]:
 
     The creation date is left out of the files, so that the same data give the same bytes.
     """
-    pdf = atomic_write(folder / f"{name}.pdf", lambda path: figure.savefig(path, metadata={"CreationDate": None}))
-    png = atomic_write(folder / f"{name}.png", lambda path: figure.savefig(path))
-    return [pdf, png]
+    metadata = {"pdf": {"CreationDate": None}, "png": {}}
+    return [
+        atomic_write(
+            folder / f"{name}.{kind}",
+            lambda path, kind=kind: figure.savefig(path, format=kind, metadata=metadata[kind]),
+        )
+        for kind in metadata
+    ]

@@ -1,7 +1,6 @@
 """Curves of a training run: losses and metrics against epochs."""
 
 import re
-from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -9,8 +8,6 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-
-from ptmrec.artifacts import atomic_write
 
 PARTS = ("train", "validation")
 COLORS = dict(zip(PARTS, sns.color_palette("colorblind", len(PARTS)), strict=True))
@@ -84,18 +81,6 @@ def metric_names(frame: pd.DataFrame) -> list[str]:
     """Names of the metrics in ``History.to_frame()``, without the loss, in order of appearance."""
     names = [match[1] for column in frame.columns if (match := re.fullmatch(r"(?:train|validation)_(.+)", column))]
     return [name for name in dict.fromkeys(names) if name != "loss"]
-
-
-def write_training_curves(frame: pd.DataFrame, folder: Path) -> list[Path]:
-    """Write ``loss.png``, ``metric_<name>.png`` for each metric, and ``history.png`` with all panels."""
-    figures = {"loss": plot_loss(frame).figure}
-    for metric in metric_names(frame):
-        figures[f"metric_{re.sub(r'[^A-Za-z0-9_@.-]+', '_', metric)}"] = plot_metric(frame, metric).figure
-    figures["history"] = plot_history(frame)
-    return [
-        atomic_write(folder / f"{name}.png", lambda temporary, figure=figure: figure.savefig(temporary, dpi=120))
-        for name, figure in figures.items()
-    ]
 
 
 def _plot_parts(frame: pd.DataFrame, quantity: str, ax: Axes | None, rolling: int = 0) -> Axes:

@@ -10,9 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from scipy.cluster.hierarchy import leaves_list, linkage
 
+from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.plots.style import REGIME_LABELS, TEXT_WIDTH, thesis_style
 from ptmrec.zoo.card import Card
-from ptmrec.zoo.ground_truth import GroundTruth
 
 SIZE_MARKERS = {"small": "o", "large": "s"}
 PALETTE = "tab10"

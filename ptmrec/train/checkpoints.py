@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ptmrec.artifacts import atomic_write
 from ptmrec.errors import ArtifactError, TrainingError
+from ptmrec.files import atomic_write
 
 
 @dataclass

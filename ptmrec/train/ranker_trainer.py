@@ -35,11 +35,11 @@ class RankerTrainer(BaseTrainer):
         """Loss of a batch of lists, see :meth:`CombinedSimilarityDataset.collate` for its keys."""
         if not self.model.training:
             self.ranking.set_progress(1.0)  # validation losses of different epochs must be comparable
-        scores, level, spread = self.model(
+        scores, level, spread = self.model.answer(
             batch["model_tokens"], batch["dataset_tokens"], batch["regime"], batch["dataset_mask"]
         )
         truth = batch["true_scores"]
-        ranking = self.ranking(scores, truth)
+        ranking = self.ranking(scores, batch["true_ranks"])
         accuracy = gaussian_likelihood(truth, level, spread)
         self._last_batch_metrics = {"ranking": ranking, "accuracy_nll": accuracy, "tau_w": mean_tau(truth, scores)}
         return ranking + self.options.accuracy_weight * accuracy

@@ -1,55 +1,24 @@
 """What a trainer is told, and the accelerator and scheduler made from it."""
 
 import math
-from typing import Any, Protocol
+import os
+from dataclasses import fields
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DataLoaderConfiguration, patch_environment
+from accelerate.utils import patch_environment
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
+from ptmrec.config.sections import PRECISIONS, SCHEDULERS, TrainingOptions
 from ptmrec.errors import TrainingError
-
-PRECISIONS = ("no", "bf16", "fp16")
-SCHEDULERS = ("none", "cosine", "plateau")
-
-
-class TrainingOptions(Protocol):
-    """What :class:`~ptmrec.train.base_trainer.BaseTrainer` reads of its options; they may hold more.
-
-    Attributes:
-        epochs: passes over the training data in all, those before a resume included.
-        learning_rate: initial step size of AdamW.
-        weight_decay: weight decay of AdamW.
-        patience: epochs without improvement after which training stops; 0 never stops early.
-        min_delta: by how much the monitored loss must fall to count as an improvement.
-        gradient_clip: largest Euclidean norm of all gradients together; 0 does not clip.
-        scheduler: ``none``, ``cosine`` (to 0 over ``epochs``) or ``plateau`` (halves the rate when the
-            monitored loss has not fallen for half of ``patience``, or for 5 epochs if that is 0).
-        checkpoint_every: epochs between periodic checkpoints; 0 writes none.
-        mixed_precision: ``no``, ``bf16`` or ``fp16`` (GPU only).
-        device: ``auto``, ``cpu``, or a torch device such as ``cuda:1``.
-        seed: seed of torch, NumPy and Python at a fresh start.
-    """
-
-    epochs: int
-    learning_rate: float
-    weight_decay: float
-    patience: int
-    min_delta: float
-    gradient_clip: float
-    scheduler: str
-    checkpoint_every: int
-    mixed_precision: str
-    device: str
-    seed: int
 
 
 def settings_of(options: TrainingOptions) -> dict[str, str]:
     """Every option but ``epochs`` as text, to tell whether a resumed run is the same run."""
-    names = {*TrainingOptions.__annotations__, *getattr(options, "__dict__", ())} - {"epochs"}
-    return {name: repr(getattr(options, name)) for name in sorted(names)}
+    names = {*(field.name for field in fields(TrainingOptions)), *getattr(options, "__dict__", ())} - {"epochs"}
+    return {name: repr(getattr(options, name)) for name in sorted(names) if hasattr(options, name)}
 
 
 def build_accelerator(options: TrainingOptions) -> Accelerator:
@@ -59,6 +28,10 @@ def build_accelerator(options: TrainingOptions) -> Accelerator:
         TrainingError: the device or precision is unknown or this machine has none such.
     """
     _check_choices(options)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise TrainingError(
+            "the trainers run in one process, the models here are too small for more; start without accelerate launch"
+        )
     # accelerate keeps its state in singletons, and those of an earlier trainer would win.
     AcceleratorState._reset_state(reset_partial_state=True)
     named = {} if options.device in ("auto", "cpu") else {"accelerate_torch_device": options.device}
@@ -67,7 +40,6 @@ def build_accelerator(options: TrainingOptions) -> Accelerator:
             accelerator = Accelerator(
                 cpu=options.device == "cpu",
                 mixed_precision=options.mixed_precision,
-                dataloader_config=DataLoaderConfiguration(dispatch_batches=False),
             )
     except (RuntimeError, ValueError) as error:
         wanted = f"device {options.device!r} with mixed_precision {options.mixed_precision!r}"

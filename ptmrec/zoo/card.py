@@ -1,13 +1,14 @@
 """The card of a model (``config.json``): what it is, how to rebuild it, what it was trained on."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ptmrec.artifacts import read_json
 from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json
 
 CARD_NAME = "config.json"
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -53,6 +54,16 @@ class Card:
         return asdict(self)
 
 
+LIMITS = {
+    "num_params": (1, math.inf),
+    "input_size": (1, 4096),
+    "source_accuracy": (0, 1),
+    "gmacs": (0, math.inf),
+    "num_features": (1, math.inf),
+}
+"""Smallest and largest value of the numbers on a card."""
+
+
 def read_card(folder: Path) -> Card:
     """Read and check the card of a snapshot folder.
 
@@ -76,6 +87,9 @@ def read_card(folder: Path) -> Card:
         expected, words = kinds.get(entry.type, (dict, "an object"))
         if not isinstance(value, expected) or isinstance(value, bool):
             raise ArtifactError(f"{path}: field {entry.name!r} should be {words}, found {value!r}")
+        low, high = LIMITS.get(entry.name, (-math.inf, math.inf))
+        if expected is not str and expected is not dict and not low <= value <= high:
+            raise ArtifactError(f"{path}: field {entry.name!r} should lie in {low:g} to {high:g}, found {value!r}")
         values[entry.name] = value
     if not NAME_PATTERN.fullmatch(values["name"]):
         raise ArtifactError(f"{path}: name {values['name']!r} may hold letters, digits, '.', '_' and '-' only")

@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ptmrec.artifacts import atomic_write, read_json, write_json
 from ptmrec.errors import ArtifactError
+from ptmrec.files import atomic_write, read_json, write_json
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import torch
 from conftest import make_card
 from scipy.stats import rankdata
 
+from ptmrec.benchmark.splits import read_splits
 from ptmrec.dataloader.combined_similarity_dataloader import (
     TokenSources,
     build_combined_similarity_loader,
@@ -13,7 +14,6 @@ from ptmrec.dataloader.combined_similarity_dataloader import (
 )
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, DatasetTokens, class_tokens, cluster_tokens
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, ModelParameterDataset, write_model_tokens
-from ptmrec.dataloader.splits import read_splits
 from ptmrec.errors import ArtifactError
 
 MODELS = ("a", "b", "c", "d")

@@ -5,10 +5,11 @@ from scipy.stats import multivariate_normal, rankdata
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from ptmrec.evaluation.baselines.knn import dataset_distance, knn_accuracy
+from ptmrec.benchmark.ground_truth import GroundTruth
+from ptmrec.evaluation.baselines.knn import knn_accuracy
 from ptmrec.evaluation.baselines.logme import log_maximum_evidence
 from ptmrec.evaluation.baselines.static import mean_rank
-from ptmrec.zoo.ground_truth import GroundTruth
+from ptmrec.relations.similarity import dataset_distance
 
 GENERATOR = np.random.default_rng(5)
 

@@ -4,7 +4,7 @@ import pytest
 from conftest import DATASETS, make_ground_truth
 from scipy.stats import weightedtau
 
-from ptmrec.dataloader.splits import Splits
+from ptmrec.benchmark.splits import Splits
 from ptmrec.evaluation.statistics import ceiling_tau
 from ptmrec.evaluation.zoo_statistics import ceilings, describe_zoo, tau_matrix, variance_shares
 

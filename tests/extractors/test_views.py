@@ -8,13 +8,12 @@ from conftest import make_card
 from safetensors.torch import load_file, save_file
 
 from ptmrec.config.sections import ExtractConfig
-from ptmrec.dataloader.dataset_tokens import DatasetTokens
 from ptmrec.errors import ArtifactError, ConfigError
 from ptmrec.extractors.base import extractor_names, get_extractor
-from ptmrec.extractors.card import SourceExtractor
 from ptmrec.extractors.kmeans import sorted_centres
 from ptmrec.extractors.probes import make_probes, probes_hash
 from ptmrec.extractors.responses import ResponseExtractor, gram_vector
+from ptmrec.extractors.source import SourceExtractor
 from ptmrec.extractors.views import ViewExtractor
 from ptmrec.extractors.weights import WeightsExtractor
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
@@ -93,7 +92,7 @@ def test_views_that_a_model_does_not_offer_are_nan(snapshot):
 
 def test_source_view_is_the_mean_token_of_the_source(snapshot):
     features = np.random.default_rng(0).normal(size=(2, 3, 16)).astype(np.float32)
-    extractor = SourceExtractor({"toy": DatasetTokens("toy", features, tuple("abc"), "e", "train")})
+    extractor = SourceExtractor({"toy": features.mean(axis=(0, 1))})
     view = extractor.extract(snapshot)
     assert np.linalg.norm(view) == pytest.approx(1.0, abs=1e-6)
     mean = features.mean(axis=(0, 1))
@@ -102,10 +101,7 @@ def test_source_view_is_the_mean_token_of_the_source(snapshot):
 
 def test_source_view_of_a_mixture_and_of_no_source(tmp_path):
     generator = np.random.default_rng(0)
-    tokens = {
-        name: DatasetTokens(name, generator.normal(size=(2, 3, 16)).astype(np.float32), tuple("abc"), "e", "train")
-        for name in ("toy", "other")
-    }
+    tokens = {name: generator.normal(size=16) for name in ("toy", "other")}
     extractor = SourceExtractor(tokens)
     views = {name: extractor.extract(Snapshot(tmp_path, make_card(datasets=[name]))) for name in tokens}
     mixture = extractor.extract(Snapshot(tmp_path, make_card(datasets=["toy", "other", "unknown"])))

@@ -1,8 +1,10 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from ptmrec.dataloader import true_ranks
 from ptmrec.loss.ranking_loss import RankingLoss, pairwise_ranking_loss, ranking_loss, temperature_at
 
 NAN = float("nan")
@@ -27,6 +29,11 @@ def brute_force_pairwise(scores, truth, temperature=1.0):
     return sum(losses) / len(losses) if losses else 0.0
 
 
+def ranks_of(truth):
+    """Ranks ``(B, N)`` of accuracies: 1 = best, ties share the mean, 0 = not measured."""
+    return torch.from_numpy(np.stack([true_ranks(row) for row in np.asarray(truth, dtype=np.float64)]))
+
+
 LISTS = [
     [0.9, 0.2, 0.5, 0.7],
     [0.5, 0.5, 0.5, 0.1],
@@ -44,7 +51,7 @@ LISTS = [
 def test_against_brute_force(loss, reference, temperature):
     scores = torch.randn(len(LISTS), 4, dtype=torch.float64)
     expected = [reference(s, t, temperature) for s, t in zip(scores.tolist(), LISTS, strict=True)]
-    truth = torch.tensor(LISTS, dtype=torch.float64)
+    truth = ranks_of(LISTS)
     got = loss(scores, truth, temperature=temperature, reduction="none")
     torch.testing.assert_close(got, torch.tensor(expected, dtype=torch.float64))
     assert loss(scores, truth, temperature=temperature).item() == pytest.approx(sum(expected) / len(expected))
@@ -53,14 +60,14 @@ def test_against_brute_force(loss, reference, temperature):
 
 @pytest.mark.parametrize("loss", [ranking_loss, pairwise_ranking_loss])
 def test_a_mask_counts_like_a_missing_measurement(loss):
-    scores, truth = torch.randn(3, 6), torch.rand(3, 6)
+    scores, ranks = torch.randn(3, 6), ranks_of(torch.rand(3, 6))
     mask = torch.rand(3, 6) > 0.3
-    torch.testing.assert_close(loss(scores, truth, mask), loss(scores, truth.masked_fill(~mask, NAN)))
+    torch.testing.assert_close(loss(scores, ranks, mask), loss(scores, ranks.masked_fill(~mask, 0.0)))
 
 
 @pytest.mark.parametrize("loss", [ranking_loss, pairwise_ranking_loss])
 def test_order_of_models_does_not_matter(loss):
-    scores, truth = torch.randn(2, 9, dtype=torch.float64), torch.randint(0, 4, (2, 9)).double()
+    scores, truth = torch.randn(2, 9, dtype=torch.float64), ranks_of(torch.randint(0, 4, (2, 9)))
     order = torch.randperm(9)
     torch.testing.assert_close(loss(scores, truth), loss(scores[:, order], truth[:, order]))
 
@@ -69,27 +76,35 @@ def test_order_of_models_does_not_matter(loss):
 @pytest.mark.parametrize("size", [1.0, 1e4])
 def test_gradients_are_finite_and_zero_where_nothing_was_measured(loss, size):
     scores = (size * torch.randn(len(LISTS), 4)).requires_grad_()
-    truth = torch.tensor(LISTS)
-    loss(scores, truth).backward()
+    ranks = ranks_of(LISTS)
+    loss(scores, ranks).backward()
     assert torch.isfinite(scores.grad).all()
-    assert (scores.grad[torch.isnan(truth)] == 0).all()
+    assert (scores.grad[ranks == 0] == 0).all()
 
 
 @pytest.mark.parametrize("loss", [ranking_loss, pairwise_ranking_loss])
 def test_gradients_match_finite_differences(loss):
     scores = torch.randn(4, 4, dtype=torch.float64, requires_grad=True)
-    truth = torch.tensor(LISTS[:4], dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda s: loss(s, truth, temperature=2.0), scores)
+    ranks = ranks_of(LISTS[:4])
+    assert torch.autograd.gradcheck(lambda s: loss(s, ranks, temperature=2.0), scores)
 
 
 @pytest.mark.parametrize("loss", [ranking_loss, pairwise_ranking_loss])
 def test_the_true_order_costs_less_than_its_reverse(loss):
     truth = torch.rand(1, 8)
-    assert loss(5 * truth, truth) < loss(-5 * truth, truth)
+    ranks = ranks_of(truth)
+    assert loss(5 * truth, ranks) < loss(truth, ranks) < loss(-5 * truth, ranks)
+
+
+@pytest.mark.parametrize("loss", [ranking_loss, pairwise_ranking_loss])
+@pytest.mark.parametrize("wrong", [0.35, -1.0, NAN])
+def test_accuracies_given_as_ranks_are_refused(loss, wrong):
+    with pytest.raises(ValueError, match="1 = best, 0 = not measured; got"):
+        loss(torch.zeros(1, 3), torch.tensor([[1.0, wrong, 2.0]]))
 
 
 def test_errors_name_what_was_expected():
-    with pytest.raises(ValueError, match=r"true_scores has shape \(2, 3\), expected that of scores \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"true_ranks has shape \(2, 3\), expected that of scores \(2, 4\)"):
         ranking_loss(torch.zeros(2, 4), torch.zeros(2, 3))
     with pytest.raises(ValueError, match="temperature must be positive"):
         pairwise_ranking_loss(torch.zeros(2, 4), torch.zeros(2, 4), temperature=0.0)
@@ -101,8 +116,8 @@ def test_errors_name_what_was_expected():
         RankingLoss(temperature_end=0.0)
 
 
-def test_whole_numbers_as_truth():
-    scores, ranks = torch.randn(2, 5), torch.tensor([[5, 1, 2, 4, 4], [1, 2, 3, 4, 5]])
+def test_whole_numbers_as_ranks():
+    scores, ranks = torch.randn(2, 5), torch.tensor([[5, 1, 2, 3, 3], [1, 2, 3, 4, 0]])
     torch.testing.assert_close(ranking_loss(scores, ranks), ranking_loss(scores, ranks.float()))
 
 
@@ -110,7 +125,7 @@ def test_temperature_goes_from_start_to_end():
     values = [temperature_at(fraction, 3.0, 1.0) for fraction in (0.0, 0.5, 1.0, 2.0)]
     assert values == pytest.approx([3.0, math.sqrt(3.0), 1.0, 1.0])
     loss = RankingLoss("listwise", 3.0, 1.0)
-    scores, truth = torch.randn(2, 5), torch.rand(2, 5)
+    scores, truth = torch.randn(2, 5), ranks_of(torch.rand(2, 5))
     assert loss(scores, truth) == ranking_loss(scores, truth, temperature=3.0)
     loss.set_progress(1.0)
     assert loss(scores, truth) == ranking_loss(scores, truth, temperature=1.0)

@@ -6,12 +6,12 @@ import torch
 from conftest import write_image_set
 from PIL import Image
 
+from ptmrec.builder.encoder_trainer import caption_images, train_encoder
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderTrainingConfig, PathsConfig
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.errors import ArtifactError
 from ptmrec.model.clip_encoder import ClipImageEncoder
-from ptmrec.train.encoder_trainer import caption_images, train_encoder
 
 
 @pytest.fixture(scope="module")

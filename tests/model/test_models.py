@@ -71,7 +71,8 @@ def test_autoencoder_options():
 def test_order_of_models_does_not_matter(kind):
     models, dataset, regime = inputs()
     ranker, order = make(kind), torch.randperm(7)
-    for whole, moved in zip(ranker(models, dataset, regime), ranker(models[:, order], dataset, regime), strict=True):
+    answers = ranker.answer(models, dataset, regime), ranker.answer(models[:, order], dataset, regime)
+    for whole, moved in zip(*answers, strict=True):
         torch.testing.assert_close(whole[:, order], moved, atol=1e-5, rtol=1e-4)
 
 
@@ -79,35 +80,35 @@ def test_order_of_models_does_not_matter(kind):
 def test_order_of_classes_and_padding_do_not_matter(kind):
     models, dataset, regime = inputs()
     ranker = make(kind)
-    scores = ranker(models, dataset, regime)[0]
-    torch.testing.assert_close(scores, ranker(models, dataset[:, [2, 0, 3, 1]], regime)[0], atol=1e-5, rtol=1e-4)
+    scores = ranker(models, dataset, regime)
+    torch.testing.assert_close(scores, ranker(models, dataset[:, [2, 0, 3, 1]], regime), atol=1e-5, rtol=1e-4)
     padded = torch.cat([dataset, 99 * torch.ones(3, 2, 8)], dim=1)
     mask = torch.tensor([[True] * 4 + [False] * 2] * 3)
-    torch.testing.assert_close(scores, ranker(models, padded, regime, mask)[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(scores, ranker(models, padded, regime, mask), atol=1e-5, rtol=1e-4)
 
 
 def test_a_score_does_not_depend_on_the_other_candidates():
     models, dataset, regime = inputs()
     ranker = make(RankingCrossAttentionTransformer)
-    alone = ranker(models[:, 2:3], dataset, regime)[0]
-    torch.testing.assert_close(ranker(models, dataset, regime)[0][:, 2:3], alone, atol=1e-5, rtol=1e-4)
+    alone = ranker(models[:, 2:3], dataset, regime)
+    torch.testing.assert_close(ranker(models, dataset, regime)[:, 2:3], alone, atol=1e-5, rtol=1e-4)
 
 
 def test_similarity_is_a_probability_per_model():
     models, dataset, regime = inputs()
     ranker = make(CustomSimilarityTransformer)
     torch.testing.assert_close(ranker.probabilities(models, dataset, regime).sum(dim=1), torch.ones(3))
-    other = ranker(models[:, :3], dataset, regime)[0]
-    assert not torch.allclose(ranker(models, dataset, regime)[0][:, :3], other)
+    other = ranker(models[:, :3], dataset, regime)
+    assert not torch.allclose(ranker(models, dataset, regime)[:, :3], other)
 
 
 @pytest.mark.parametrize("kind", RANKERS)
 def test_data_set_and_regime_change_the_scores(kind):
     models, dataset, _ = inputs(lists=1)
     ranker = make(kind)
-    low = ranker(models, dataset, ["low_data"])[0]
-    assert not torch.allclose(low, ranker(models, dataset, ["fine_tuning"])[0])
-    assert not torch.allclose(low, ranker(models, torch.randn_like(dataset), ["low_data"])[0])
+    low = ranker(models, dataset, ["low_data"])
+    assert not torch.allclose(low, ranker(models, dataset, ["fine_tuning"]))
+    assert not torch.allclose(low, ranker(models, torch.randn_like(dataset), ["low_data"]))
     with pytest.raises(ValueError, match="unknown regime 'zero_shot'"):
         ranker(models, dataset, ["zero_shot"])
     with pytest.raises(ValueError, match="the views need 19"):
@@ -119,19 +120,19 @@ def test_missing_views_are_left_out_and_scores_stay_finite():
     ranker = make(RankingCrossAttentionTransformer)
     models[:, 1, :6] = float("nan")
     models[:, 2] = float("nan")
-    scores, level, spread = ranker(models, dataset, regime)
+    scores, level, spread = ranker.answer(models, dataset, regime)
     assert all(torch.isfinite(part).all() for part in (scores, level, spread))
     assert ((level > 0) & (level < 1) & (spread > 0)).all()
     filled = models.clone()
     filled[:, 1, :6] = 0.0
-    assert not torch.allclose(scores[:, 1], ranker(filled, dataset, regime)[0][:, 1])
+    assert not torch.allclose(scores[:, 1], ranker(filled, dataset, regime)[:, 1])
 
 
 def test_view_dropout_hides_views_only_in_training_and_never_all():
     models, dataset, regime = inputs()
     ranker = make(RankingCrossAttentionTransformer, view_dropout=1.0, identity_dropout=1.0, class_dropout=0.9)
-    still = ranker(models, dataset, regime)[0]
-    assert torch.equal(still, ranker(models, dataset, regime)[0])
+    still = ranker(models, dataset, regime)
+    assert torch.equal(still, ranker(models, dataset, regime))
     hidden = ranker.fusion.train()._hidden(50, torch.device("cpu"))
     assert not torch.stack(list(hidden.values())).all(dim=0).any()
     kept = ranker.train()._drop_classes(torch.tensor([[True, True, False]] * 50), torch.zeros(50, 3, 16))

@@ -11,7 +11,6 @@ from ptmrec.plots.training_curves import (
     plot_history,
     plot_loss,
     plot_metric,
-    write_training_curves,
 )
 from ptmrec.train.history import History
 
@@ -82,10 +81,3 @@ def test_no_log_panel_for_losses_that_have_no_logarithm():
     frame = make_frame()
     frame.loc[0, "train_loss"] = -1.0
     assert "Loss, log scale" not in [ax.get_title() for ax in plot_history(frame).axes]
-
-
-def test_files_are_written(tmp_path):
-    frame = make_frame(epochs=1).rename(columns={"train_accuracy": "train_a/b"})
-    names = {path.name for path in write_training_curves(frame, tmp_path)}
-    assert {"loss.png", "history.png", "metric_a_b.png"} <= names
-    assert {path.name for path in tmp_path.iterdir()} == names

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from ptmrec.errors import ArtifactError, TrainingError
-from ptmrec.train import base_trainer
 from ptmrec.train.base_trainer import BaseTrainer
 
 BEST = re.compile(r"toy_weights\.loss_\d+\.\d{6}\.\d{8}_\d{6}\.pt")
@@ -66,17 +65,6 @@ class StoppingTrainer(ToyTrainer):
     def on_epoch_start(self, epoch):
         if epoch == self.stop_at:
             raise KeyboardInterrupt
-
-
-@pytest.fixture(autouse=True)
-def no_curves(monkeypatch, request):
-    if "with_curves" not in request.fixturenames:
-        monkeypatch.setattr(base_trainer, "write_training_curves", lambda frame, folder: [])
-
-
-@pytest.fixture
-def with_curves():
-    """Ask for the PNG files, which take most of the time of a small run."""
 
 
 def make_data(count=40):
@@ -406,12 +394,6 @@ def test_history_file_grows_each_epoch(tmp_path):
     rows = json.loads((tmp_path / "toy_history.json").read_text())
     assert list(rows[0]) == ["epoch", "train_loss", "validation_loss", "learning_rate", "seconds"]
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
-
-
-def test_curves_are_written(tmp_path, with_curves):
-    make_trainer(tmp_path, epochs=2).fit()
-    assert (tmp_path / "loss.png").stat().st_size > 1000
-    assert (tmp_path / "history.png").is_file()
 
 
 def test_a_second_run_leaves_the_first_ones_weights(tmp_path, monkeypatch):

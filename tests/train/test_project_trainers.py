@@ -10,7 +10,7 @@ from ptmrec.dataloader.dataset_tokens import DatasetTokens
 from ptmrec.dataloader.model_datasets import ModelParameterDataset, write_model_tokens
 from ptmrec.errors import ArtifactError
 from ptmrec.model.build import encode_parameters
-from ptmrec.recommender import Recommender, predict
+from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
 from ptmrec.train.ranker_trainer import gaussian_likelihood, make_ranker_trainer, mean_tau
 from ptmrec.train.registry import get_trainer

@@ -1,22 +1,31 @@
-"""Static lists: rankings that never look at the target data. The bar every method has to clear."""
+"""Static lists: rankings that never look at the target's images. The bar every method has to clear."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import rankdata
 
-from ptmrec.zoo.card import Card
-from ptmrec.zoo.ground_truth import GroundTruth
+from ptmrec.benchmark.ground_truth import GroundTruth
+from ptmrec.evaluation.baselines.base import Evidence, register_baseline
+from ptmrec.evaluation.compare import Target
 
 
-def parameter_count(cards: Mapping[str, Card]) -> np.ndarray:
+@register_baseline("parameter count")
+def parameter_count(target: Target, evidence: Evidence) -> np.ndarray:
     """Number of parameters of each model ``(N,)``."""
-    return np.array([card.num_params for card in cards.values()], dtype=np.float64)
+    return np.array([card.num_params for card in evidence.cards.values()], dtype=np.float64)
 
 
-def source_accuracy(cards: Mapping[str, Card]) -> np.ndarray:
+@register_baseline("source accuracy")
+def source_accuracy(target: Target, evidence: Evidence) -> np.ndarray:
     """Accuracy of each model on the data set it was trained on ``(N,)``."""
-    return np.array([card.source_accuracy for card in cards.values()])
+    return np.array([card.source_accuracy for card in evidence.cards.values()])
+
+
+@register_baseline("mean rank")
+def mean_rank_elsewhere(target: Target, evidence: Evidence) -> np.ndarray:
+    """Mean rank ``(N,)`` on the other known data sets."""
+    return mean_rank(evidence.truth, target.regime, evidence.others(target))
 
 
 def mean_rank(truth: GroundTruth, regime: str, datasets: Sequence[str]) -> np.ndarray:

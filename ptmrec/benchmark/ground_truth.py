@@ -1,0 +1,142 @@
+"""The measured ground truth: its file, and its matrices."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptmrec.config.sections import REGIMES
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json, write_text
+
+RECORD_FIELDS = (
+    "model_name",
+    "model_type",
+    "accuracy",
+    "trained_on_dataset",
+    "accuracy_std",
+    "regime",
+    "recipe",
+    "source",
+)
+"""What every record of measured or published accuracy has."""
+
+
+def write_records(path: Path, truth: Mapping[str, list[dict[str, Any]]]) -> Path:
+    """Write ``dataset -> records`` as JSON with one record per line, atomically."""
+    return write_text(path, format_records(truth) + "\n")
+
+
+def format_records(truth: Mapping[str, list[dict[str, Any]]]) -> str:
+    """``dataset -> records`` as JSON with one record per line, which keeps diffs readable."""
+    lines = (
+        json.dumps(dataset) + ": [\n  " + ",\n  ".join(json.dumps(record) for record in records) + "\n ]"
+        for dataset, records in truth.items()
+    )
+    return "{\n " + ",\n ".join(lines) + "\n}"
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """Accuracies in matrices.
+
+    Attributes:
+        datasets: ``(T,)`` names; models: ``(N,)`` names.
+        accuracy: regime -> ``(T, N)`` float64 in 0..1, NaN = not measured.
+        repeats: regime -> ``(T, N, R)`` single measurements, NaN = missing.
+        by_shots: images per class (``1``, ``all``) -> ``(T, N)`` mean accuracy of the probe, NaN = not measured.
+    """
+
+    datasets: tuple[str, ...]
+    models: tuple[str, ...]
+    accuracy: dict[str, np.ndarray]
+    repeats: dict[str, np.ndarray]
+    by_shots: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def row(self, regime: str, dataset: str) -> np.ndarray:
+        """Accuracies ``(N,)`` of all models on one data set."""
+        return self.accuracy[regime][self.datasets.index(dataset)]
+
+    def only(self, models: Sequence[str]) -> "GroundTruth":
+        """The same for the models named, in that order; one never measured has NaN everywhere."""
+        places = {name: column for column, name in enumerate(self.models)}
+        columns = [places.get(name, -1) for name in models]
+
+        def chosen(array: np.ndarray) -> np.ndarray:
+            nothing = np.full_like(array[:, :1], np.nan)
+            return np.concatenate([array, nothing], axis=1)[:, columns]
+
+        parts = {
+            name: {key: chosen(array) for key, array in getattr(self, name).items()}
+            for name in ("accuracy", "repeats", "by_shots")
+        }
+        return replace(self, models=tuple(models), **parts)
+
+
+def read_ground_truth(path: Path, models: Iterable[str] | None = None) -> GroundTruth:
+    """Read and check the ground truth file.
+
+    Args:
+        path: the JSON file.
+        models: names of the zoo's models, in the order the matrices shall have; those of the file, sorted,
+            without it.
+
+    Raises:
+        ArtifactError: damaged file, a record without a needed field, an accuracy outside 0..1, a model that
+            is not in the zoo, or a model measured twice on one data set in one regime.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict) or not data:
+        raise ArtifactError(f"{path}: expected an object: dataset -> list of records")
+    datasets = tuple(data)
+    models = tuple(sorted(_names(data)) if models is None else models)
+    columns = {name: index for index, name in enumerate(models)}
+    repeats: dict[tuple[str, int, int], list[float]] = {}
+    shape = (len(datasets), len(models))
+    accuracy = {regime: np.full(shape, np.nan) for regime in REGIMES}
+    by_shots: dict[str, np.ndarray] = {}
+    for row, (dataset, records) in enumerate(data.items()):
+        for record in records if isinstance(records, list) else [None]:
+            _check_record(path, dataset, record, columns)
+            key = (record["regime"], row, columns[record["model_name"]])
+            if key in repeats:
+                raise ArtifactError(f"{path}: {dataset!r}: {record['model_name']!r} is measured twice in {key[0]}")
+            accuracy[key[0]][key[1:]] = record["accuracy"]
+            repeats[key] = list(record.get("accuracies", [record["accuracy"]]))
+            for shots, (mean, _) in record.get("by_shots", {}).items():
+                by_shots.setdefault(shots, np.full(shape, np.nan))[key[1:]] = mean
+    return GroundTruth(datasets, models, accuracy, _repeat_arrays(repeats, shape), by_shots)
+
+
+def _names(data: dict[str, Any]) -> set[str]:
+    records = (record for part in data.values() if isinstance(part, list) for record in part)
+    return {str(record["model_name"]) for record in records if isinstance(record, dict) and "model_name" in record}
+
+
+def _check_record(path: Path, dataset: str, record: Any, columns: dict[str, int]) -> None:
+    if not isinstance(record, dict):
+        raise ArtifactError(f"{path}: {dataset!r}: expected a list of records")
+    missing = [key for key in RECORD_FIELDS if key not in record]
+    if missing:
+        raise ArtifactError(f"{path}: {dataset!r}: a record has no {missing[0]!r}")
+    if record["model_name"] not in columns:
+        raise ArtifactError(f"{path}: {dataset!r}: model {record['model_name']!r} is not in the zoo")
+    if record["regime"] not in REGIMES:
+        raise ArtifactError(f"{path}: {dataset!r}: regime {record['regime']!r} is not one of {', '.join(REGIMES)}")
+    value = record["accuracy"]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ArtifactError(f"{path}: {dataset!r}: accuracy {value!r} of {record['model_name']!r} is not in 0..1")
+
+
+def _repeat_arrays(repeats: dict[tuple[str, int, int], list[float]], shape: tuple[int, int]) -> dict[str, np.ndarray]:
+    arrays = {}
+    for regime in REGIMES:
+        longest = max((len(values) for (name, _, _), values in repeats.items() if name == regime), default=1)
+        arrays[regime] = np.full((*shape, longest), np.nan)
+        for (name, row, column), values in repeats.items():
+            if name == regime:
+                arrays[regime][row, column, : len(values)] = values
+    return arrays

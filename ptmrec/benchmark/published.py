@@ -1,0 +1,203 @@
+"""Published ground truth: zoos of which only cards and figures are known, one JSON file each."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptmrec.benchmark.ground_truth import RECORD_FIELDS, format_records
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json, write_text
+
+PUBLISHED_REGIMES = ("fine_tuning", "zero_shot", "as_trained")
+"""Fine-tuned on the data set; a vision-language model given class names only; evaluated without any adaptation."""
+
+NOT_STATED = "not stated"
+"""Stands for a training set that the source does not name."""
+
+
+@dataclass(frozen=True)
+class About:
+    """Where a published table comes from and how to read it.
+
+    Attributes:
+        name: short name, also that of the file.
+        title: one line for a listing.
+        regime: one of :data:`PUBLISHED_REGIMES`.
+        source: repository the figures were taken from, ``owner/name``.
+        commit: its commit, short or full.
+        licence: licence stated there, or ``none stated``.
+        metric: what ``accuracy`` means.
+        notes: traps of the table, and what was left out and why.
+        metrics: data set -> metric, where it is not ``metric``.
+        devices: device -> how ``speed`` in the cards was measured on it.
+    """
+
+    name: str
+    title: str
+    regime: str
+    source: str
+    commit: str
+    licence: str
+    metric: str
+    notes: Sequence[str]
+    metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    devices: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """Repository and abbreviated commit, ``owner/name@1234567``."""
+        return f"{self.source}@{self.commit[:7]}"
+
+
+@dataclass(frozen=True)
+class PublishedZoo:
+    """A zoo without weights: cards and published accuracies.
+
+    Attributes:
+        about: source, metric and traps.
+        cards: model -> what the source says of it; always ``family``, and where stated ``num_params``,
+            ``input_size``, ``source_dataset``, ``gmacs`` or ``gflops``, ``speed`` and others.
+        datasets: ``(T,)`` names; models: ``(N,)`` names.
+        accuracy: ``(T, N)`` float64 in 0..1, NaN = not measured.
+    """
+
+    about: About
+    cards: dict[str, dict[str, Any]]
+    datasets: tuple[str, ...]
+    models: tuple[str, ...]
+    accuracy: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Short name of the zoo."""
+        return self.about.name
+
+    @property
+    def measured(self) -> float:
+        """Share of the pairs of model and data set that have an accuracy."""
+        return float(np.isfinite(self.accuracy).mean())
+
+    def row(self, dataset: str) -> np.ndarray:
+        """Accuracies ``(N,)`` of all models on one data set."""
+        return self.accuracy[self.datasets.index(dataset)]
+
+
+def write_published(
+    path: Path,
+    about: About,
+    cards: Mapping[str, Mapping[str, Any]],
+    truth: Mapping[str, list[dict[str, Any]]],
+) -> Path:
+    """Write a published zoo as JSON with a line per card and per record, atomically."""
+    said = json.dumps(dataclasses.asdict(about), indent=1, ensure_ascii=False)
+    lines = ",\n ".join(f"{json.dumps(name)}: {json.dumps(card)}" for name, card in cards.items())
+    text = f'"about": {said},\n"models": {{\n {lines}\n}},\n"ground_truth": {format_records(truth)}'
+    return write_text(path, "{\n" + text + "\n}\n")
+
+
+def list_published(folder: Path) -> list[PublishedZoo]:
+    """Read every published zoo of a folder, by name.
+
+    Raises:
+        ArtifactError: no folder, nothing in it, or a file that :func:`read_published` refuses.
+    """
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise ArtifactError(f"{folder}: no published zoo (*.json) there; check [paths] published")
+    return [read_published(path) for path in paths]
+
+
+def read_published(path: Path) -> PublishedZoo:
+    """Read and check one published zoo.
+
+    The ``accuracy_std`` of a record may be null, which means that the source states none; it is checked and
+    not kept, for no published table states one yet.
+
+    Raises:
+        ArtifactError: damaged file, a part or field that is missing or of the wrong kind, a record whose model has
+            no card or contradicts it, another regime than the file's, an accuracy outside 0..1, or a model measured
+            twice on one data set.
+    """
+    data = read_json(path)
+    about = _about(path, _part(path, data, "about"))
+    cards = _cards(path, _part(path, data, "models"))
+    truth = _part(path, data, "ground_truth")
+    columns = {name: column for column, name in enumerate(cards)}
+    accuracy = np.full((len(truth), len(cards)), np.nan)
+    for row, (dataset, records) in enumerate(truth.items()):
+        where = f"{path}: {dataset!r}"
+        if not isinstance(records, list) or not records:
+            raise ArtifactError(f"{where}: expected a list of records; transcribe the table again")
+        for record in records:
+            _check_record(where, record, about, cards)
+            name = record["model_name"]
+            if np.isfinite(accuracy[row, columns[name]]):
+                raise ArtifactError(f"{where}: {name!r} is measured twice; keep one record")
+            accuracy[row, columns[name]] = record["accuracy"]
+    return PublishedZoo(about, cards, tuple(truth), tuple(cards), accuracy)
+
+
+def _part(path: Path, data: Any, name: str) -> dict[str, Any]:
+    part = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(part, dict) or not part:
+        raise ArtifactError(f"{path}: no object {name!r}; a published zoo has about, models and ground_truth")
+    return part
+
+
+def _about(path: Path, said: dict[str, Any]) -> About:
+    kinds = {"notes": (list, "a list of sentences"), "metrics": (dict, "an object"), "devices": (dict, "an object")}
+    known = {entry.name: entry for entry in dataclasses.fields(About)}
+    for name, entry in known.items():
+        optional = entry.default_factory is not dataclasses.MISSING
+        if name not in said and not optional:
+            raise ArtifactError(f"{path}: about has no {name!r}; state it")
+        kind, words = kinds.get(name, (str, "text"))
+        value = said.get(name, kind())
+        if not isinstance(value, kind) or not (value or optional):
+            raise ArtifactError(f"{path}: about: {name!r} should be {words}, found {value!r}")
+    if said["regime"] not in PUBLISHED_REGIMES:
+        raise ArtifactError(f"{path}: about: regime {said['regime']!r} is not one of {', '.join(PUBLISHED_REGIMES)}")
+    if said["name"] != path.stem:
+        raise ArtifactError(f"{path}: about: the name is {said['name']!r}; a file is named after its zoo")
+    return About(**{name: value for name, value in said.items() if name in known})
+
+
+def _cards(path: Path, cards: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    for name, card in cards.items():
+        if not isinstance(card, dict) or not isinstance(card.get("family"), str):
+            raise ArtifactError(f"{path}: card of {name!r}: expected an object with a 'family'")
+        if type(card.get("num_params", 0)) is not int:
+            raise ArtifactError(f"{path}: card of {name!r}: num_params should be a whole number")
+    return cards
+
+
+def _check_record(where: str, record: Any, about: About, cards: Mapping[str, Mapping[str, Any]]) -> None:
+    if not isinstance(record, dict):
+        raise ArtifactError(f"{where}: expected a list of records; transcribe the table again")
+    missing = [key for key in RECORD_FIELDS if key not in record]
+    if missing:
+        raise ArtifactError(f"{where}: a record has no {missing[0]!r}; transcribe the table again")
+    name, std = record["model_name"], record["accuracy_std"]
+    if not isinstance(name, str) or name not in cards:
+        raise ArtifactError(f"{where}: model {name!r} has no card under models")
+    said = {
+        "model_type": cards[name]["family"],
+        "trained_on_dataset": cards[name].get("source_dataset", NOT_STATED),
+        "regime": about.regime,
+    }
+    for key, value in said.items():
+        if record[key] != value:
+            raise ArtifactError(f"{where}: {key} {record[key]!r} of {name!r} contradicts {value!r} in the same file")
+    if not _is_number(record["accuracy"]) or not 0 <= record["accuracy"] <= 1:
+        raise ArtifactError(f"{where}: accuracy {record['accuracy']!r} of {name!r} is not in 0..1")
+    if std is not None and (not _is_number(std) or not std >= 0):
+        raise ArtifactError(f"{where}: accuracy_std {std!r} of {name!r} is neither null nor a number from 0")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

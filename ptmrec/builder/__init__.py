@@ -1,0 +1,1 @@
+"""Making the zoo: training, measuring, publishing and checking it."""

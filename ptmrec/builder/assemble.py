@@ -1,0 +1,66 @@
+"""Joining the builder's cells into the ground truth the project commits."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptmrec.benchmark.ground_truth import write_records
+from ptmrec.config.sections import GroundTruthConfig
+from ptmrec.zoo.card import Card
+
+SOURCE = "measured by ptmrec zoo build"
+
+
+def assemble_ground_truth(
+    cells: Iterable[dict[str, Any]], cards: dict[str, Card], config: GroundTruthConfig, path: Path
+) -> Path:
+    """Join the builder's cells into one file: dataset -> one record per model and regime, a line each.
+
+    Args:
+        cells: measurements, one per model and data set, see :func:`~ptmrec.builder.measure.measure`.
+        cards: cards by model name.
+        config: how they were measured.
+        path: the JSON file to write.
+    """
+    truth: dict[str, list[dict[str, Any]]] = {}
+    for cell in cells:
+        card = cards[cell["model_name"]]
+        truth.setdefault(cell["dataset"], []).extend([_low_data(cell, card, config), _fine_tuning(cell, card, config)])
+    return write_records(path, truth)
+
+
+def _record(card: Card, regime: str, values: list[float], recipe: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "model_name": card.name,
+        "model_type": card.family,
+        "accuracy": round(float(np.mean(values)), 5),
+        "trained_on_dataset": card.source_dataset,
+        "accuracy_std": round(float(np.std(values, ddof=1)), 5) if len(values) > 1 else 0.0,
+        "accuracies": [round(value, 5) for value in values],
+        "regime": regime,
+        "recipe": recipe,
+        "source": SOURCE,
+    }
+
+
+def _low_data(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:
+    measured = cell["low_data"]
+    recipe = {"shots": config.shots, "probe": "logistic regression", "penalty": measured["penalty"]}
+    by_shots = {
+        shots: [round(float(np.mean(values)), 5), round(float(np.std(values)), 5)]
+        for shots, values in measured["by_shots"].items()
+    }
+    return {**_record(card, "low_data", measured["accuracies"], recipe), "by_shots": by_shots}
+
+
+def _fine_tuning(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:
+    measured = cell["fine_tuning"]
+    recipe = {
+        "steps": config.steps,
+        "batch_size": config.batch_size,
+        "optimiser": "AdamW, one-cycle",
+        "learning_rate": measured["learning_rate"],
+    }
+    return _record(card, "fine_tuning", measured["accuracies"], recipe)

@@ -1,0 +1,214 @@
+"""The last part of a zoo build: encoder, dataset tokens, costs, and the files the project commits."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.neighbors import KNeighborsClassifier
+
+from ptmrec.benchmark.image_sets import INDEX_NAME
+from ptmrec.benchmark.splits import Splits, read_splits
+from ptmrec.builder.assemble import assemble_ground_truth
+from ptmrec.builder.manifest import write_manifest
+from ptmrec.builder.pieces import build_zoo, read_cells
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import (
+    CostConfig,
+    DatasetTokenConfig,
+    EncoderTrainingConfig,
+    GroundTruthConfig,
+    PathsConfig,
+    ZooConfig,
+)
+from ptmrec.dataloader.dataset_tokens import UNLABELLED, DatasetTokens, class_tokens, cluster_tokens, kind_of_shots
+from ptmrec.dataloader.image_data import ImageData, load_image_npz
+from ptmrec.files import read_json, write_json, write_text
+from ptmrec.hardware.costs import measure_costs
+from ptmrec.log import logger
+from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
+from ptmrec.progress import progress
+from ptmrec.zoo.snapshot import read_zoo
+
+NEIGHBOURS = 5
+"""Neighbours of the k-NN that shows how well the encoder tells classes apart."""
+
+
+def build_everything(config: ConfigParser, images: Path | None = None) -> None:
+    """Build the embedded zoo: models, ground truth, estimates, encoder, dataset tokens, costs, and their hashes.
+
+    Args:
+        config: the configuration; pieces go to ``artifacts/zoo_build``, results to the committed files.
+        images: folder of image sets; the configured one without it.
+    """
+    paths = config.get(PathsConfig)
+    images, work = images or paths.images, paths.artifacts / "zoo_build"
+    splits = read_splits(paths.splits)
+    zoo, truth = config.get(ZooConfig), config.get(GroundTruthConfig)
+    build_zoo(images, work, zoo, truth, splits.all)
+    publish_zoo(work, truth, paths)
+    shutil.copyfile(images / INDEX_NAME, paths.image_sets)
+    build_encoder(images, work / "encoder", splits, config.get(EncoderTrainingConfig), paths)
+    rebuild_dataset_tokens(config, images)
+    build_costs(config.get(CostConfig), paths)
+    write_manifest(paths)
+
+
+def publish_zoo(work: Path, config: GroundTruthConfig, paths: PathsConfig) -> None:
+    """Copy snapshots and join the measurements into the files under ``constants/``.
+
+    Args:
+        work: folder of the build, see :func:`~ptmrec.builder.pieces.build_zoo`.
+        config: how they were measured.
+        paths: where the files go; the zoo folder is replaced.
+    """
+    models = work / "models"
+    cards = {snapshot.name: snapshot.card for snapshot in read_zoo(models)}
+    fresh = paths.zoo.with_name(f".{paths.zoo.name}-new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(models, fresh)
+    shutil.rmtree(paths.zoo, ignore_errors=True)
+    fresh.rename(paths.zoo)
+    assemble_ground_truth(read_cells(work, "accuracies"), cards, config, paths.ground_truth)
+    assemble_estimates(read_cells(work, "estimates"), paths.estimators)
+    logger.info("zoo of %d models and its ground truth are in %s", len(cards), paths.zoo.parent)
+
+
+def assemble_estimates(cells: Iterable[dict[str, Any]], path: Path) -> Path:
+    """Join the estimators' scores into one file: data set -> model -> scores, a line each."""
+    estimates: dict[str, dict[str, str]] = {}
+    for cell in cells:
+        scores = {key: _rounded(value) for key, value in cell.items() if key not in ("model_name", "dataset")}
+        estimates.setdefault(cell["dataset"], {})[cell["model_name"]] = json.dumps(scores)
+    blocks = [
+        json.dumps(dataset)
+        + ": {\n"
+        + ",\n".join(f"  {json.dumps(name)}: {row}" for name, row in rows.items())
+        + "\n }"
+        for dataset, rows in estimates.items()
+    ]
+    return write_text(path, "{\n " + ",\n ".join(blocks) + "\n}\n")
+
+
+def _rounded(value: float | dict[str, float]) -> float | dict[str, float]:
+    """Six significant digits: scores of different estimators differ by orders of magnitude."""
+    if isinstance(value, dict):
+        return {key: float(f"{part:.3g}") for key, part in value.items()}
+    return float(f"{value:.6g}")
+
+
+def build_encoder(images: Path, work: Path, splits: Splits, config: EncoderTrainingConfig, paths: PathsConfig) -> None:
+    """Train the embedded encoder on the training data sets, unless it is there already."""
+    from ptmrec.builder.encoder_trainer import train_encoder
+
+    if (paths.encoder / CONFIG_NAME).is_file():
+        return
+    image_sets = [load_image_npz(images / f"{name}.npz") for name in splits.train]
+    train_encoder(image_sets, config, work, paths.encoder)
+
+
+def build_costs(config: CostConfig, paths: PathsConfig) -> None:
+    """Measure what the models cost on this machine, unless that was done for just these models."""
+    zoo = read_zoo(paths.zoo)
+    names = {snapshot.name for snapshot in zoo}
+    if not paths.costs.is_file() or set(read_json(paths.costs)["models"]) != names:
+        write_json(paths.costs, measure_costs(zoo, config))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The train or test images of a data set, and the split folder their tokens go to."""
+
+    split: str
+    name: str
+    part: str
+
+
+def token_parts(splits: Splits) -> list[_Part]:
+    """Which images are behind which tokens.
+
+    ``train/`` and ``validation/`` hold the known data sets, from their training images; ``test/`` holds the
+    known ones again, from their test images (the same data, unseen images), and the blind ones, from their
+    training images, which is what a user with a new data set has.
+    """
+    parts = [_Part("train", name, "train") for name in splits.train]
+    parts += [_Part("validation", name, "train") for name in splits.validation]
+    parts += [_Part("test", name, "test") for name in splits.known]
+    return parts + [_Part("test", name, "train") for name in splits.blind]
+
+
+def build_dataset_tokens(
+    images: Path, splits: Splits, encoder: ClipImageEncoder, config: DatasetTokenConfig, folder: Path
+) -> None:
+    """Write the tokens of every data set in every kind: by images per class, and without labels.
+
+    Args:
+        images: folder of image sets.
+        splits: roles of the data sets.
+        encoder: the image encoder.
+        config: images per class and draws.
+        folder: the token folder; ``<kind>/<split>/<name>.npz``, see :func:`token_parts`.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    counts = dict(zip([config.shots, *config.other_shots], [config.draws, *config.other_draws], strict=True))
+    for item in progress(token_parts(splits), "dataset tokens"):
+        data = load_image_npz(images / f"{item.name}.npz")
+        features = encoder.encode(getattr(data, f"{item.part}_images"))
+        labels = getattr(data, f"{item.part}_labels")
+        kinds = {
+            kind_of_shots(shots): (class_tokens(features, labels, shots, draws, config.seed), data.class_names)
+            for shots, draws in counts.items()
+        }
+        clusters = cluster_tokens(features, config.clusters, config.shots, config.unlabelled_draws, config.seed)
+        kinds[UNLABELLED] = (clusters, ("",) * clusters.shape[1])
+        for kind, (values, names) in kinds.items():
+            tokens = DatasetTokens(item.name, values, names, f"{encoder.name}:{encoder.hash}", item.part)
+            tokens.save(folder / kind / item.split / f"{item.name}.npz")
+
+
+def encoder_separation(images: Path, splits: Splits, encoder: ClipImageEncoder) -> pd.DataFrame:
+    """How well features tell the classes of each data set apart: k-NN test accuracy, by the train images.
+
+    Returns:
+        One row per data set: ``dataset, role, classes, chance`` (share of the largest class), ``pixels`` and
+        ``encoder`` (accuracy of the 5 nearest neighbours under Euclidean distance on each).
+    """
+    rows = []
+    for name in progress(splits.all, "k-NN on features"):
+        data = load_image_npz(images / f"{name}.npz")
+        role = next(role for role in ("train", "validation", "blind") if name in getattr(splits, role))
+        pixels = [part.reshape(len(part), -1) / 255 for part in (data.train_images, data.test_images)]
+        rows.append(
+            {
+                "dataset": name,
+                "role": role,
+                "classes": data.num_classes,
+                "chance": float(np.bincount(data.test_labels).max() / len(data.test_labels)),
+                "pixels": _knn(data, *pixels),
+                "encoder": _knn(data, encoder.encode(data.train_images), encoder.encode(data.test_images)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _knn(data: ImageData, training: np.ndarray, test: np.ndarray) -> float:
+    knn = KNeighborsClassifier(NEIGHBOURS).fit(training, data.train_labels)
+    return float(knn.score(test, data.test_labels))
+
+
+def rebuild_dataset_tokens(config: ConfigParser, images: Path | None = None) -> Path:
+    """Make the tokens of every data set with the configured encoder, and the table of how well it separates.
+
+    Returns:
+        The token folder.
+    """
+    paths = config.get(PathsConfig)
+    images, splits, encoder = images or paths.images, read_splits(paths.splits), load_encoder(config)
+    build_dataset_tokens(images, splits, encoder, config.get(DatasetTokenConfig), paths.dataset_tokens)
+    table = encoder_separation(images, splits, encoder).round(4)
+    write_text(paths.encoder_separation, table.to_csv(index=False))
+    return paths.dataset_tokens

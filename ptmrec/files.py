@@ -1,0 +1,177 @@
+"""Reading and writing files: atomic writes, hashes, and readers that never unpickle."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptmrec.errors import ArtifactError
+
+TEMPORARY = ".tmp"
+"""How the names of unfinished files and folders end; they also begin with a dot."""
+
+
+def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
+    """Let ``write`` fill a temporary file beside ``path``, sync it, then move it into place.
+
+    Args:
+        path: final place; missing parent folders are made.
+        write: called with the temporary path, whose name ends in ``.tmp``, so that nothing takes it for data.
+
+    Returns:
+        ``path``. On any failure the old file stays and no temporary file is left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}-", suffix=TEMPORARY, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes files only the owner can read
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file or folder is one that a write made and a kill left behind."""
+    return path.name.startswith(".") and path.name.endswith(TEMPORARY)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what killed writes left in a folder and below; only for folders nobody is writing to."""
+    for path in list(folder.rglob(f".*{TEMPORARY}")) if folder.is_dir() else []:
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def replace_folder(folder: Path, fresh: Path) -> Path:
+    """Put a finished folder in the place of another; the old one goes only when the new one stands.
+
+    Args:
+        folder: final place; it may not exist yet.
+        fresh: the new folder, on the same file system; gone afterwards.
+    """
+    aside = folder.with_name(f".{folder.name}-old{TEMPORARY}")
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():
+        folder.rename(aside)
+    fresh.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def write_folder(folder: Path, write: Callable[[Path], None]) -> Path:
+    """Let ``write`` fill a temporary folder beside ``folder``, then put it in its place in one move."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=TEMPORARY, dir=folder.parent))
+    try:
+        os.chmod(fresh, 0o755)
+        write(fresh)
+        return replace_folder(folder, fresh)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write ``text`` as UTF-8, atomically."""
+    return atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write ``value`` as indented JSON, atomically; NaN and infinity are refused."""
+    return write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON as data.
+
+    Raises:
+        ArtifactError: the file is missing, not UTF-8, not JSON (NaN and Infinity are not), too deeply nested, or
+            names a key twice.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"key {max(keys, key=keys.count)!r} appears twice")
+        return dict(pairs)
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number in JSON")
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: file not found") from None
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: not readable as JSON ({error}); restore or rebuild it") from None
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
+    """Write a compressed NPZ atomically; object arrays (which would need pickle) are refused."""
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise ArtifactError(f"{path}: array {name!r} holds Python objects; store numbers or fixed-width text")
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # given a name, NumPy would append .npz to it
+            np.savez_compressed(file, **arrays)
+
+    return atomic_write(path, write)
+
+
+def read_npz(path: Path, required: Iterable[str] = ()) -> dict[str, np.ndarray]:
+    """Read every array of an NPZ without ever unpickling.
+
+    Args:
+        path: the NPZ file.
+        required: names that must be present.
+
+    Raises:
+        ArtifactError: missing or damaged file, pickled objects, or a required array is absent.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: file not found") from None
+    except ValueError as error:
+        hint = "it holds pickled Python objects, which are never loaded" if "pickle" in str(error) else str(error)
+        raise ArtifactError(f"{path}: not a usable NPZ ({hint})") from None
+    except (OSError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise ArtifactError(f"{path}: damaged NPZ ({type(error).__name__}: {error})") from None
+    missing = [name for name in required if name not in arrays]
+    if missing:
+        raise ArtifactError(f"{path}: array {missing[0]!r} is missing; it holds {sorted(arrays) or 'nothing'}")
+    return arrays
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_hash(paths: Iterable[Path]) -> str:
+    """SHA-256 over names and contents of files and folders (recursively), independent of listing order."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if "__pycache__" in file.parts or is_temporary(file):
+                continue
+            name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+            digest.update(f"{path.name}/{name}:{file_hash(file) if file.is_file() else 'absent'}\n".encode())
+    return digest.hexdigest()

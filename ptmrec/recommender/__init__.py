@@ -1,0 +1,1 @@
+"""Ranking models for images somebody brings."""

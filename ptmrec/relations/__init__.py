@@ -1,0 +1,1 @@
+"""Numbers about a pair: a model and a data set, or two data sets."""

@@ -1,0 +1,160 @@
+"""What a training run consists of beside its loop: optimiser, standing, history, and the files it resumes from."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+
+from ptmrec.config.sections import TrainingOptions
+from ptmrec.log import logger
+from ptmrec.train.checkpoints import (
+    CheckpointStore,
+    Standing,
+    check_settings,
+    load_into,
+    loader_generators,
+    restore_rng_state,
+    rng_state,
+    timestamp,
+)
+from ptmrec.train.history import History
+from ptmrec.train.setup import build_accelerator, build_scheduler, scheduler_arguments, settings_of
+
+
+class RunState:
+    """The state of one run, which :meth:`begin` starts or takes up again and :meth:`finish_epoch` saves.
+
+    Args:
+        name: the trainer's name, with which its files begin.
+        options: the trainer's options.
+        folder: where the files go.
+    """
+
+    def __init__(self, name: str, options: TrainingOptions, folder: Path) -> None:
+        self.name, self.options = name, options
+        self.history = History()
+        self._files = CheckpointStore(folder, name)
+        self._standing = Standing(timestamp())
+
+    def prepare(
+        self,
+        model: nn.Module,
+        build_optimizer: Callable[[], torch.optim.Optimizer],
+        loaders: Sequence[Iterable[Any] | None],
+    ) -> nn.Module:
+        """Put model, optimiser and scheduler where accelerate wants them.
+
+        Raises:
+            TrainingError: an option cannot be used on this machine.
+        """
+        self.accelerator = build_accelerator(self.options)
+        self._loaders = loaders
+        self._model = self.accelerator.prepare_model(model)
+        optimizer = build_optimizer()
+        self._scheduler = build_scheduler(self.options, optimizer)
+        self.optimizer = self.accelerator.prepare_optimizer(optimizer)
+        return self._model
+
+    def begin(self, resume: bool) -> None:
+        """Start afresh, or go on from the saved state when there is one and ``resume`` is asked for.
+
+        Raises:
+            TrainingError: the saved run had other options.
+            ArtifactError: the saved state is damaged or does not fit the model.
+        """
+        if resume and self.last_path.is_file():
+            self._resume()
+        else:
+            set_seed(self.options.seed)
+            self.history, self._standing = History(), Standing(timestamp())
+            self._save()  # so that a run stopped in its first epoch resumes this one and no earlier one
+
+    def remaining_epochs(self) -> range:
+        """Numbers of the epochs still to do, from 1."""
+        return range(self._standing.epoch + 1, self.options.epochs + 1)
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the monitored loss has not improved for ``patience`` epochs."""
+        return 0 < self.options.patience <= self._standing.epochs_waited
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the first parameter group."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    @property
+    def last_path(self) -> Path:
+        """File the run can be resumed from."""
+        return self._files.last_path
+
+    @property
+    def best_checkpoint(self) -> Path | None:
+        """Weights with the lowest monitored loss so far."""
+        name = self._standing.best_checkpoint
+        return self._files.folder / name if name else None
+
+    def finish_epoch(self, row: Mapping[str, float], monitored: float) -> None:
+        """Take in the row of an epoch for the history and its monitored loss, and save."""
+        improved = self._standing.update(monitored, self.options.min_delta)
+        if self._scheduler is not None:
+            self._scheduler.step(*scheduler_arguments(self._scheduler, monitored))
+        self.history.append(row)
+        epoch = self._standing.epoch = int(row["epoch"])
+        weights, every = self._weights(), self.options.checkpoint_every
+        if improved:
+            self._standing.best_checkpoint = self._files.save_weights(weights, monitored).name
+        if every and epoch % every == 0:
+            self._files.save_weights(weights, monitored, epoch)
+        self._save()
+        self._files.remove_superseded(self._standing)
+        best = " (best)" * improved
+        logger.debug("%s: epoch %d/%d, loss %.6f%s", self.name, epoch, self.options.epochs, monitored, best)
+
+    def _resume(self) -> None:
+        path, state = self.last_path, self._files.load_last()
+        check_settings(path, state["settings"], self._settings())
+        load_into(self.accelerator.unwrap_model(self._model), state["model"], path)
+        for name, owner in self._stateful().items():
+            owner.load_state_dict(state[name])
+        self.history, self._standing = History(state["history"]), Standing(**state["standing"])
+        restore_rng_state(state["random"]["global"], self.accelerator.device)
+        for generator, generator_state in zip(self._generators(), state["random"]["generators"], strict=True):
+            generator.set_state(generator_state)
+        self._files.remove_superseded(self._standing)
+        logger.debug("%s: resuming after epoch %d from %s", self.name, self._standing.epoch, path)
+
+    def _save(self) -> None:
+        generators = [generator.get_state() for generator in self._generators()]
+        self._files.save_last(
+            {
+                "settings": self._settings(),
+                "standing": dataclasses.asdict(self._standing),
+                "history": self.history.epochs,
+                "model": self._weights(),
+                "random": {"global": rng_state(self.accelerator.device), "generators": generators},
+                **{name: owner.state_dict() for name, owner in self._stateful().items()},
+            }
+        )
+        self.history.save(self._files.history_path)
+
+    def _weights(self) -> dict[str, Any]:
+        """State dict of the plain model, tensors on the CPU so that any machine can read them."""
+        state = self.accelerator.unwrap_model(self._model).state_dict()
+        return {name: value.cpu() if isinstance(value, Tensor) else value for name, value in state.items()}
+
+    def _stateful(self) -> dict[str, Any]:
+        """What besides the model has a state dict to resume from."""
+        owners = {"optimizer": self.optimizer, "scheduler": self._scheduler, "scaler": self.accelerator.scaler}
+        return {name: owner for name, owner in owners.items() if owner is not None}
+
+    def _generators(self) -> list[torch.Generator]:
+        return loader_generators(self._loaders)
+
+    def _settings(self) -> dict[str, str]:
+        """Options and surroundings that must be the same for a resumed run to be the same run."""
+        return settings_of(self.options) | {"loader generators": str(len(self._generators()))}

@@ -1,0 +1,58 @@
+"""The package reads from the ground up: no import runs upward, and tests mirror it file by file."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "ptmrec"
+FLOORS = (
+    *("errors", "log", "progress", "files", "config", "zoo", "benchmark", "dataloader", "extractors", "relations"),
+    *("model", "loss", "evaluation", "train", "hardware", "recommender", "plots", "report", "workflow", "builder"),
+    *("cli", "__init__", "__main__"),
+)
+"""Rooms of the package; each may use those before it."""
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("ptmrec.")}
+
+
+def test_every_room_has_its_floor():
+    assert {room_of(path) for path in PACKAGE.rglob("*.py")} == set(FLOORS)
+
+
+def test_no_import_runs_upward():
+    upward = [
+        f"{path.relative_to(ROOT)} imports ptmrec.{other}"
+        for path in PACKAGE.rglob("*.py")
+        for other in imported_rooms(path)
+        if FLOORS.index(other) > FLOORS.index(room_of(path))
+    ]
+    assert not upward
+
+
+def test_no_import_is_hidden_from_the_map():
+    """``from ptmrec import x`` would not show which room it uses."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.ImportFrom) and node.module == "ptmrec"), path
+
+
+def test_files_and_functions_fit_a_screen():
+    sizes = [len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    assert max(sizes) <= 400
+    assert sorted(sizes)[len(sizes) // 2] <= 150
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno <= 60, f"{path}: {node.name}"

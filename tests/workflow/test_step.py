@@ -1,0 +1,87 @@
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from ptmrec.config.section import SECTIONS, Section, setting
+from ptmrec.errors import ArtifactError
+from ptmrec.workflow.step import Step, run_step
+
+
+@dataclass(frozen=True)
+class StepSettings(Section):
+    section: ClassVar[str] = "step_for_tests"
+    size: int = setting(1, "size")
+
+
+SECTIONS.pop("step_for_tests")
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "data.txt").write_text("one")
+    return tmp_path
+
+
+def run(project, size=1, fail=False, calls=None):
+    step = Step("toy", [project / "input"], [StepSettings(size)], ["errors"], project / "output")
+
+    def work(folder):
+        calls.append(sorted(path.name for path in folder.iterdir()))
+        (folder / "part.txt").write_text("half")
+        if fail:
+            raise KeyboardInterrupt
+        (folder / "result.txt").write_text(f"{size}")
+
+    return run_step(step, work, project / "records")
+
+
+def test_a_finished_step_is_reused_until_something_it_depends_on_changes(project):
+    calls = []
+    assert run(project, calls=calls)
+    assert not run(project, calls=calls)
+    assert run(project, size=2, calls=calls)
+    (project / "input" / "data.txt").write_text("two")
+    assert run(project, size=2, calls=calls)
+    assert not run(project, size=2, calls=calls)
+    assert calls == [[], [], []]
+
+
+def test_code_is_an_input(project, monkeypatch):
+    calls = []
+    run(project, calls=calls)
+    monkeypatch.setattr("ptmrec.workflow.step._module", lambda name: project / "input" / "data.txt")
+    assert run(project, calls=calls)
+
+
+def test_a_stopped_step_goes_on_from_what_it_left(project):
+    calls = []
+    with pytest.raises(KeyboardInterrupt):
+        run(project, fail=True, calls=calls)
+    assert run(project, calls=calls)
+    assert calls == [[], ["part.txt"]]
+
+
+def test_a_stopped_step_with_other_settings_starts_afresh(project):
+    calls = []
+    with pytest.raises(KeyboardInterrupt):
+        run(project, fail=True, calls=calls)
+    run(project, size=2, calls=calls)
+    assert calls == [[], []]
+
+
+@pytest.mark.parametrize("damage", ["changed", "lost"])
+def test_a_damaged_result_is_made_again(project, damage):
+    calls = []
+    run(project, calls=calls)
+    result = project / "output" / "result.txt"
+    result.write_text("x") if damage == "changed" else result.unlink()
+    assert run(project, calls=calls)
+    assert result.read_text() == "1"
+
+
+def test_a_missing_input_is_one_line(project):
+    step = Step("toy", [project / "absent"], [], [], project / "output")
+    with pytest.raises(ArtifactError, match=r"absent: missing, but step 'toy' needs it"):
+        run_step(step, print, project / "records")
