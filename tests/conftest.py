@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from published_csv import write_tables
+from toy_lists import make_circle, make_sources
 
 from ptmrec.benchmark.ground_truth import GroundTruth
+from ptmrec.benchmark.published import PublishedZoo, list_published
+from ptmrec.builder.transcribe import transcribe
 from ptmrec.config.sections import REGIMES, GroundTruthConfig
 from ptmrec.files import file_hash
 from ptmrec.zoo.architectures import build_model
@@ -20,7 +24,7 @@ from ptmrec.zoo.snapshot import write_snapshot
 torch.set_num_threads(1)
 
 
-QUICK_ZOO = {"sources_per_model": 1, "steps": 2, "mixture_steps": 3, "early_steps": 1}
+QUICK_ZOO = {"workers": 1, "sources_per_model": 1, "steps": 2, "mixture_steps": 3, "early_steps": 1}
 QUICK_TRUTH = GroundTruthConfig(
     shots=4,
     draws=2,
@@ -119,3 +123,20 @@ def write_index(folder: Path, licence: str = "MIT") -> Path:
     ]
     (folder / "index.csv").write_text("\n".join([columns, *rows]) + "\n")
     return folder / "index.csv"
+
+
+@pytest.fixture
+def sources(tmp_path: Path):
+    return make_sources(tmp_path)
+
+
+@pytest.fixture
+def circle(tmp_path: Path):
+    return make_circle(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> dict[str, PublishedZoo]:
+    folder = tmp_path_factory.mktemp("tables")
+    transcribe(write_tables(folder / "csv"), folder / "json")
+    return {zoo.name: zoo for zoo in list_published(folder / "json")}

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from ptmrec.benchmark.image_sets import ImageSetEntry, check_image_sets
 from ptmrec.builder.measure import estimate, measure
@@ -70,11 +71,17 @@ def build_zoo(images: Path, work: Path, zoo: ZooConfig, truth: GroundTruthConfig
 
 
 def _run_pieces(description: str, pieces: list[tuple[Callable, tuple]], workers: int) -> None:
-    """Run the pieces in worker processes; a failing piece stops the build after the running ones."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # read when a worker starts: two pools of threads would fight
+    """Run the pieces, in worker processes if there are several; a failing piece ends the build after the running ones.
+
+    A progress bar shows what is left in time as well as in pieces.
+    """
+    if workers == 1 or len(pieces) < 2:
+        for function, arguments in progress(pieces, description):
+            _run_piece(function, arguments)
+        return
     context = get_context("spawn")  # forking a process that already runs torch threads can hang
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as executor:
-        futures = [executor.submit(function, *arguments) for function, arguments in pieces]
+        futures = [executor.submit(_run_piece, function, arguments) for function, arguments in pieces]
         try:
             for future in progress(as_completed(futures), description, total=len(futures)):
                 future.result()
@@ -84,11 +91,21 @@ def _run_pieces(description: str, pieces: list[tuple[Callable, tuple]], workers:
     logger.info("%s: %d pieces done", description, len(pieces))
 
 
+def _run_piece(function: Callable, arguments: tuple) -> None:
+    """One piece on one thread: models this small gain nothing by more, and pools of threads fight for the cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # tiny activations of dying units slow the CPU down several times
+    try:
+        with threadpool_limits(1):
+            function(*arguments)
+    finally:
+        torch.set_num_threads(before)
+
+
 def _prepare_worker() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["PTMREC_PROGRESS"] = "off"
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # tiny activations of dying units slow the CPU down several times
 
 
 def _end_with_parent() -> None:

@@ -46,6 +46,7 @@ class ZooConfig(Section):
     weight_decay: float = setting(0.02, "weight decay of AdamW", min=0.0, max=1.0)
     seed: int = setting(0, "seed from which each model derives its own", min=0)
     workers: int = setting(2, "processes, one thread each", min=1, max=64)
+    every: int = setting(1, "use every n-th model of the committed zoo only (smoke profile)", min=1)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,14 @@ from scipy.stats import norm
 from ptmrec.benchmark.ground_truth import GroundTruth, read_ground_truth
 from ptmrec.benchmark.splits import KNOWN, Splits, read_splits
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import AutoEncoderConfig, DatasetTokenConfig, ExtractConfig, PathsConfig, RankerConfig
+from ptmrec.config.sections import (
+    AutoEncoderConfig,
+    DatasetTokenConfig,
+    ExtractConfig,
+    PathsConfig,
+    RankerConfig,
+    ZooConfig,
+)
 from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
 from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset, kind_of_shots
 from ptmrec.dataloader.model_datasets import (
@@ -67,8 +74,8 @@ class Project:
 
     @cached_property
     def zoo(self) -> list[Snapshot]:
-        """Snapshots of the zoo, sorted by name."""
-        return read_zoo(self.paths.zoo)
+        """Snapshots of the zoo, sorted by name; in the smoke profile only a part of them."""
+        return read_zoo(self.paths.zoo)[:: self.config.get(ZooConfig).every]
 
     @cached_property
     def cards(self) -> dict[str, Card]:
@@ -87,7 +94,7 @@ class Project:
     @cached_property
     def truth(self) -> GroundTruth:
         """Measured accuracies."""
-        return read_ground_truth(self.paths.ground_truth, list(self.cards))
+        return read_ground_truth(self.paths.ground_truth).only(list(self.cards))
 
     @cached_property
     def estimators(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -117,7 +124,7 @@ class Project:
         step = Step(
             "views",
             [self.paths.zoo, self.token_folder],
-            [self.extract_config],
+            [self.extract_config, self.config.get(ZooConfig)],
             ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
         )

@@ -8,7 +8,6 @@ from conftest import make_card
 from ptmrec.errors import ArtifactError
 from ptmrec.hardware.costs import count_flops
 from ptmrec.zoo.architectures import FAMILIES, build_model
-from ptmrec.zoo.card import read_card
 from ptmrec.zoo.snapshot import Snapshot, read_zoo, write_snapshot
 
 
@@ -27,13 +26,6 @@ def test_every_family_builds_trains_and_comes_back(family, tmp_path):
     torch.testing.assert_close(Snapshot(tmp_path / "m", snapshot.card).load()(images), model(images))
 
 
-def test_unknown_architectures():
-    with pytest.raises(ArtifactError, match="unknown model family 'gan'"):
-        build_model("gan", "small", 3)
-    with pytest.raises(ArtifactError, match="unknown size 'huge'"):
-        build_model("vgg", "huge", 3)
-
-
 def test_zoo_is_sorted_by_name(toy_zoo):
     assert [snapshot.name for snapshot in read_zoo(toy_zoo)] == ["vgg-small-toy", "vit-small-toy"]
 
@@ -42,22 +34,6 @@ def edit_card(folder, **changes):
     path = folder / "config.json"
     card = json.loads(path.read_text()) | changes
     path.write_text(json.dumps({key: value for key, value in card.items() if value is not None}))
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"family": None}, "field 'family' is missing"),
-        ({"num_params": "many"}, "'num_params' should be a whole number"),
-        ({"seed": True}, "'seed' should be a whole number"),
-        ({"name": "../escape"}, "may hold letters"),
-        ({"recipe": 3}, "'recipe' should be an object"),
-    ],
-)
-def test_cards_that_cannot_be_used(toy_zoo, changes, words):
-    edit_card(toy_zoo / "vgg-small-toy", **changes)
-    with pytest.raises(ArtifactError, match=words):
-        read_card(toy_zoo / "vgg-small-toy")
 
 
 def test_zoos_that_cannot_be_used(toy_zoo, tmp_path):

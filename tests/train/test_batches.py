@@ -1,0 +1,38 @@
+from collections import namedtuple
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import DataLoader, DistributedSampler
+
+from ptmrec.train.batches import batch_size, set_epoch, to_device
+
+Pair = namedtuple("Pair", "left right")
+
+
+@dataclass(frozen=True)
+class Frozen:
+    values: torch.Tensor
+    name: str
+
+
+def test_the_form_of_a_batch_is_kept_and_its_tensors_moved():
+    meta = torch.device("meta")
+    batch = {"pair": Pair(torch.zeros(3), ["text"]), "frozen": Frozen(torch.ones(3, 2), "x"), "count": 4}
+    moved = to_device(batch, meta)
+    assert isinstance(moved["pair"], Pair)
+    assert moved["pair"].left.device == moved["frozen"].values.device == meta
+    assert (moved["pair"].right, moved["frozen"].name, moved["count"]) == (["text"], "x", 4)
+    assert batch["frozen"].values.device.type == "cpu"
+
+
+def test_size_is_the_length_of_the_first_tensor():
+    assert batch_size(torch.zeros(5, 2)) == 5
+    assert batch_size({"names": ["a", "b"], "inputs": torch.zeros(3)}) == 3
+    assert batch_size([Frozen(torch.zeros(2), "x")]) == 2
+    assert batch_size({"loss": torch.tensor(1.0)}) == batch_size("nothing") == 1
+
+
+def test_samplers_hear_of_the_epoch():
+    sampler = DistributedSampler(range(8), num_replicas=1, rank=0)
+    set_epoch(DataLoader(range(8), sampler=sampler), 7)
+    assert sampler.epoch == 7

@@ -1,0 +1,30 @@
+import pytest
+import torch
+from toy_lists import train_ranker
+
+from ptmrec.train.ranker_trainer import gaussian_likelihood, mean_tau
+
+
+@pytest.mark.parametrize("architecture", ["cross_attention", "similarity"])
+@pytest.mark.parametrize("loss", ["listwise", "pairwise"])
+def test_rankers_learn_which_model_suits_which_data_set(circle, tmp_path, architecture, loss):
+    trainer, history = train_ranker(circle, tmp_path / "run", architecture=architecture, loss=loss)
+    frame = history.to_frame()
+    assert frame["train_tau_w"].iloc[-5:].mean() > 0.7
+    assert frame["train_loss"].iloc[-1] < frame["train_loss"].iloc[0]
+    assert trainer.ranking.temperature == pytest.approx(1.0)
+
+
+def test_gaussian_likelihood_against_torch_and_unmeasured_entries():
+    truth, level, spread = torch.rand(2, 5), torch.rand(2, 5).requires_grad_(), torch.rand(2, 5) + 0.1
+    reference = torch.nn.functional.gaussian_nll_loss(level, truth, spread.square())
+    torch.testing.assert_close(gaussian_likelihood(truth, level, spread), reference)
+    truth[0, 1] = float("nan")
+    gaussian_likelihood(truth, level, spread).backward()
+    assert torch.isfinite(level.grad).all()
+    assert level.grad[0, 1] == 0
+
+
+def test_mean_tau_leaves_out_lists_without_measurements():
+    truth = torch.tensor([[0.1, 0.2, 0.3], [float("nan")] * 3])
+    assert mean_tau(truth, torch.tensor([[1.0, 2.0, 3.0]] * 2)) == pytest.approx(1.0)
