@@ -5,11 +5,12 @@
 PYTHON ?= python3
 TORCH_BACKEND ?=
 PROFILE ?= default
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 
-.PHONY: help install reproduce test lint constraints clean
+.PHONY: help install reproduce test check lint constraints clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -28,7 +29,12 @@ reproduce: install ## run notebooks 01 to 05: figures, tables, results
 test: install ## run the whole test suite, notebooks included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: install ## lint and the fast tests: no notebooks, no zoo build, no killed process
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .

@@ -16,6 +16,8 @@ from sklearn.datasets import load_digits
 
 from ptmrec.cli import main
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("config", "evaluate", "extract", "recommend", "reproduce", "train", "zoo")
 
 

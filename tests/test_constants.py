@@ -12,6 +12,8 @@ from ptmrec.model.clip_encoder import ClipImageEncoder
 from ptmrec.recommender.ensemble import Recommender
 from ptmrec.workflow.project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def project():

@@ -2,7 +2,19 @@ import numpy as np
 import pytest
 
 from ptmrec.errors import ArtifactError
-from ptmrec.files import atomic_write, file_hash, read_json, read_npz, tree_hash, write_json, write_npz, write_text
+from ptmrec.files import (
+    atomic_write,
+    file_hash,
+    is_temporary,
+    read_json,
+    read_npz,
+    remove_temporaries,
+    tree_hash,
+    write_folder,
+    write_json,
+    write_npz,
+    write_text,
+)
 
 
 def test_a_failing_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
@@ -61,3 +73,42 @@ def test_tree_hash_sees_names_contents_and_nothing_else(tmp_path):
     (second / "b.txt").unlink()
     assert tree_hash([first]) != tree_hash([second])
     assert file_hash(first / "a.txt") == file_hash(second / "a.txt")
+
+
+def test_nothing_takes_a_temporary_for_data(tmp_path):
+    """A kill between making and renaming a file leaves it behind; no glob for data finds it."""
+    seen = []
+
+    def stop(temporary):
+        temporary.write_bytes(b"half")
+        seen.extend(path.name for path in tmp_path.glob("*.npz"))
+        assert is_temporary(temporary)
+
+    atomic_write(tmp_path / "a.npz", stop)
+    assert seen == []
+    (tmp_path / "below").mkdir()
+    left = tmp_path / "below" / ".a.npz-1.tmp"
+    left.write_bytes(b"half")
+    clean = tree_hash([tmp_path / "a.npz"])
+    assert tree_hash([tmp_path]) != clean
+    before = tree_hash([tmp_path])
+    remove_temporaries(tmp_path)
+    assert not left.exists()
+    assert tree_hash([tmp_path]) == before
+    assert (tmp_path / "a.npz").read_bytes() == b"half"
+
+
+def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "result"
+    write_folder(folder, lambda fresh: (fresh / "first.txt").write_text("old"))
+
+    def fail(fresh):
+        (fresh / "second.txt").write_text("new")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(folder, fail)
+    assert [path.name for path in folder.iterdir()] == ["first.txt"]
+    write_folder(folder, lambda fresh: (fresh / "second.txt").write_text("new"))
+    assert [path.name for path in folder.iterdir()] == ["second.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]

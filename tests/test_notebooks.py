@@ -12,6 +12,8 @@ import pytest
 from ptmrec.config.parser import ConfigParser
 from ptmrec.workflow.notebooks import find_notebooks, reproduce
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 

@@ -149,6 +149,7 @@ class RankingTrainer(BaseTrainer):
         return loss
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranker", [RankingCrossAttentionTransformer, CustomSimilarityTransformer])
 def test_pattern_4_ranking(tmp_path, ranker):
     loader = build_combined_similarity_loader(splits=("train",))

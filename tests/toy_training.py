@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import re
+import time
 from pathlib import Path
 
 import numpy as np

@@ -17,7 +17,6 @@ from ptmrec.dataloader.image_data import ImageData
 from ptmrec.files import atomic_write, write_json
 from ptmrec.model.clip_encoder import CONFIG_NAME, WEIGHTS_NAME
 from ptmrec.train.base_trainer import BaseTrainer
-from ptmrec.train.registry import register_trainer
 
 CONTEXT_LENGTH = 24
 MEAN, STD = 0.5, 0.25
@@ -103,7 +102,6 @@ class CaptionModel(nn.Module):
         return scale * images @ texts.T, self.decoder(images).view(-1, 3, SKETCH_SIZE, SKETCH_SIZE)
 
 
-@register_trainer("encoder")
 class EncoderTrainer(BaseTrainer):
     """CLIP training in which each image is compared with the caption of every class, and drawn again.
 

@@ -228,7 +228,7 @@ class RankerConfig(TrainingOptions):
         max=1.0,
     )
     class_dropout: float = setting(0.2, "share of the class tokens dropped in training", min=0.0, max=0.9)
-    loss: str = setting("listwise", "ranking loss", choices=["listwise", "pairwise"])
+    loss: str = setting("listwise", "ranking loss, out of the registry of ptmrec.loss: listwise, pairwise")
     temperature_start: float = setting(3.0, "temperature of the loss at the start", min=0.01)
     temperature_end: float = setting(1.0, "temperature of the loss at the end", min=0.01)
     accuracy_weight: float = setting(0.1, "weight of the accuracy head's likelihood", min=0.0)

@@ -3,14 +3,32 @@
 Shapes: B lists, N models per list.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-KINDS = ("listwise", "pairwise")
+from ptmrec.errors import ConfigError
+
 REDUCTIONS = ("mean", "sum", "none")
 
+LossFunction = Callable[..., Tensor]
+LOSSES: dict[str, LossFunction] = {}
+"""Every ranking loss by the name that ``[ranker] loss`` gives it."""
 
+
+def register_loss(name: str) -> Callable[[LossFunction], LossFunction]:
+    """Decorator: make a function with the arguments of :func:`ranking_loss` known under a name."""
+
+    def register(function: LossFunction) -> LossFunction:
+        LOSSES[name] = function
+        return function
+
+    return register
+
+
+@register_loss("listwise")
 def ranking_loss(
     scores: Tensor,
     true_ranks: Tensor,
@@ -52,6 +70,7 @@ def ranking_loss(
     return _reduce(terms.sum(dim=1), kept.sum(dim=1), reduction)
 
 
+@register_loss("pairwise")
 def pairwise_ranking_loss(
     scores: Tensor,
     true_ranks: Tensor,
@@ -108,18 +127,20 @@ class RankingLoss(nn.Module):
     """A ranking loss with an annealed temperature: soft lists first, sharp ones at the end.
 
     Args:
-        kind: ``listwise`` (:func:`ranking_loss`) or ``pairwise`` (:func:`pairwise_ranking_loss`).
+        kind: name out of :data:`LOSSES`: ``listwise`` (:func:`ranking_loss`), ``pairwise``
+            (:func:`pairwise_ranking_loss`), or a registered one.
         temperature_start: temperature at the start of the training.
         temperature_end: temperature at its end.
 
     Raises:
-        ValueError: unknown kind, or a temperature that is not positive.
+        ConfigError: unknown kind.
+        ValueError: a temperature that is not positive.
     """
 
     def __init__(self, kind: str = "listwise", temperature_start: float = 3.0, temperature_end: float = 1.0) -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(f"ranking loss {kind!r} is not one of {', '.join(KINDS)}")
+        if kind not in LOSSES:
+            raise ConfigError(f"ranking loss {kind!r} is not one of {', '.join(LOSSES)}")
         self.kind = kind
         self.temperature_start = temperature_start
         self.temperature_end = temperature_end
@@ -131,5 +152,4 @@ class RankingLoss(nn.Module):
 
     def forward(self, scores: Tensor, true_ranks: Tensor, mask: Tensor | None = None) -> Tensor:
         """Mean loss over the lists; arguments as in :func:`ranking_loss`."""
-        function = ranking_loss if self.kind == "listwise" else pairwise_ranking_loss
-        return function(scores, true_ranks, mask, self.temperature)
+        return LOSSES[self.kind](scores, true_ranks, mask, self.temperature)

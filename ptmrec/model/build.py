@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
+from ptmrec.errors import ConfigError
 from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransformer
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
@@ -23,7 +24,13 @@ def build_autoencoder(config: AutoEncoderConfig, input_dim: int) -> AutoEncoder:
 
 
 def build_ranker(config: RankerConfig, view_dims: dict[str, int], dataset_dim: int) -> RankingCrossAttentionTransformer:
-    """The ranker a configuration asks for, with fresh weights from its seed."""
+    """The ranker a configuration asks for, with fresh weights from its seed.
+
+    Raises:
+        ConfigError: the width is no multiple of the heads.
+    """
+    if config.width % config.heads:
+        raise ConfigError(f"[ranker] width = {config.width} must be a multiple of heads = {config.heads}")
     torch.manual_seed(config.seed)
     return ARCHITECTURES[config.architecture](
         view_dims,

@@ -11,10 +11,8 @@ from ptmrec.config.sections import AutoEncoderConfig
 from ptmrec.dataloader.model_datasets import ModelParameterDataset
 from ptmrec.model.build import build_autoencoder
 from ptmrec.train.base_trainer import BaseTrainer
-from ptmrec.train.registry import register_trainer
 
 
-@register_trainer("autoencoder")
 class AutoEncoderTrainer(BaseTrainer):
     """Reconstruction of standardised weights vectors, with a penalty on the code."""
 

@@ -13,10 +13,8 @@ from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.loss.ranking_loss import RankingLoss
 from ptmrec.model.build import build_ranker
 from ptmrec.train.base_trainer import BaseTrainer
-from ptmrec.train.registry import register_trainer
 
 
-@register_trainer("ranker")
 class RankerTrainer(BaseTrainer):
     """Ranking loss with annealed temperature, plus the likelihood of the measured accuracies."""
 

@@ -1,5 +1,6 @@
 import json
 
+import pytest
 import torch
 from conftest import write_image_set
 
@@ -7,6 +8,8 @@ from ptmrec.builder.encoder_trainer import caption_images, train_encoder
 from ptmrec.config.sections import EncoderTrainingConfig
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.model.clip_encoder import ClipImageEncoder
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_trained_encoder_is_in_open_clips_format_and_tells_classes_apart(tmp_path):

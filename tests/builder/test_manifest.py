@@ -1,8 +1,11 @@
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from ptmrec.cli import main
+
+pytestmark = pytest.mark.slow
 
 
 def damage(path: Path, change) -> bytes:

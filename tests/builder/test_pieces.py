@@ -16,6 +16,8 @@ from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import read_zoo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def measured(tmp_path):

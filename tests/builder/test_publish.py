@@ -5,6 +5,8 @@ from ptmrec.benchmark.splits import read_splits
 from ptmrec.builder import publish
 from ptmrec.dataloader.dataset_tokens import DatasetTokens
 
+pytestmark = pytest.mark.slow
+
 
 def test_tokens_come_in_every_kind_and_keep_train_and_test_images_apart(built):
     paths, _ = built

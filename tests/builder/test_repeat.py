@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 from conftest import QUICK_TRUTH, QUICK_ZOO
 
 from ptmrec.builder.repeat import repeat_build
 from ptmrec.config.parser import ConfigParser
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_second_build_gives_the_same_models_and_measurements(built):

@@ -7,6 +7,8 @@ import pytest
 from ptmrec.builder.verify import verify_zoo
 from ptmrec.config.sections import PathsConfig
 
+pytestmark = pytest.mark.slow
+
 
 def problems(paths: PathsConfig) -> dict[str, tuple[str, ...]]:
     return {check.name: check.problems for check in verify_zoo(paths) if check.problems}

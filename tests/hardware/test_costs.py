@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -5,6 +6,8 @@ from ptmrec.config.sections import CostConfig
 from ptmrec.hardware.costs import count_flops, measure_costs, peak_memory, time_passes
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.zoo.snapshot import read_zoo
+
+pytestmark = pytest.mark.slow
 
 
 class Doubling(nn.Module):

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from ptmrec.dataloader import true_ranks
-from ptmrec.loss.ranking_loss import RankingLoss, pairwise_ranking_loss, ranking_loss, temperature_at
+from ptmrec.errors import ConfigError
+from ptmrec.loss.ranking_loss import (
+    LOSSES,
+    RankingLoss,
+    pairwise_ranking_loss,
+    ranking_loss,
+    register_loss,
+    temperature_at,
+)
 
 NAN = float("nan")
 
@@ -110,7 +118,7 @@ def test_errors_name_what_was_expected():
         pairwise_ranking_loss(torch.zeros(2, 4), torch.zeros(2, 4), temperature=0.0)
     with pytest.raises(ValueError, match="reduction 'max'"):
         ranking_loss(torch.zeros(2, 4), torch.zeros(2, 4), reduction="max")
-    with pytest.raises(ValueError, match="listwise, pairwise"):
+    with pytest.raises(ConfigError, match="listwise, pairwise"):
         RankingLoss("pointwise")
     with pytest.raises(ValueError, match="positive"):
         RankingLoss(temperature_end=0.0)
@@ -129,3 +137,14 @@ def test_temperature_goes_from_start_to_end():
     assert loss(scores, truth) == ranking_loss(scores, truth, temperature=3.0)
     loss.set_progress(1.0)
     assert loss(scores, truth) == ranking_loss(scores, truth, temperature=1.0)
+
+
+def test_a_registered_loss_is_built_by_its_name():
+    @register_loss("flat")
+    def flat(scores, true_ranks, mask, temperature):
+        return scores.sum() * 0 + temperature
+
+    try:
+        assert RankingLoss("flat", 3.0)(torch.randn(1, 2), torch.tensor([[1.0, 2.0]])) == 3.0
+    finally:
+        del LOSSES["flat"]

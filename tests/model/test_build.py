@@ -1,7 +1,8 @@
 import pytest
 
-from ptmrec.config.sections import AutoEncoderConfig
-from ptmrec.model.build import build_autoencoder
+from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
+from ptmrec.errors import ConfigError
+from ptmrec.model.build import build_autoencoder, build_ranker
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.train.autoencoder_trainer import split_models
 
@@ -16,3 +17,8 @@ def test_autoencoder_options():
     training, validation = split_models(10, 0.2, 0)
     assert sorted(training + validation) == list(range(10))
     assert len(validation) == 2
+
+
+def test_a_width_that_does_not_fit_is_one_line_before_anything_is_built():
+    with pytest.raises(ConfigError, match=r"\[ranker\] width = 30 must be a multiple of heads = 7"):
+        build_ranker(RankerConfig(width=30, heads=7), {"card": 4}, 8)

@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 from toy_lists import ON_CIRCLE, train_ranker
 
 from ptmrec.config.sections import AutoEncoderConfig
@@ -9,6 +10,8 @@ from ptmrec.dataloader.model_datasets import ModelParameterDataset
 from ptmrec.errors import ArtifactError
 from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_ranker_generalises_to_a_data_set_it_has_not_seen(circle, tmp_path):
@@ -63,3 +66,27 @@ def test_damaged_recommenders_are_one_line(recommender, tmp_path):
     with pytest.raises(ArtifactError, match="does not fit") as caught:
         Recommender.load(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_not_finite_are_refused(recommender, tmp_path):
+    recommender.save(tmp_path / "saved")
+    path = tmp_path / "saved" / "ranker_0.safetensors"
+    weights = load_file(path)
+    weights["score_head.weight"][0, 0] = float("nan")
+    save_file(weights, path)
+    with pytest.raises(ArtifactError, match=r"tensor 'score_head\.weight' holds values that are not finite"):
+        Recommender.load(tmp_path / "saved")
+
+
+def test_a_kill_while_saving_leaves_the_old_recommender(recommender, tmp_path, monkeypatch):
+    recommender.save(tmp_path / "saved")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "saved").iterdir() if path.is_file()}
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ptmrec.recommender.ensemble.write_json", stop)
+    with pytest.raises(KeyboardInterrupt):
+        recommender.save(tmp_path / "saved")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "saved").iterdir() if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir() if "saved" in path.name] == ["saved"]

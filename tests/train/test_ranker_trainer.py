@@ -4,6 +4,8 @@ from toy_lists import train_ranker
 
 from ptmrec.train.ranker_trainer import gaussian_likelihood, mean_tau
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("architecture", ["cross_attention", "similarity"])
 @pytest.mark.parametrize("loss", ["listwise", "pairwise"])

@@ -130,6 +130,7 @@ def test_resume_with_another_model_is_one_line(tmp_path):
     assert "do not fit Linear" in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_killed_process_resumes_bit_identically(tmp_path):
     folder = tmp_path / "killed"
     code = f"import toy_training as t; t.train_slowly(__import__('pathlib').Path({str(folder)!r}))"

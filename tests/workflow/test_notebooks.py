@@ -6,6 +6,8 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.errors import ConfigError
 from ptmrec.workflow.notebooks import NotebookError, find_notebooks, reproduce, run_notebook
 
+pytestmark = pytest.mark.slow
+
 
 def write_notebook(path, *cells):
     parameters = new_code_cell("value = 1")

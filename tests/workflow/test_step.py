@@ -1,3 +1,6 @@
+import subprocess
+import sys
+import textwrap
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -85,3 +88,59 @@ def test_a_missing_input_is_one_line(project):
     step = Step("toy", [project / "absent"], [], [], project / "output")
     with pytest.raises(ArtifactError, match=r"absent: missing, but step 'toy' needs it"):
         run_step(step, print, project / "records")
+
+
+def test_code_that_does_not_exist_is_an_error(project):
+    step = Step("toy", [], [], ["zoo/card", "zoo/nothing"], project / "output")
+    with pytest.raises(ValueError, match="ptmrec/zoo/nothing as its code"):
+        run_step(step, print, project / "records")
+
+
+def test_a_result_stays_until_its_replacement_stands(project):
+    """Settings that cannot work fail without touching what is there; so does a run that is stopped."""
+    run(project, calls=[])
+    with pytest.raises(KeyboardInterrupt):
+        run(project, size=2, fail=True, calls=[])
+    assert (project / "output" / "result.txt").read_text() == "1"
+    calls = []
+    assert not run(project, calls=calls)
+    assert run(project, size=2, calls=calls)
+    assert calls == [["part.txt"]]
+    assert (project / "output" / "result.txt").read_text() == "2"
+
+
+def test_temporaries_of_a_killed_run_are_removed_before_the_step_goes_on(project):
+    with pytest.raises(KeyboardInterrupt):
+        run(project, fail=True, calls=[])
+    (project / ".output.partial" / ".part.npz-x1.tmp").write_text("half of a file")
+    (project / ".output.partial" / "below").mkdir()
+    (project / ".output.partial" / "below" / ".part.npz-x2.tmp").write_text("half of a file")
+    calls = []
+    run(project, calls=calls)
+    assert calls == [["below", "part.txt"]]
+    assert not list((project / "output").rglob(".*"))
+
+
+def test_of_several_processes_one_works_and_the_others_wait_for_its_result(project):
+    code = textwrap.dedent(
+        f"""
+        import time
+        from pathlib import Path
+        from ptmrec.workflow.step import Step, run_step
+
+        project = Path({str(project)!r})
+
+        def work(folder):
+            (folder / "result.txt").write_text("done")
+            with (project / "runs.txt").open("a") as file:
+                file.write("run ")
+            time.sleep(1)
+
+        run_step(Step("toy", [project / "input"], [], ["errors"], project / "output"), work, project / "records")
+        """
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    logs = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], logs
+    assert (project / "runs.txt").read_text() == "run "
+    assert sum("reused" in log for log in logs) == 2

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from conftest import make_card
 
 from ptmrec.errors import ArtifactError
 from ptmrec.zoo.card import read_card
@@ -26,3 +27,12 @@ def test_cards_that_cannot_be_used(toy_zoo, changes, words):
     edit_card(toy_zoo / "vgg-small-toy", **changes)
     with pytest.raises(ArtifactError, match=words):
         read_card(toy_zoo / "vgg-small-toy")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("num_params", -5), ("source_accuracy", 17), ("gmacs", -0.1), ("input_size", 0)]
+)
+def test_numbers_that_cannot_be_are_refused(tmp_path, field, value):
+    (tmp_path / "config.json").write_text(json.dumps({**make_card().to_dict(), field: value}))
+    with pytest.raises(ArtifactError, match=f"field '{field}' should lie in"):
+        read_card(tmp_path)
