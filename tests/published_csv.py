@@ -42,6 +42,13 @@ CSV = {
 }
 
 
+CSV["aihub_classifiers.csv"] = (
+    "model,name,parameters,input,checkpoint,licence,precision,device,runtime,milliseconds,memory_min_mb,memory_max_mb,"
+    "compute_unit\n"
+    "resnet18,ResNet18,11.7M,224x224,Imagenet,bsd-3-clause,float,Phone,tflite,1.5,0,9,NPU\n"
+    "resnet18,ResNet18,11.7M,224x224,Imagenet,bsd-3-clause,w8a8,Board,onnx,0.5,0,3,NPU\n"
+    "beit,Beit,,1x3x224x224,Imagenet,bsd-3-clause,float,Phone,tflite,13.3,0,187,CPU\n"
+)
 for _name in ("imagenet-real", "imagenetv2-matched-frequency", "imagenet-r", "sketch"):
     CSV[f"timm/results-{_name}.csv"] = RESULT + RESNET
 for _name in ("fp32-nchw-pt240-cpu-i9_10940x-dynamo", "amp-nchw-pt291-cu128-4090"):
@@ -68,4 +75,5 @@ COUNTS = {  # data sets, models, pairs measured
     "lovm": (23, 35, 805),
     "swab": (23, 43, 989),
     "timm": (6, 1556, 9335),
+    "aihub": (0, 35, 0),
 }

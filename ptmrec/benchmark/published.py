@@ -13,8 +13,10 @@ from ptmrec.benchmark.ground_truth import RECORD_FIELDS, format_records
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, write_text
 
-PUBLISHED_REGIMES = ("fine_tuning", "zero_shot", "as_trained")
-"""Fine-tuned on the data set; a vision-language model given class names only; evaluated without any adaptation."""
+COSTS_ONLY = "costs_only"
+PUBLISHED_REGIMES = ("fine_tuning", "zero_shot", "as_trained", COSTS_ONLY)
+"""Fine-tuned on the data set; a vision-language model given class names only; evaluated without any adaptation; no
+accuracy at all, but what the models cost on devices."""
 
 NOT_STATED = "not stated"
 """Stands for a training set that the source does not name."""
@@ -61,7 +63,7 @@ class PublishedZoo:
     Attributes:
         about: source, metric and traps.
         cards: model -> what the source says of it; always ``family``, and where stated ``num_params``,
-            ``input_size``, ``source_dataset``, ``gmacs`` or ``gflops``, ``speed`` and others.
+            ``input_size``, ``source_dataset``, ``gmacs`` or ``gflops``, ``speed``, ``latencies`` and others.
         datasets: ``(T,)`` names; models: ``(N,)`` names.
         accuracy: ``(T, N)`` float64 in 0..1, NaN = not measured.
     """
@@ -79,8 +81,13 @@ class PublishedZoo:
 
     @property
     def measured(self) -> float:
-        """Share of the pairs of model and data set that have an accuracy."""
-        return float(np.isfinite(self.accuracy).mean())
+        """Share of the pairs of model and data set that have an accuracy; 0 where there are none."""
+        return float(np.isfinite(self.accuracy).mean()) if self.accuracy.size else 0.0
+
+    @property
+    def latencies(self) -> list[dict[str, Any]]:
+        """Every measured latency: ``model, device, runtime, precision, latency_ms`` and what else the card says."""
+        return [{"model": name, **row} for name, card in self.cards.items() for row in card.get("latencies", [])]
 
     def row(self, dataset: str) -> np.ndarray:
         """Accuracies ``(N,)`` of all models on one data set."""
@@ -126,7 +133,7 @@ def read_published(path: Path) -> PublishedZoo:
     data = read_json(path)
     about = _about(path, _part(path, data, "about"))
     cards = _cards(path, _part(path, data, "models"))
-    truth = _part(path, data, "ground_truth")
+    truth = {} if about.regime == COSTS_ONLY else _part(path, data, "ground_truth")
     columns = {name: column for column, name in enumerate(cards)}
     accuracy = np.full((len(truth), len(cards)), np.nan)
     for row, (dataset, records) in enumerate(truth.items()):

@@ -1,20 +1,22 @@
 """The committed files of the zoo and their hashes."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
-from ptmrec.files import file_hash, read_json, write_json
+from ptmrec.files import file_hash, is_temporary, read_json, write_json
 
 
-def committed_files(paths: PathsConfig) -> Iterator[Path]:
-    """Every file of the zoo that the project commits, also splits and published tables."""
-    for folder in (paths.zoo, paths.dataset_tokens, paths.encoder, paths.published):
-        yield from sorted(path for path in folder.rglob("*") if path.is_file())
-    yield from (paths.ground_truth, paths.estimators, paths.costs, paths.encoder_separation, paths.image_sets)
-    yield paths.splits
+def committed_files(paths: PathsConfig) -> list[Path]:
+    """Every file beside the manifest and below, in order: all that the project commits under ``constants/``."""
+    files = (path for path in paths.manifest.parent.rglob("*") if path.is_file() and not is_temporary(path))
+    return sorted(path for path in files if path != paths.manifest)
+
+
+def zoo_bytes(paths: PathsConfig) -> int:
+    """Bytes of what is committed of the zoo: everything but the recommender, which is trained from it."""
+    files = (path for path in committed_files(paths) if not path.is_relative_to(paths.recommender))
+    return sum(path.stat().st_size for path in files)
 
 
 def write_manifest(paths: PathsConfig) -> Path:
@@ -25,8 +27,7 @@ def write_manifest(paths: PathsConfig) -> Path:
 def current_hashes(paths: PathsConfig) -> dict[str, str]:
     """SHA-256 of every committed file that is there, by its path relative to the manifest's folder."""
     root = paths.manifest.parent
-    files = (path for path in committed_files(paths) if path.is_file())
-    return {Path(os.path.relpath(path, root)).as_posix(): file_hash(path) for path in files}
+    return {path.relative_to(root).as_posix(): file_hash(path) for path in committed_files(paths)}
 
 
 def read_manifest(path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from ptmrec.benchmark.image_sets import INDEX_NAME
 from ptmrec.benchmark.splits import Splits, read_splits
 from ptmrec.builder.assemble import assemble_ground_truth
+from ptmrec.builder.battery import build_battery
 from ptmrec.builder.manifest import write_manifest
 from ptmrec.builder.pieces import build_zoo, read_cells
 from ptmrec.config.parser import ConfigParser
@@ -54,6 +55,7 @@ def build_everything(config: ConfigParser, images: Path | None = None) -> None:
     shutil.copyfile(images / INDEX_NAME, paths.image_sets)
     build_encoder(images, work / "encoder", splits, config.get(EncoderTrainingConfig), paths)
     rebuild_dataset_tokens(config, images)
+    build_battery(images, splits.all, paths.battery)
     build_costs(config.get(CostConfig), paths)
     write_manifest(paths)
 

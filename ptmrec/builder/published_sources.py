@@ -231,6 +231,23 @@ _ABOUTS = (
             "RTX 5090": "GPU, mixed precision, PyTorch 2.9.1, CUDA 13.0, batch as given: throughput, not latency",
         },
     ),
+    About(
+        name="aihub",
+        title="Qualcomm AI Hub: latencies of 35 image classifiers on 14 devices",
+        regime="costs_only",
+        source="quic/ai-hub-models",
+        commit="52c080d2",
+        licence="BSD-3-Clause-like; figures only",
+        metric="inference milliseconds, batch 1, after warm-up",
+        notes=[
+            "From qai_hub_models/models/*/perf.yaml and info.yaml of version 0.46.1, all models whose use case is "
+            "image classification: 1,705 rows of model, device, runtime and precision. No accuracies.",
+            "memory_mib is the range of peak memory that the page estimates; unit is what ran most of the model.",
+            "num_params is rounded as there; some cards state neither parameters nor input.",
+            "Latencies of two devices rank models alike at .96 (median), at .60 at the least: one device's table can "
+            "mislead for another.",
+        ],
+    ),
 )
 
 ABOUT = {about.name: about for about in _ABOUTS}

@@ -304,3 +304,37 @@ def _timm_speed(speed: dict[str, float]) -> dict[str, float]:
     batch = int(speed["infer_batch_size"])
     steps = {"latency_ms": speed["infer_step_time"]} if batch == 1 else {"batch": batch}
     return {**steps, "images_per_second": speed["infer_samples_per_sec"]}
+
+
+@_table("aihub")
+def _aihub(folder: Path) -> tuple[Cards, pd.DataFrame]:
+    columns = ("model", "parameters", "input", "checkpoint", "licence", "precision", "device", "runtime")
+    table = _read(
+        folder / "aihub_classifiers.csv",
+        (*columns, "milliseconds", "memory_min_mb", "memory_max_mb", "compute_unit"),
+    )
+    cards = {}
+    for name, rows in table.groupby("model", sort=True):
+        first = rows.iloc[0]
+        size = re.search(r"(\d+)(?:x\d+)?$", str(first["input"]))
+        millions = str(first["parameters"]).removesuffix("M")
+        cards[name] = _stated(
+            family=_family(name),
+            num_params=_millions(float(millions)) if millions != "nan" else None,
+            input_size=int(size[1]) if size else None,
+            checkpoint=first["checkpoint"],
+            licence=first["licence"],
+            latencies=[_latency(row) for row in rows.to_dict("records")],
+        )
+    return cards, pd.DataFrame(columns=["dataset", "model", "accuracy"])
+
+
+def _latency(row: dict[str, Any]) -> dict[str, Any]:
+    return _stated(
+        device=row["device"],
+        runtime=row["runtime"],
+        precision=row["precision"],
+        unit=row["compute_unit"],
+        latency_ms=row["milliseconds"],
+        memory_mib=[row["memory_min_mb"], row["memory_max_mb"]],
+    )

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.benchmark.image_sets import read_image_sets
-from ptmrec.benchmark.published import list_published
+from ptmrec.benchmark.published import COSTS_ONLY, list_published
 from ptmrec.benchmark.splits import read_splits
-from ptmrec.builder.manifest import committed_files, current_hashes, read_manifest
+from ptmrec.builder.manifest import current_hashes, read_manifest, zoo_bytes
 from ptmrec.builder.plan import MIXTURE, NOTHING
 from ptmrec.config.sections import REGIMES, PathsConfig
 from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset
@@ -48,6 +49,7 @@ def verify_zoo(paths: PathsConfig) -> list[Check]:
         "dataset tokens": _dataset_tokens,
         "costs": _costs,
         "published": _published,
+        "battery": _battery,
         "size": _size,
     }
     return [_run(name, check, paths) for name, check in progress(checks.items(), "verifying")]
@@ -188,18 +190,32 @@ def _published(paths: PathsConfig) -> tuple[str, Iterator[str]]:
 
     def problems() -> Iterator[str]:
         for zoo in zoos:
-            if not np.isfinite(zoo.accuracy).any(axis=0).all():
+            if zoo.about.regime == COSTS_ONLY:
+                if not all(card.get("latencies") for card in zoo.cards.values()):
+                    yield f"{zoo.name}: a model without any latency"
+            elif not np.isfinite(zoo.accuracy).any(axis=0).all():
                 yield f"{zoo.name}: a model without any accuracy"
 
     return f"{len(zoos)} tables, {sum(int(np.isfinite(zoo.accuracy).sum()) for zoo in zoos)} accuracies", problems()
 
 
-def committed_bytes(paths: PathsConfig) -> int:
-    """Size of all committed files of the zoo."""
-    return sum(path.stat().st_size for path in committed_files(paths) if path.is_file())
+def _battery(paths: PathsConfig) -> tuple[str, Iterator[str]]:
+    parts = read_battery(paths.battery)
+    known = set(read_splits(paths.splits).all)
+
+    def problems() -> Iterator[str]:
+        for name, part in parts.items():
+            if name not in known:
+                yield f"{name}: not in the splits"
+            if len(np.unique(part.labels)) != len(part.class_names):
+                yield f"{name}: a class without an image"
+            if not part.attribution:
+                yield f"{name}: no attribution"
+
+    return f"{sum(len(part.labels) for part in parts.values())} images of {len(parts)} image sets", problems()
 
 
 def _size(paths: PathsConfig) -> tuple[str, Iterator[str]]:
-    size = committed_bytes(paths)
+    size = zoo_bytes(paths)
     problem = [f"{size / 2**20:.1f} MiB are committed, more than {SIZE_LIMIT / 2**20:.0f}"]
     return f"{size / 2**20:.1f} MiB", iter(problem if size > SIZE_LIMIT else [])

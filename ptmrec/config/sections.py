@@ -110,6 +110,9 @@ class PathsConfig(Section):
     manifest: Path = setting(Path("constants/manifest.json"), "hash of every committed file of the zoo")
     image_sets: Path = setting(Path("constants/image_sets.csv"), "where each image set comes from")
     splits: Path = setting(Path("constants/splits.json"), "role of each data set, family and source, with the reason")
+    battery: Path = setting(
+        Path("constants/battery.npz"), "twenty images per class of eight image sets, with attribution"
+    )
     recommender: Path = setting(Path("constants/recommender"), "the ranker that ptmrec recommend uses")
     artifacts: Path = setting(Path("artifacts"), "everything runs write")
     figures: Path = setting(Path("figures"), "exported figures, PDF and PNG")

@@ -1,13 +1,14 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from published_csv import COUNTS, write_tables
 from scipy.stats import rankdata, weightedtau
 
 from ptmrec.benchmark.ground_truth import RECORD_FIELDS
-from ptmrec.benchmark.published import PublishedZoo, list_published, read_published
+from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, list_published, read_published
 from ptmrec.builder.published_sources import ABOUT
 from ptmrec.builder.published_tables import TABLES
 from ptmrec.builder.transcribe import transcribe
@@ -38,6 +39,8 @@ def test_committed_zoos_are_as_large_as_published_and_name_their_source(zoos, na
     assert len(zoo.about.commit) >= 7
     assert int(zoo.about.commit, 16) > 0
     assert set(zoo.about.metrics) <= set(zoo.datasets)
+    if zoo.about.regime == COSTS_ONLY:
+        return
     measured = zoo.accuracy[np.isfinite(zoo.accuracy)]
     assert 0 <= measured.min() < measured.max() <= 1
     assert 0.2 < np.median(measured) < 0.99  # shares, not percentages of percentages
@@ -169,3 +172,29 @@ def test_the_list_shows_published_zoos_after_our_own(tmp_path):
     refused = call("transcribe", str(tmp_path / "absent"))
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "no such folder" in refused.stderr
+
+
+def test_latencies_of_devices_rank_models_alike_as_published(zoos):
+    frame = pd.DataFrame(zoos["aihub"].latencies)
+    assert (len(frame), frame["model"].nunique(), frame["device"].nunique()) == (1705, 35, 14)
+    assert (frame["latency_ms"] > 0).all()
+    whole = frame[(frame["precision"] == "float") & (frame["runtime"] == "tflite")]
+    by_device = whole.pivot(index="model", columns="device", values="latency_ms")
+    agreement = by_device.corr("spearman").to_numpy()
+    assert np.nanmedian(agreement[np.triu_indices(len(agreement), 1)]) > 0.9
+
+
+def test_a_zoo_of_costs_has_cards_and_no_accuracies(tiny):
+    zoo = tiny["aihub"]
+    assert (zoo.datasets, zoo.measured, zoo.cards["resnet18"]["num_params"]) == ((), 0.0, 11_700_000)
+    assert zoo.cards["beit"]["input_size"] == 224
+    assert "num_params" not in zoo.cards["beit"]
+    assert zoo.latencies[0] == {
+        "model": "beit",
+        "device": "Phone",
+        "runtime": "tflite",
+        "precision": "float",
+        "unit": "CPU",
+        "latency_ms": 13.3,
+        "memory_mib": [0, 187],
+    }

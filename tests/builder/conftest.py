@@ -10,6 +10,7 @@ from toy_encoder import PixelEncoder
 
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.builder import publish
+from ptmrec.builder.battery import build_battery
 from ptmrec.builder.manifest import write_manifest
 from ptmrec.builder.pieces import build_zoo
 from ptmrec.config.sections import CostConfig, DatasetTokenConfig, PathsConfig, ZooConfig
@@ -43,6 +44,8 @@ def built(tmp_path_factory):
         "encoder_separation": "separation.csv",
         "manifest": "manifest.json",
         "published": "published",
+        "battery": "battery.npz",
+        "recommender": "recommender",
     }
     (constants / "published").mkdir()
     shutil.copy(ROOT / "constants" / "published" / "modelspider10.json", constants / "published")
@@ -54,5 +57,6 @@ def built(tmp_path_factory):
     config = DatasetTokenConfig(clusters=2, other_shots=[1], other_draws=[2])
     publish.build_dataset_tokens(images, read_splits(paths.splits), PixelEncoder(), config, paths.dataset_tokens)
     publish.build_costs(CostConfig(threads=[1], rounds=1, passes=1, batch_passes=1, batch_size=2), paths)
+    build_battery(images, ["toy", "other"], paths.battery)
     write_manifest(paths)
     return paths, images
