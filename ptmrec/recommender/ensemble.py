@@ -36,11 +36,13 @@ class Prediction:
         scores: mean score, larger is better.
         accuracy: expected accuracy, 0 to 1.
         spread: its standard deviation, from the members' own spreads and their disagreement.
+        samples: ``(K, N)`` scores of each member on each draw, whose mean is ``scores``.
     """
 
     scores: np.ndarray
     accuracy: np.ndarray
     spread: np.ndarray
+    samples: np.ndarray
 
 
 @torch.inference_mode()
@@ -61,7 +63,26 @@ def predict(
     answers = [member.eval().answer(models, tokens, regime, mask) for member in members]
     scores, level, spread = (torch.cat(part).double().numpy() for part in zip(*answers, strict=True))
     total = np.sqrt((spread**2).mean(axis=0) + level.var(axis=0))
-    return Prediction(scores.mean(axis=0), level.mean(axis=0), total)
+    return Prediction(scores.mean(axis=0), level.mean(axis=0), total, scores)
+
+
+def tied_with_best(samples: np.ndarray) -> np.ndarray:
+    """Which models are not told apart from the best one, itself included.
+
+    A model is tied when its mean score is behind the best by less than twice the standard error of that difference,
+    taken over members and draws in pairs: what moves both scores alike says nothing about their order.
+
+    Args:
+        samples: ``(K, N)`` scores of each member on each draw.
+
+    Returns:
+        ``(N,)`` bool; with one sample only, the models whose score equals the best.
+    """
+    best = samples.mean(axis=0).argmax()
+    behind = samples[:, [best]] - samples
+    error = behind.std(axis=0, ddof=1) / np.sqrt(len(samples)) if len(samples) > 1 else np.zeros(samples.shape[1])
+    gap = behind.mean(axis=0)
+    return (gap < 2 * error) | (gap <= 0)
 
 
 @dataclass(frozen=True)
@@ -98,7 +119,7 @@ class Recommender:
         return replace(answer, spread=answer.spread * self.spread_scale)
 
     def rank(self, model_tokens: np.ndarray, names: list[str], dataset_tokens: np.ndarray, regime: str) -> pd.DataFrame:
-        """Models best first with ``rank, model, score, expected_accuracy, accuracy_std``."""
+        """Models best first with ``rank, model, score, expected_accuracy, accuracy_std, tied_with_best``."""
         answer = self.predict(model_tokens, dataset_tokens, regime)
         frame = pd.DataFrame(
             {
@@ -106,6 +127,7 @@ class Recommender:
                 "score": answer.scores,
                 "expected_accuracy": answer.accuracy,
                 "accuracy_std": answer.spread,
+                "tied_with_best": tied_with_best(answer.samples),
             }
         )
         frame = frame.sort_values(["score", "model"], ascending=[False, True], ignore_index=True)
