@@ -59,6 +59,7 @@ def predict(
     """
     draws = dataset_tokens if dataset_tokens.ndim == 3 else dataset_tokens[None]
     tokens, mask = pad_tokens(list(draws))
+    mask = None if mask.all() else mask  # torch's check of a mask imports sympy, which takes a second
     models = torch.from_numpy(model_tokens).expand(len(draws), *model_tokens.shape)
     answers = [member.eval().answer(models, tokens, regime, mask) for member in members]
     scores, level, spread = (torch.cat(part).double().numpy() for part in zip(*answers, strict=True))

@@ -3,14 +3,15 @@
 torch and pandas are imported once the images are known to be readable: a mistake is answered at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import REGIMES, DatasetTokenConfig, ExtractConfig, PathsConfig
+from ptmrec.config.sections import REGIMES, DatasetTokenConfig, EncoderConfig, ExtractConfig, PathsConfig
 from ptmrec.errors import ArtifactError, ConfigError
 from ptmrec.progress import progress
 from ptmrec.recommender.images import UserImages, choose_regime, read_user_images
@@ -66,17 +67,33 @@ def recommend(
     chosen = read_user_images(images, labels, skip_unreadable)
     regime = regime or choose_regime(chosen)
     snapshots = read_zoo(Path(zoo) if zoo else config.get(PathsConfig).zoo)
-    recommender, encoder = _load(config)
-    names = [snapshot.name for snapshot in snapshots]
-    if not zoo and set(names) <= set(recommender.model_names):
-        tokens = recommender.tokens_of(names)
-    else:
-        tokens = _extract_tokens(config, recommender, snapshots)
-    dataset_tokens = embed_images(chosen, encoder, config.get(DatasetTokenConfig))
-    frame = _describe_models(recommender.rank(tokens, names, dataset_tokens, regime), snapshots)
+    with _few_threads(config):
+        recommender, encoder = _load(config)
+        names = [snapshot.name for snapshot in snapshots]
+        if not zoo and set(names) <= set(recommender.model_names):
+            tokens = recommender.tokens_of(names)
+        else:
+            tokens = _extract_tokens(config, recommender, snapshots)
+        dataset_tokens = embed_images(chosen, encoder, config.get(DatasetTokenConfig))
+        frame = recommender.rank(tokens, names, dataset_tokens, regime)
+    frame = _describe_models(frame, snapshots)
     return Recommendation(
         frame, regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, _folder(config)
     )
+
+
+@contextmanager
+def _few_threads(config: ConfigParser) -> Iterator[None]:
+    """One thread while the embedded encoder works: it is too small for more, which cost a lot on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    if config.get(EncoderConfig).model == "embedded":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _folder(config: ConfigParser) -> Path:
