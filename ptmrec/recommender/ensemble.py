@@ -23,6 +23,7 @@ from ptmrec.files import atomic_write, read_json, write_folder, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.recommender.ties import tied_with_best
 
 _SHARED = "fusion.projections.source."
 """The source view may share the dataset projection; safetensors stores shared tensors once."""
@@ -36,7 +37,7 @@ class Prediction:
         scores: mean score, larger is better.
         accuracy: expected accuracy, 0 to 1.
         spread: its standard deviation, from the members' own spreads and their disagreement.
-        samples: ``(K, N)`` scores of each member on each draw, whose mean is ``scores``.
+        samples: ``(K, S, N)`` scores of each of K members on each of S draws, whose mean is ``scores``.
     """
 
     scores: np.ndarray
@@ -64,26 +65,7 @@ def predict(
     answers = [member.eval().answer(models, tokens, regime, mask) for member in members]
     scores, level, spread = (torch.cat(part).double().numpy() for part in zip(*answers, strict=True))
     total = np.sqrt((spread**2).mean(axis=0) + level.var(axis=0))
-    return Prediction(scores.mean(axis=0), level.mean(axis=0), total, scores)
-
-
-def tied_with_best(samples: np.ndarray) -> np.ndarray:
-    """Which models are not told apart from the best one, itself included.
-
-    A model is tied when its mean score is behind the best by less than twice the standard error of that difference,
-    taken over members and draws in pairs: what moves both scores alike says nothing about their order.
-
-    Args:
-        samples: ``(K, N)`` scores of each member on each draw.
-
-    Returns:
-        ``(N,)`` bool; with one sample only, the models whose score equals the best.
-    """
-    best = samples.mean(axis=0).argmax()
-    behind = samples[:, [best]] - samples
-    error = behind.std(axis=0, ddof=1) / np.sqrt(len(samples)) if len(samples) > 1 else np.zeros(samples.shape[1])
-    gap = behind.mean(axis=0)
-    return (gap < 2 * error) | (gap <= 0)
+    return Prediction(scores.mean(axis=0), level.mean(axis=0), total, scores.reshape(len(members), len(draws), -1))
 
 
 @dataclass(frozen=True)
