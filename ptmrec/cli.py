@@ -338,7 +338,12 @@ def recommend(
     zoo_folder: Path | None,
     skip_unreadable: bool,
 ) -> None:
-    """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set."""
+    """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set.
+
+    Of a folder split into train/, val/ and test/ the training part is used. An NPZ holds train_images and
+    train_labels, or images and labels: images (n, height, width, 3) uint8, labels whole numbers or text; both may
+    name their classes in class_names.
+    """
     from ptmrec.recommender.ranking import recommend as run
 
     found = run(
