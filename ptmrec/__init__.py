@@ -1,3 +1,31 @@
-"""Cross-Select: rank pre-trained models for a dataset before any fine-tuning."""
+"""Cross-Select: rank pre-trained models for a dataset before any fine-tuning.
+
+>>> import ptmrec
+>>> answer = ptmrec.recommend("my_images/")  # doctest: +SKIP
+>>> answer.best  # doctest: +SKIP
+'resnet-large-mixture'
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "open_project": "ptmrec.workflow.project",
+    "read_zoo": "ptmrec.zoo.snapshot",
+    "recommend": "ptmrec.recommender.ranking",
+}
+"""Where the calls of the front door live; each module is imported when its call is first asked for."""
+
+__all__ = ["open_project", "read_zoo", "recommend"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

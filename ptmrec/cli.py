@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ptmrec.config.sections import REGIMES
 from ptmrec.errors import ConfigError, PtmrecError
 
 if TYPE_CHECKING:
@@ -14,17 +15,39 @@ if TYPE_CHECKING:
     from ptmrec.config.parser import ConfigParser
 
 FORMATS = ("table", "json", "csv", "ids")
-REGIMES = ("low-data", "fine-tuning")
+GLOBAL_OPTIONS = ("--config", "--profile", "--set")
 
 
 class _Group(click.Group):
-    """Shows an error a user can mend as one line, with exit status 2."""
+    """Shows an error a user can mend as one line, with exit status 2, and takes its options after the command too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _options_first(args))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except PtmrecError as error:
             raise click.exceptions.Exit(_complain(error)) from None
+
+
+def _options_first(arguments: list[str]) -> list[str]:
+    """The options of the group, wherever they stand, in front of the command; nothing after ``--`` is touched."""
+    front, rest = [], []
+    left = iter(arguments)
+    for argument in left:
+        if argument == "--":
+            rest += [argument, *left]
+        elif argument in GLOBAL_OPTIONS:
+            value = next(left, None)
+            if value is None:
+                raise click.UsageError(f"Option '{argument}' requires an argument.")
+            front += [argument, value]
+        elif argument.startswith(tuple(f"{option}=" for option in GLOBAL_OPTIONS)):
+            front.append(argument)
+        else:
+            rest.append(argument)
+    return front + rest
 
 
 def _complain(error: PtmrecError) -> int:
@@ -39,7 +62,10 @@ def _complain(error: PtmrecError) -> int:
 @click.option("--set", "settings", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a value; repeatable.")
 @click.pass_context
 def main(ctx: click.Context, path: Path | None, profile: str, settings: tuple[str, ...]) -> None:
-    """Cross-Select: rank pre-trained models for a dataset before any fine-tuning."""
+    """Cross-Select: rank pre-trained models for a dataset before any fine-tuning.
+
+    The options below may stand before or after the command.
+    """
     ctx.obj = {"path": path, "profile": profile, "settings": settings}
 
 
@@ -60,33 +86,30 @@ def _project(ctx: click.Context):
     return Project(_config(ctx))
 
 
-def _show(frame: "pd.DataFrame", style: str = "table") -> None:
-    """Print a frame to stdout: a rich table on a terminal, plain text in a pipe, or data."""
-    if style == "json":
-        click.echo(frame.to_json(orient="records", indent=1))
-    elif style == "csv":
-        click.echo(frame.to_csv(index=False), nl=False)
-    elif not sys.stdout.isatty():
-        click.echo(frame.to_string(index=False))
-    else:
-        from rich.box import SIMPLE_HEAD
-        from rich.console import Console
-        from rich.table import Table
+def _show(data: "pd.DataFrame | list[dict[str, Any]]", style: str = "table") -> None:
+    """Print a frame or rows to stdout: a rich table on a terminal, plain text in a pipe, or data.
 
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        for index, column in enumerate(frame.columns):  # names come first and must never be cut short
-            table.add_column(str(column), no_wrap=index < 2, overflow="fold")
-        for row in frame.astype(str).itertuples(index=False):
-            table.add_row(*row)
-        Console().print(table)
+    A table has spaces for the underscores of the column names.
+    """
+    from ptmrec.report.text import format_cells, format_rows
 
+    rows = data if isinstance(data, list) else data.to_dict("records")
+    if style == "table":
+        rows = [{name.replace("_", " "): value for name, value in row.items()} for row in rows]
+    if style != "table" or not rows or not sys.stdout.isatty():
+        click.echo(format_rows(rows, style))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
 
-def _readable(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """A recommendation in few enough columns for a terminal."""
-    pairs = zip(frame["expected_accuracy"], frame["accuracy_std"], strict=True)
-    accuracy = [f"{value:.2f} ± {spread:.2f}" for value, spread in pairs]
-    kept = frame[["rank", "model", "parameters", "trained_on", "score"]]
-    return kept.assign(accuracy=accuracy).rename(columns={"parameters": "params", "trained_on": "trained on"})
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    cells = format_cells(rows)
+    for index, column in enumerate(cells):  # names come first and must never be cut short
+        table.add_column(column, no_wrap=index < 2, overflow="fold")
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
+    Console().print(table)
 
 
 @main.command()
@@ -156,7 +179,7 @@ def zoo_repeat(ctx: click.Context, images: Path | None, models: int, targets: in
     from ptmrec.builder.repeat import repeat_build
 
     frame = repeat_build(_config(ctx), images, models, targets, seed).round(4)
-    _show(frame.rename(columns=lambda name: name.replace("_", " ")) if style == "table" else frame, style)
+    _show(frame, style)
 
 
 @zoo.command("list")
@@ -175,8 +198,6 @@ def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
 
 
 def _list_models(folder: Path, style: str) -> None:
-    import pandas as pd
-
     from ptmrec.zoo.snapshot import read_zoo
 
     cards = [snapshot.card for snapshot in read_zoo(folder)]
@@ -185,13 +206,10 @@ def _list_models(folder: Path, style: str) -> None:
         return
     columns = ["name", "family", "num_params", "gmacs", "source_dataset", "source_accuracy"]
     columns += [] if style == "table" else ["licence"]
-    frame = pd.DataFrame([{column: getattr(card, column) for column in columns} for card in cards])
-    _show(frame.rename(columns=lambda name: name.replace("_", " ")) if style == "table" else frame, style)
+    _show([{column: getattr(card, column) for column in columns} for card in cards], style)
 
 
 def _list_published(folder: Path, style: str) -> None:
-    import pandas as pd
-
     from ptmrec.benchmark.published import list_published
 
     zoos = list_published(folder)
@@ -202,7 +220,7 @@ def _list_published(folder: Path, style: str) -> None:
         {
             "name": zoo.name,
             "models": len(zoo.models),
-            "datasets": len(zoo.datasets),
+            "data_sets" if style == "table" else "datasets": len(zoo.datasets),
             "regime": zoo.about.regime,
             "measured": round(zoo.measured, 3),
             "source": zoo.about.origin,
@@ -215,8 +233,7 @@ def _list_published(folder: Path, style: str) -> None:
         rows = [
             {**row, "title": zoo.about.title, "licence": zoo.about.licence} for row, zoo in zip(rows, zoos, strict=True)
         ]
-    frame = pd.DataFrame(rows)
-    _show(frame.rename(columns={"datasets": "data sets"}) if style == "table" else frame, style)
+    _show(rows, style)
 
 
 @zoo.command("transcribe")
@@ -239,16 +256,22 @@ def zoo_show(ctx: click.Context, name: str) -> None:
     import difflib
     import json
 
-    project = _project(ctx)
-    if name not in project.cards:
-        near = difflib.get_close_matches(name, project.cards, n=1)
+    from ptmrec.benchmark.ground_truth import read_ground_truth
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.zoo.snapshot import read_zoo
+
+    paths = _config(ctx).get(PathsConfig)
+    cards = {snapshot.name: snapshot.card for snapshot in read_zoo(paths.zoo)}
+    if name not in cards:
+        near = difflib.get_close_matches(name, cards, n=1)
         raise ConfigError(f"no model {name!r} in the zoo" + (f"; did you mean {near[0]}?" if near else ""))
-    column = project.truth.models.index(name)
+    truth = read_ground_truth(paths.ground_truth, list(cards))
+    column = truth.models.index(name)
     measured = {
-        regime: {dataset: float(row[column]) for dataset, row in zip(project.truth.datasets, matrix, strict=True)}
-        for regime, matrix in project.truth.accuracy.items()
+        regime: {dataset: float(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
+        for regime, matrix in truth.accuracy.items()
     }
-    click.echo(json.dumps({**project.cards[name].to_dict(), "measured_accuracy": measured}, indent=1))
+    click.echo(json.dumps({**cards[name].to_dict(), "measured_accuracy": measured}, indent=1))
 
 
 @main.command()
@@ -291,14 +314,18 @@ def evaluate(ctx: click.Context, style: str) -> None:
     frame, settings = compare_methods(project, project.recommender()), project.config.get(EvaluationConfig)
     summary = summarise(frame, OURS, settings.bootstrap_draws, settings.level).round(3)
     brief = ["method", "group", "regime", "tau_w", "tau_w_low", "tau_w_high", "gain", "gain_low", "gain_high"]
-    _show(summary[brief].rename(columns=lambda name: name.replace("_", " ")) if style == "table" else summary, style)
+    _show(summary[brief] if style == "table" else summary, style)
 
 
 @main.command()
 @click.argument("dataset", type=click.Path(path_type=Path))
 @click.option("-n", "count", type=click.IntRange(min=1), default=10, show_default=True, help="Models to show.")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--regime", type=click.Choice(REGIMES), help="What you plan to do; default: by the number of images.")
+@click.option(
+    "--regime",
+    type=click.Choice([name.replace("_", "-") for name in REGIMES]),
+    help="What you plan to do; default: by the number of images.",
+)
 @click.option("--zoo", "zoo_folder", type=click.Path(path_type=Path), help="Folder of model snapshots to rank.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
 @click.pass_context
@@ -311,27 +338,29 @@ def recommend(
     zoo_folder: Path | None,
     skip_unreadable: bool,
 ) -> None:
-    """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set."""
-    from ptmrec.config.sections import PathsConfig
-    from ptmrec.dataloader.model_datasets import find_recommender
-    from ptmrec.recommender.images import choose_regime, read_user_images
+    """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set.
+
+    Of a folder split into train/, val/ and test/ the training part is used. An NPZ holds train_images and
+    train_labels, or images and labels: images (n, height, width, 3) uint8, labels whole numbers or text; both may
+    name their classes in class_names.
+    """
     from ptmrec.recommender.ranking import recommend as run
 
-    config = _config(ctx)
-    images = read_user_images(dataset, skip_unreadable)
-    chosen = regime.replace("-", "_") if regime else choose_regime(images)
-    frame = run(config, images, chosen, zoo_folder)
-    if style == "ids":
-        click.echo("\n".join(frame["model"].head(count)))
-    else:
-        shown = frame.head(count).round({"score": 3, "expected_accuracy": 3, "accuracy_std": 3})
-        _show(_readable(shown) if style == "table" else shown, style)
-    kind = "unlabelled images" if images.labels is None else f"{len(set(images.labels.tolist()))} classes"
-    click.echo(
-        f"{len(images.images)} images used, {kind}; regime {chosen.replace('_', ' ')}; "
-        f"{len(frame)} models ranked by {find_recommender(config.get(PathsConfig))}",
-        err=True,
+    found = run(
+        dataset,
+        regime=regime and regime.replace("-", "_"),
+        zoo=zoo_folder,
+        config=_config(ctx),
+        skip_unreadable=skip_unreadable,
     )
+    if style == "ids":
+        click.echo("\n".join(found.frame["model"].head(count)))
+    elif style == "table":
+        _show(found.readable(count))
+    else:
+        _show(found.frame.head(count).round({"score": 3, "expected_accuracy": 3, "accuracy_std": 3}), style)
+    for line in filter(None, (found.describe_tie(), found.describe())):
+        click.echo(line, err=True)
 
 
 @main.command()
@@ -344,7 +373,5 @@ def config(ctx: click.Context, style: str) -> None:
         for section, key, value, source in rows:
             click.echo(f"[{section}] {key} = {value}    ({source})")
         return
-    import pandas as pd
-
-    frame = pd.DataFrame(rows, columns=["section", "key", "value", "source"])
-    _show(frame.assign(value=frame["value"].astype(str)), style)
+    columns = ("section", "key", "value", "source")
+    _show([dict(zip(columns, map(str, row), strict=True)) for row in rows], style)

@@ -143,6 +143,10 @@ def read_npz(path: Path, required: Iterable[str] = ()) -> dict[str, np.ndarray]:
         ArtifactError: missing or damaged file, pickled objects, or a required array is absent.
     """
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):  # NumPy would take any other bytes for a pickle
+            raise ArtifactError(
+                f"{path}: not an NPZ, or a damaged one (no complete ZIP archive); restore or rebuild it"
+            )
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from ptmrec.cli import main
+from ptmrec.config.sections import REGIMES
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +56,7 @@ def test_recommend_answers_on_images_nobody_prepared(digits):
     assert frame["rank"].tolist() == list(range(1, 43))
     assert frame["score"].is_monotonic_decreasing
     assert frame["expected_accuracy"].between(0, 1).all()
-    assert "300 images used, 10 classes; regime low data" in done.stderr
+    assert "300 of 300 images used, 10 classes; regime low data" in done.stderr
     assert time.perf_counter() - started < 60  # a hang, not a benchmark: it takes a few seconds
 
 
@@ -94,6 +95,7 @@ def broken_zoo(folder):
         (lambda path: path / "absent", "no such folder"),
         (lambda path: write_images(path / "one", {"cat": 2}), "only one class"),
         (lambda path: write_images(path / "empty", {"cat": 2, "dog": 0}), "no image in this class"),
+        (lambda path: write_images(path / "pets", {"": 1}) / "0.png", "a single image"),
         (lambda path: write_image_set(path / "x.npz").rename(path / "y.npz").parent / "x.npz", "file not found"),
     ],
 )
@@ -169,3 +171,62 @@ def test_nothing_is_written_into_the_working_directory(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def modules_after(*arguments):
+    code = (
+        "import sys; from ptmrec.cli import main; main(sys.argv[1:], standalone_mode=False);"
+        "print(sorted({'torch', 'pandas', 'scipy', 'open_clip', 'torchvision', 'timm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    return done.stdout.splitlines()[-1] if done.returncode == 0 else done.stderr
+
+
+@pytest.mark.parametrize("command", [["zoo", "list"], ["zoo", "show", "vgg-small-cifar10"], ["config"]])
+def test_looking_at_the_zoo_imports_nothing_heavy(command):
+    assert modules_after(*command) == "[]"
+
+
+def test_a_mistyped_path_is_answered_before_anything_heavy_is_imported():
+    code = (
+        "import sys; from click.testing import CliRunner; from ptmrec.cli import main;"
+        "done = CliRunner().invoke(main, ['recommend', 'nowhere']);"
+        "print(done.exit_code, sorted({'torch', 'pandas', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "2 []"
+
+
+def test_ranking_the_embedded_zoo_needs_no_open_clip(digits):
+    assert modules_after("recommend", digits, "--format", "ids") == "['pandas', 'torch']"
+
+
+def test_options_of_the_group_may_stand_after_the_command(tmp_path):
+    (tmp_path / "c.ini").write_text("[ranker]\nepochs = 9\n")
+    options = ["--config", tmp_path / "c.ini", "--profile=smoke", "--set", "ranker.width=32"]
+    before, after = call(*options, "config"), call("config", *options)
+    assert after.exit_code == 0
+    assert after.stdout == before.stdout
+    assert "[ranker] width = 32    (override)" in after.stdout
+    assert "requires an argument" in call("config", "--set").stderr
+    assert call("zoo", "list", "--format", "ids", "--profile", "fast").exit_code == 2
+
+
+def test_of_a_split_folder_the_training_part_is_used_and_that_is_said(tmp_path):
+    classes = {"train/cat": 3, "train/dog": 2, "valid/cat": 1, "valid/dog": 1}
+    done = call("recommend", write_images(tmp_path / "pets", classes), "-n", "1")
+    assert "5 of 5 images used (training part train/), 2 classes" in done.stderr
+
+
+def test_regimes_are_those_of_the_configuration():
+    done = call("recommend", "x", "--regime", "none")
+    assert all(repr(name.replace("_", "-")) in done.stderr for name in REGIMES)
+
+
+def test_ties_are_marked_and_said(digits):
+    done = call("recommend", digits, "-n", "207", "--format", "csv")
+    tied = pd.read_csv(io.StringIO(done.stdout))["tied_with_best"]
+    table = call("recommend", digits, "-n", "207").stdout.splitlines()[1:]
+    marked = [line.split()[0] == "1=" for line in table]
+    assert marked == (tied if tied.sum() > 1 else tied & False).tolist()
+    assert ("are tied" in done.stderr) == (tied.sum() > 1)

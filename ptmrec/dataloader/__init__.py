@@ -1,22 +1,26 @@
-"""Images, tokens, and lists of models to rank."""
+"""Images, tokens, and lists of models to rank.
 
-from ptmrec.dataloader.combined_similarity_dataloader import (
-    CombinedSimilarityDataset,
-    TokenSources,
-    build_combined_similarity_loader,
-    default_sources,
-    true_ranks,
-)
-from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
-from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, ModelParameterDataset
+The names below are looked up when they are asked for: most bring torch, which reading images does not need.
+"""
 
-__all__ = [
-    "CombinedSimilarityDataset",
-    "DatasetTokenDataset",
-    "ModelEmbeddingDataset",
-    "ModelParameterDataset",
-    "TokenSources",
-    "build_combined_similarity_loader",
-    "default_sources",
-    "true_ranks",
-]
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "CombinedSimilarityDataset": "combined_similarity_dataloader",
+    "DatasetTokenDataset": "dataset_tokens",
+    "ModelEmbeddingDataset": "model_datasets",
+    "ModelParameterDataset": "model_datasets",
+    "TokenSources": "combined_similarity_dataloader",
+    "build_combined_similarity_loader": "combined_similarity_dataloader",
+    "default_sources": "combined_similarity_dataloader",
+    "true_ranks": "combined_similarity_dataloader",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import open_clip
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, PathsConfig
 from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json
+from ptmrec.model.image_tower import load_image_tower, understands
 from ptmrec.progress import progress
 
 CONFIG_NAME = "open_clip_config.json"
@@ -72,21 +74,36 @@ def _as_image(image: Image.Image | np.ndarray) -> Image.Image:
 
 def _load(model: str | Path, pretrained: str | None) -> tuple[str, nn.Module, object]:
     folder = Path(model)
-    if folder.is_dir():
-        for name in (CONFIG_NAME, WEIGHTS_NAME):
-            if not (folder / name).is_file():
-                raise ArtifactError(f"{folder}: no {name}; an encoder folder needs it")
-        name, arguments = folder.name, {"model_name": f"local-dir:{folder}"}
-    elif str(model) not in open_clip.list_models() and not str(model).startswith("hf-hub:"):
-        raise ArtifactError(f"encoder {str(model)!r} is neither a folder nor a model name open_clip knows")
-    else:
-        name, arguments = f"{model}:{pretrained}", {"model_name": str(model), "pretrained": pretrained}
+    if not folder.is_dir():
+        return _load_with_open_clip(f"{model}:{pretrained}", {"model_name": str(model), "pretrained": pretrained})
+    for name in (CONFIG_NAME, WEIGHTS_NAME):
+        if not (folder / name).is_file():
+            raise ArtifactError(f"{folder}: no {name}; an encoder folder needs it")
+    spec = read_json(folder / CONFIG_NAME)
+    if not (isinstance(spec, dict) and understands(spec)):
+        return _load_with_open_clip(folder.name, {"model_name": f"local-dir:{folder}"})
+    try:
+        return folder.name, *load_image_tower(spec, folder / WEIGHTS_NAME)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise _unusable(folder.name, error) from error
+
+
+def _load_with_open_clip(name: str, arguments: dict[str, str | None]) -> tuple[str, nn.Module, object]:
+    import open_clip  # takes seconds, and the embedded encoder needs none of it
+
+    model = arguments["model_name"]
+    if not model.startswith(("local-dir:", "hf-hub:")) and model not in open_clip.list_models():
+        raise ArtifactError(f"encoder {model!r} is neither a folder nor a model name open_clip knows")
     try:
         loaded, _, preprocess = open_clip.create_model_and_transforms(**arguments, require_pretrained=True)
     except Exception as error:  # open_clip, the Hub and safetensors raise a dozen kinds here
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ArtifactError(f"encoder {name!r} cannot be loaded: {reason}") from error
+        raise _unusable(name, error) from error
     return name, loaded, preprocess
+
+
+def _unusable(name: str, error: Exception) -> ArtifactError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ArtifactError(f"encoder {name!r} cannot be loaded: {reason}")
 
 
 def _weights_hash(model: nn.Module) -> str:

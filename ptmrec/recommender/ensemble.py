@@ -23,6 +23,7 @@ from ptmrec.files import atomic_write, read_json, write_folder, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.recommender.ties import tied_with_best
 
 _SHARED = "fusion.projections.source."
 """The source view may share the dataset projection; safetensors stores shared tensors once."""
@@ -36,11 +37,13 @@ class Prediction:
         scores: mean score, larger is better.
         accuracy: expected accuracy, 0 to 1.
         spread: its standard deviation, from the members' own spreads and their disagreement.
+        samples: ``(K, S, N)`` scores of each of K members on each of S draws, whose mean is ``scores``.
     """
 
     scores: np.ndarray
     accuracy: np.ndarray
     spread: np.ndarray
+    samples: np.ndarray
 
 
 @torch.inference_mode()
@@ -57,11 +60,12 @@ def predict(
     """
     draws = dataset_tokens if dataset_tokens.ndim == 3 else dataset_tokens[None]
     tokens, mask = pad_tokens(list(draws))
+    mask = None if mask.all() else mask  # torch's check of a mask imports sympy, which takes a second
     models = torch.from_numpy(model_tokens).expand(len(draws), *model_tokens.shape)
     answers = [member.eval().answer(models, tokens, regime, mask) for member in members]
     scores, level, spread = (torch.cat(part).double().numpy() for part in zip(*answers, strict=True))
     total = np.sqrt((spread**2).mean(axis=0) + level.var(axis=0))
-    return Prediction(scores.mean(axis=0), level.mean(axis=0), total)
+    return Prediction(scores.mean(axis=0), level.mean(axis=0), total, scores.reshape(len(members), len(draws), -1))
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Recommender:
         return replace(answer, spread=answer.spread * self.spread_scale)
 
     def rank(self, model_tokens: np.ndarray, names: list[str], dataset_tokens: np.ndarray, regime: str) -> pd.DataFrame:
-        """Models best first with ``rank, model, score, expected_accuracy, accuracy_std``."""
+        """Models best first with ``rank, model, score, expected_accuracy, accuracy_std, tied_with_best``."""
         answer = self.predict(model_tokens, dataset_tokens, regime)
         frame = pd.DataFrame(
             {
@@ -106,6 +110,7 @@ class Recommender:
                 "score": answer.scores,
                 "expected_accuracy": answer.accuracy,
                 "accuracy_std": answer.spread,
+                "tied_with_best": tied_with_best(answer.samples),
             }
         )
         frame = frame.sort_values(["score", "model"], ascending=[False, True], ignore_index=True)

@@ -1,12 +1,25 @@
 """Images somebody brings: which are read, how many are used, and what they are likely for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ptmrec.dataloader.image_data import load_image_folder, load_image_npz
+from ptmrec.dataloader.image_data import (
+    check_pixels,
+    find_training_part,
+    index_labels,
+    load_image_folder,
+    load_labelled_npz,
+)
+from ptmrec.dataloader.image_files import list_folders, to_rgb
+from ptmrec.errors import DataError
 from ptmrec.log import logger
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IMAGES_PER_CLASS = 40
 """Images used per class: enough for several draws of tokens, and an answer in seconds."""
@@ -20,36 +33,102 @@ class UserImages:
     """Images to rank models for.
 
     Attributes:
-        images: PIL images, or ``(n, H, W, 3)`` uint8.
+        images: PIL images, or ``(n, H, W, 3)`` uint8; those that are used.
         labels: ``(n,)`` class indices, or None when unlabelled.
-        smallest_class: images in the smallest class on disk (0 when unlabelled).
+        smallest_class: images in the smallest class there is (0 when unlabelled).
+        total: images there are, used or not.
+        part: name of the folder's training part that was read, empty when it has no parts.
     """
 
     images: list | np.ndarray
     labels: np.ndarray | None
     smallest_class: int
+    total: int
+    part: str = ""
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, 0 when unlabelled."""
+        return 0 if self.labels is None else len(np.unique(self.labels))
 
 
-def read_user_images(path: Path, skip_unreadable: bool = False) -> UserImages:
-    """Read a folder of images or an NPZ image set (its training part).
+def read_user_images(
+    source: "Path | str | np.ndarray | Sequence[Image.Image]",
+    labels: Sequence | np.ndarray | None = None,
+    skip_unreadable: bool = False,
+) -> UserImages:
+    """Read the images to rank models for, and choose those that are used, evenly spread over each class.
+
+    Args:
+        source: a folder of images, an NPZ image set, PIL images, or an array ``(n, H, W, 3)`` uint8.
+        labels: one whole number or text per image, for PIL images and arrays; without it they are unlabelled.
+        skip_unreadable: leave out files that do not decode instead of stopping.
 
     Raises:
-        DataError, ArtifactError: see :mod:`ptmrec.dataloader.image_data`.
+        DataError, ArtifactError: see :mod:`ptmrec.dataloader.image_data`; labels given beside a path.
     """
-    if path.suffix.lower() == ".npz":
-        data = load_image_npz(path)
-        kept = _spread(data.train_labels, IMAGES_PER_CLASS)
-        smallest = int(np.bincount(data.train_labels)[np.unique(data.train_labels)].min())
-        return UserImages(data.train_images[kept], data.train_labels[kept], smallest)
-    labelled = path.is_dir() and any(p.is_dir() and not p.name.startswith(".") for p in path.iterdir())
+    if isinstance(source, str | Path):
+        if labels is not None:
+            raise DataError(
+                f"{source}: labels go with images in memory; a path brings its own, as sub-folders or in NPZ"
+            )
+        images = _read_path(Path(source).expanduser(), skip_unreadable)
+    else:
+        images = _take(source, labels)
+    if images.smallest_class == 1:
+        single = int((np.bincount(images.labels) == 1).sum())
+        logger.warning(
+            "%d of %d classes have one image only; a ranking from so few is rough", single, images.num_classes
+        )
+    return images
+
+
+def _read_path(path: Path, skip_unreadable: bool) -> UserImages:
+    if path.suffix.lower() == ".npz" and not path.is_dir():
+        data = load_labelled_npz(path)
+        return _chosen(data.images, data.labels)
+    labelled = path.is_dir() and bool(list_folders(path / find_training_part(path)))
     folder = load_image_folder(path, skip_unreadable, IMAGES_PER_CLASS if labelled else UNLABELLED_IMAGES)
     for name in folder.skipped:
         logger.warning("skipped, does not decode: %s", name)
-    if folder.labels is None:
-        kept = _spread(np.zeros(len(folder.images)), UNLABELLED_IMAGES)
-        return UserImages([folder.images[index] for index in kept], None, 0)
-    kept = _spread(folder.labels, IMAGES_PER_CLASS)
-    return UserImages([folder.images[index] for index in kept], folder.labels[kept], min(folder.class_sizes))
+    if folder.part:
+        logger.info("%s is split into parts; its training part %s/ is used", path, folder.part)
+    smallest = 0 if folder.labels is None else min(folder.class_sizes)
+    return _chosen(folder.images, folder.labels, sum(folder.class_sizes), smallest, folder.part)
+
+
+def _take(source: "np.ndarray | Sequence[Image.Image]", labels: Sequence | np.ndarray | None) -> UserImages:
+    from PIL import Image
+
+    if isinstance(source, np.ndarray):
+        images = check_pixels(source, "images")
+    else:
+        images = list(source)
+        wrong = [type(image).__name__ for image in images if not isinstance(image, Image.Image)]
+        if wrong or not images:
+            found = f"a list with a {wrong[0]} in it" if wrong else "nothing"
+            raise DataError(f"images: {found}; give a path, PIL images, or an array (n, height, width, 3) uint8")
+        images = [to_rgb(image) for image in images]
+    if labels is None:
+        return _chosen(images, None)
+    return _chosen(images, index_labels(np.asarray(labels), len(images), "labels")[0])
+
+
+def _chosen(
+    images: list | np.ndarray,
+    labels: np.ndarray | None,
+    total: int | None = None,
+    smallest: int | None = None,
+    part: str = "",
+) -> UserImages:
+    """The images that are used; sizes are those of what was read unless more is known."""
+    total = len(images) if total is None else total
+    groups = np.zeros(len(images), dtype=np.int64) if labels is None else labels
+    kept = _spread(groups, UNLABELLED_IMAGES if labels is None else IMAGES_PER_CLASS)
+    if smallest is None:
+        smallest = 0 if labels is None else int(np.unique(labels, return_counts=True)[1].min())
+    used = images[kept] if isinstance(images, np.ndarray) else [images[index] for index in kept]
+    return UserImages(used, None if labels is None else labels[kept], smallest, total, part)
 
 
 def _spread(labels: np.ndarray, limit: int) -> np.ndarray:

@@ -1,25 +1,35 @@
-"""Ranking models for images somebody brings."""
+"""Ranking models for images somebody brings.
 
+torch and pandas are imported once the images are known to be readable: a mistake is answered at once.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import torch
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import DatasetTokenConfig, ExtractConfig, PathsConfig
-from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset, class_tokens, cluster_tokens, kind_of_shots
-from ptmrec.dataloader.model_datasets import find_recommender
-from ptmrec.errors import ArtifactError
-from ptmrec.model.clip_encoder import ClipImageEncoder, load_encoder
+from ptmrec.config.sections import REGIMES, DatasetTokenConfig, EncoderConfig, ExtractConfig, PathsConfig
+from ptmrec.errors import ArtifactError, ConfigError
 from ptmrec.progress import progress
-from ptmrec.recommender.ensemble import Recommender
-from ptmrec.recommender.images import UserImages, choose_regime
-from ptmrec.zoo.snapshot import read_zoo
+from ptmrec.recommender.images import UserImages, choose_regime, read_user_images
+from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.zoo.snapshot import Snapshot, read_zoo
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL import Image
+
+    from ptmrec.model.clip_encoder import ClipImageEncoder
+    from ptmrec.recommender.ensemble import Recommender
 
 
-def embed_images(images: UserImages, encoder: ClipImageEncoder, config: DatasetTokenConfig) -> np.ndarray:
+def embed_images(images: UserImages, encoder: "ClipImageEncoder", config: DatasetTokenConfig) -> np.ndarray:
     """Dataset tokens ``(S, M, D)`` of images: one per class, or per cluster when unlabelled."""
+    from ptmrec.dataloader.dataset_tokens import class_tokens, cluster_tokens
+
     features = encoder.encode(images.images, "reading images")
     if images.labels is None:
         return cluster_tokens(features, config.clusters, config.shots, config.draws, config.seed)
@@ -27,39 +37,85 @@ def embed_images(images: UserImages, encoder: ClipImageEncoder, config: DatasetT
 
 
 def recommend(
-    config: ConfigParser, images: UserImages, regime: str | None = None, zoo: Path | None = None
-) -> pd.DataFrame:
+    images: "Path | str | np.ndarray | Sequence[Image.Image]",
+    labels: Sequence | np.ndarray | None = None,
+    *,
+    regime: str | None = None,
+    zoo: Path | str | None = None,
+    config: ConfigParser | None = None,
+    skip_unreadable: bool = False,
+) -> Recommendation:
     """Rank the models of a zoo for images.
 
     Args:
-        config: the configuration.
-        images: what :func:`read_user_images` returned.
+        images: a folder with one sub-folder per class, a folder of images, an NPZ image set, a list of PIL images,
+            or an array ``(n, H, W, 3)`` uint8.
+        labels: one whole number or text per image, for PIL images and arrays; without it they are unlabelled.
         regime: ``low_data`` or ``fine_tuning``; chosen by the number of images without it.
-        zoo: another zoo than the embedded one; its models are read and probed first.
-
-    Returns:
-        Models best first: ``rank, model, family, parameters, trained_on, score, expected_accuracy,
-        accuracy_std``.
+        zoo: folder of another zoo than the embedded one; its models are read and probed first.
+        config: the configuration; the project's own without it.
+        skip_unreadable: leave out image files that do not decode instead of stopping.
 
     Raises:
+        ConfigError: unknown regime.
+        DataError: images or labels cannot be used.
         ArtifactError: recommender, encoder or zoo are missing or do not fit together.
     """
-    paths = config.get(PathsConfig)
-    recommender = Recommender.load(find_recommender(paths))
-    encoder = load_encoder(config)
+    if regime is not None and regime not in REGIMES:
+        raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
+    config = config or ConfigParser()
+    chosen = read_user_images(images, labels, skip_unreadable)
+    regime = regime or choose_regime(chosen)
+    snapshots = read_zoo(Path(zoo) if zoo else config.get(PathsConfig).zoo)
+    with _few_threads(config):
+        recommender, encoder = _load(config)
+        names = [snapshot.name for snapshot in snapshots]
+        if not zoo and set(names) <= set(recommender.model_names):
+            tokens = recommender.tokens_of(names)
+        else:
+            tokens = _extract_tokens(config, recommender, snapshots)
+        dataset_tokens = embed_images(chosen, encoder, config.get(DatasetTokenConfig))
+        frame = recommender.rank(tokens, names, dataset_tokens, regime)
+    frame = _describe_models(frame, snapshots)
+    return Recommendation(
+        frame, regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, _folder(config)
+    )
+
+
+@contextmanager
+def _few_threads(config: ConfigParser) -> Iterator[None]:
+    """One thread while the embedded encoder works: it is too small for more, which cost a lot on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    if config.get(EncoderConfig).model == "embedded":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _folder(config: ConfigParser) -> Path:
+    from ptmrec.dataloader.model_datasets import find_recommender
+
+    return find_recommender(config.get(PathsConfig))
+
+
+def _load(config: ConfigParser) -> "tuple[Recommender, ClipImageEncoder]":
+    from ptmrec.model.clip_encoder import load_encoder
+    from ptmrec.recommender.ensemble import Recommender
+
+    recommender, encoder = Recommender.load(_folder(config)), load_encoder(config)
     if f"{encoder.name}:{encoder.hash}" != recommender.encoder:
         raise ArtifactError(
             f"encoder {encoder.name}:{encoder.hash} is not the one the ranker was trained with "
             f"({recommender.encoder}); change [encoder] back or run: ptmrec reproduce"
         )
-    snapshots = read_zoo(zoo or paths.zoo)
-    names = [snapshot.name for snapshot in snapshots]
-    if zoo is None and set(names) <= set(recommender.model_names):
-        tokens = recommender.tokens_of(names)
-    else:
-        tokens = _extract_tokens(config, recommender, snapshots)
-    dataset_tokens = embed_images(images, encoder, config.get(DatasetTokenConfig))
-    frame = recommender.rank(tokens, names, dataset_tokens, regime or choose_regime(images))
+    return recommender, encoder
+
+
+def _describe_models(frame: "pd.DataFrame", snapshots: list[Snapshot]) -> "pd.DataFrame":
     cards = {snapshot.name: snapshot.card for snapshot in snapshots}
     frame.insert(2, "family", [cards[name].family for name in frame["model"]])
     frame.insert(3, "parameters", [cards[name].num_params for name in frame["model"]])
@@ -67,7 +123,10 @@ def recommend(
     return frame
 
 
-def _extract_tokens(config: ConfigParser, recommender: Recommender, snapshots: list) -> np.ndarray:
+def _extract_tokens(config: ConfigParser, recommender: "Recommender", snapshots: list[Snapshot]) -> np.ndarray:
+    import torch
+
+    from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset, kind_of_shots
     from ptmrec.extractors.views import ViewExtractor  # brings timm, which ranking the embedded zoo does not need
 
     folder = config.get(PathsConfig).dataset_tokens / kind_of_shots(config.get(DatasetTokenConfig).shots)

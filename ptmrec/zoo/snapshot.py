@@ -1,20 +1,20 @@
-"""Hub-style snapshots: a folder with ``config.json`` and safetensors weights (one file or shards)."""
+"""Hub-style snapshots: a folder with ``config.json`` and safetensors weights (one file or shards).
+
+torch is imported where weights are touched: listing a zoo reads cards only.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
-
 from ptmrec.errors import ArtifactError
 from ptmrec.files import atomic_write, read_json, write_json
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from ptmrec.zoo.architectures import SmallModel
 
 WEIGHTS_NAME = "model.safetensors"
@@ -33,7 +33,7 @@ class Snapshot:
         """Name of the model."""
         return self.card.name
 
-    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+    def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
         """Name and tensor of each weight, one at a time, in the order the model defines them."""
         for file in weight_files(self.folder):
             yield from read_tensors(file)
@@ -80,8 +80,10 @@ def weight_files(folder: Path) -> list[Path]:
     raise ArtifactError(f"{folder}: no {WEIGHTS_NAME}{hint}")
 
 
-def read_tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
+def read_tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
     """Stream ``(name, tensor)`` out of one safetensors file, in the order of its data section."""
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(file, framework="pt") as handle:
             for name in handle.offset_keys():
@@ -90,7 +92,7 @@ def read_tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
         raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
 
 
-def write_snapshot(folder: Path, card: Card, model: torch.nn.Module, half: bool = True) -> Snapshot:
+def write_snapshot(folder: Path, card: Card, model: "nn.Module", half: bool = True) -> Snapshot:
     """Write card and weights; the card comes last, so a folder with a card is complete.
 
     Args:
@@ -99,6 +101,8 @@ def write_snapshot(folder: Path, card: Card, model: torch.nn.Module, half: bool 
         model: its ``state_dict`` is stored, floats in half precision if ``half``.
         half: store float16 instead of float32.
     """
+    from safetensors.torch import save_file
+
     state = {}
     for name, tensor in model.state_dict().items():
         stored = tensor.detach().cpu()
@@ -108,12 +112,13 @@ def write_snapshot(folder: Path, card: Card, model: torch.nn.Module, half: bool 
     return Snapshot(folder, card)
 
 
-def read_zoo(folder: Path) -> list[Snapshot]:
+def read_zoo(folder: Path | str) -> list[Snapshot]:
     """All snapshots of a zoo folder, sorted by name.
 
     Raises:
         ArtifactError: no such folder, a folder without card or weights, or two models of one name.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: no zoo there; build one with: ptmrec zoo build")
     snapshots: dict[str, Snapshot] = {}

@@ -1,8 +1,11 @@
 import json
 
+import numpy as np
+import open_clip
 import pytest
 import torch
 from conftest import write_image_set
+from PIL import Image
 
 from ptmrec.builder.encoder_trainer import caption_images, train_encoder
 from ptmrec.config.sections import EncoderTrainingConfig
@@ -25,4 +28,7 @@ def test_a_trained_encoder_is_in_open_clips_format_and_tells_classes_apart(tmp_p
     same = data.test_labels[:, None] == data.test_labels
     similarity = features @ features.T
     assert similarity[same].mean() > similarity[~same].mean()
-    assert torch.is_tensor(encoder._model.logit_scale)
+    loaded, _, prepare = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'encoder'}")
+    with torch.inference_mode():
+        theirs = loaded.eval().encode_image(torch.stack([prepare(Image.fromarray(i)) for i in data.test_images]), True)
+    np.testing.assert_allclose(features, theirs.numpy(), atol=1e-5)

@@ -1,0 +1,61 @@
+"""Rows of plain values as text: a table, JSON or CSV. pandas would take longer to import than most answers take."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = Sequence[Mapping[str, Any]]
+"""Rows that all have the same columns; a value is text, a number, a truth value, or None (as NaN: unknown)."""
+
+DECIMALS = 6
+"""Most decimals shown in a table."""
+
+
+def format_rows(rows: Rows, style: str) -> str:
+    """Rows as text without the last line end; the empty text when there are none.
+
+    Args:
+        rows: the rows.
+        style: ``table`` (columns padded to one width), ``json`` or ``csv``.
+    """
+    if style == "json":
+        return json.dumps([{key: _known(value) for key, value in row.items()} for row in rows], indent=1)
+    if not rows:
+        return ""
+    return _csv(rows) if style == "csv" else _table(rows)
+
+
+def format_cells(rows: Rows) -> dict[str, list[str]]:
+    """Text of each column's cells; numbers of a column with the same decimals, unknown values empty."""
+    return {name: _column([_known(row[name]) for row in rows]) for name in rows[0]}
+
+
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _column(values: list[Any]) -> list[str]:
+    floats = [value for value in values if isinstance(value, float)]
+    decimals = max((len(f"{value:.{DECIMALS}f}".rstrip("0").partition(".")[2]) for value in floats), default=0)
+    return [
+        "" if value is None else f"{value:.{max(decimals, 1)}f}" if isinstance(value, float) else str(value)
+        for value in values
+    ]
+
+
+def _csv(rows: Rows) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _known(value) for key, value in row.items()} for row in rows)
+    return text.getvalue().removesuffix("\n")
+
+
+def _table(rows: Rows) -> str:
+    columns = [[str(name), *cells] for name, cells in format_cells(rows).items()]
+    widths = [max(map(len, column)) for column in columns]
+    lines = zip(*columns, strict=True)
+    return "\n".join(" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ptmrec.recommender.recommendation import Recommendation
+
+
+def make(tied, part=""):
+    count = len(tied)
+    frame = pd.DataFrame(
+        {
+            "rank": range(1, count + 1),
+            "model": [f"m{i}" for i in range(count)],
+            "family": "vgg",
+            "parameters": 10,
+            "trained_on": "toy",
+            "score": [1 - i / 7 for i in range(count)],
+            "expected_accuracy": 0.5,
+            "accuracy_std": 0.1,
+            "tied_with_best": tied,
+        }
+    )
+    return Recommendation(frame, "low_data", 600, 303, 10, part, Path("constants/recommender"))
+
+
+def test_what_it_says():
+    answer = make([True, False], part="train")
+    assert (answer.best, len(answer), answer.num_tied) == ("m0", 2, 1)
+    assert answer.describe() == (
+        "303 of 600 images used (training part train/), 10 classes; regime low data; "
+        "2 models ranked by constants/recommender"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tied", "ranks", "words"),
+    [
+        ([True, False, False], ["1", "2", "3"], ""),
+        ([True, True, False], ["1=", "1=", "3"], "the first 2 models are tied"),
+        ([True, False, True], ["1=", "2", "1="], "2 models, marked 1=, are tied"),
+    ],
+)
+def test_a_tie_is_called_a_tie(tied, ranks, words):
+    answer = make(tied)
+    assert answer.readable()["rank"].tolist() == ranks
+    assert answer.describe_tie().startswith(words)
+    assert bool(answer.describe_tie()) == bool(words)
+    assert answer.frame["rank"].tolist() == [1, 2, 3]
+
+
+def test_a_notebook_shows_table_and_sentences():
+    shown = make([True, True])._repr_html_()
+    assert "<table" in shown
+    assert "303 of 600 images used" in shown
+    assert "tied" in shown

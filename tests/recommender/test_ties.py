@@ -1,0 +1,29 @@
+import numpy as np
+
+from ptmrec.recommender.ties import tied_with_best
+
+
+def test_a_difference_that_members_agree_on_is_no_tie():
+    generator = np.random.default_rng(0)
+    shared = generator.normal(size=(3, 8, 1))  # moves all models alike
+    scores = np.array([1.0, 0.9, 0.2]) + shared + 0.001 * generator.normal(size=(3, 8, 3))
+    assert tied_with_best(scores).tolist() == [True, False, False]
+
+
+def test_members_that_disagree_make_a_tie_however_many_draws_there_are():
+    difference = np.array([0.07, -0.01, 0.02])[:, None] + np.zeros((3, 1000))
+    scores = np.stack([difference, np.zeros((3, 1000)), np.full((3, 1000), -1.0)], axis=-1)
+    assert tied_with_best(scores).tolist() == [True, True, False]
+
+
+def test_the_error_is_that_of_independent_members_and_draws():
+    generator = np.random.default_rng(1)
+    means = [
+        (generator.normal(size=(4, 1)) + 0.5 * generator.normal(size=(1, 6))).mean() for _ in range(4000)
+    ]  # a crossed design
+    stated = np.sqrt(1 / 4 + 0.5**2 / 6)
+    assert abs(np.std(means) / stated - 1) < 0.05
+
+
+def test_equals_are_tied_even_with_one_sample():
+    assert tied_with_best(np.array([[[0.5, 0.5, 0.4]]])).tolist() == [True, True, False]
