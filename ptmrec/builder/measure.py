@@ -28,13 +28,22 @@ TUNING_SHARE = 0.2
 """Share of a target's training images that the learning rate of fine-tuning is chosen on."""
 
 
-def measure(model: SmallModel, data: ImageData, config: GroundTruthConfig) -> dict[str, dict[str, Any]]:
-    """The accuracies of one model on one target in both regimes."""
-    features, test_features = (extract_features(model, part) for part in (data.train_images, data.test_images))
-    return {
+def measure_cell(model: SmallModel, data: ImageData, config: GroundTruthConfig) -> dict[str, dict[str, Any]]:
+    """All that is measured of one model on one target; one pass over its images serves probe and estimators.
+
+    Returns:
+        ``accuracies``: those of both regimes, see :func:`probe_accuracies` and :func:`fine_tune`;
+        ``estimates``: see :func:`estimate`.
+    """
+    started = time.perf_counter()
+    features, probabilities = extract_outputs(model, data.train_images)
+    forward = (time.perf_counter() - started) / len(data.train_images)
+    test_features = extract_features(model, data.test_images)
+    accuracies = {
         "low_data": probe_accuracies(features, test_features, data, config),
         "fine_tuning": fine_tune(model, data, config),
     }
+    return {"accuracies": accuracies, "estimates": estimate(features, probabilities, forward, data, config)}
 
 
 def draw_shots(labels: np.ndarray, shots: int, draws: int, name: str) -> list[np.ndarray]:
@@ -123,12 +132,16 @@ def probe_accuracies(
     return {"penalty": penalty, "accuracies": accuracies(main_draws), "by_shots": by_shots}
 
 
-def estimate(model: SmallModel, data: ImageData, config: GroundTruthConfig) -> dict[str, Any]:
+def estimate(
+    features: np.ndarray, probabilities: np.ndarray, forward: float, data: ImageData, config: GroundTruthConfig
+) -> dict[str, Any]:
     """Transferability estimates from labelled target images, as many per class as in the low data regime.
 
     Args:
-        model: the candidate.
-        data: the target; its training images are used.
+        features: ``(n, D)`` features of the target's training images.
+        probabilities: ``(n, Z)`` outputs of the candidate's own classifier for them.
+        forward: seconds of the candidate's pass over one image.
+        data: the target.
         config: shots, and how many of the draws.
 
     Returns:
@@ -138,10 +151,8 @@ def estimate(model: SmallModel, data: ImageData, config: GroundTruthConfig) -> d
     scores: dict[str, list[float]] = {name: [] for name in ESTIMATORS}
     seconds: dict[str, list[float]] = {"forward": [], **{name: [] for name in ESTIMATORS}}
     for drawn in draw_shots(data.train_labels, config.shots, config.estimator_draws, data.name):
-        started = time.perf_counter()
-        features, probabilities = extract_outputs(model, data.train_images[drawn])
-        seconds["forward"].append(time.perf_counter() - started)
-        sample = TargetSample(features.astype(np.float64), probabilities, data.train_labels[drawn])
+        seconds["forward"].append(forward * len(drawn))
+        sample = TargetSample(features[drawn].astype(np.float64), probabilities[drawn], data.train_labels[drawn])
         for name, estimator in ESTIMATORS.items():
             started = time.perf_counter()
             scores[name].append(estimator(sample))

@@ -18,7 +18,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from ptmrec.benchmark.image_sets import ImageSetEntry, check_image_sets
-from ptmrec.builder.measure import estimate, measure
+from ptmrec.builder.measure import measure_cell
 from ptmrec.builder.plan import ModelPlan, plan_models
 from ptmrec.builder.training import Recipe, train_classifier
 from ptmrec.config.sections import GroundTruthConfig, ZooConfig
@@ -63,10 +63,8 @@ def build_zoo(images: Path, work: Path, zoo: ZooConfig, truth: GroundTruthConfig
     _run_pieces("training models", pieces, zoo.workers)
     pairs = [(models / plan.name, target) for target in targets for plan in plans]
     np.random.default_rng(zoo.seed).shuffle(pairs)  # a build stopped early has measured a bit of everything
-    for kind in MEASUREMENTS:
-        unmeasured = [(f, target) for f, target in pairs if not cell_path(work, kind, target, f.name).is_file()]
-        pieces = [(_measure, (kind, *pair, work, images, truth)) for pair in unmeasured]
-        _run_pieces(f"measuring {kind}", pieces, zoo.workers)
+    unmeasured = [(f, target) for f, target in pairs if not _is_measured(work, target, f.name)]
+    _run_pieces("measuring", [(_measure, (*pair, work, images, truth)) for pair in unmeasured], zoo.workers)
     return models
 
 
@@ -187,11 +185,8 @@ def _licence(plan: ModelPlan, table: dict[str, ImageSetEntry]) -> str:
     return f"MIT; trained on {sources}" if sources else "MIT"
 
 
-MEASUREMENTS: dict[str, Callable[[SmallModel, ImageData, GroundTruthConfig], dict[str, Any]]] = {
-    "accuracies": measure,
-    "estimates": estimate,
-}
-"""Kind of a cell, which is the name of its folder -> what it holds."""
+CELL_KINDS = ("accuracies", "estimates")
+"""What is measured of a model on a target, which are also the names of the cells' folders."""
 
 
 def cell_path(work: Path, kind: str, target: str, model_name: str) -> Path:
@@ -199,11 +194,16 @@ def cell_path(work: Path, kind: str, target: str, model_name: str) -> Path:
     return work / kind / target / f"{model_name}.json"
 
 
-def _measure(kind: str, folder: Path, target: str, work: Path, images: Path, config: GroundTruthConfig) -> None:
+def _is_measured(work: Path, target: str, model_name: str) -> bool:
+    return all(cell_path(work, kind, target, model_name).is_file() for kind in CELL_KINDS)
+
+
+def _measure(folder: Path, target: str, work: Path, images: Path, config: GroundTruthConfig) -> None:
     model = Snapshot(folder, read_card(folder)).load()
-    data = _load_images(images / f"{target}.npz")
-    path = cell_path(work, kind, target, folder.name)
-    write_json(path, {"model_name": folder.name, "dataset": target, **MEASUREMENTS[kind](model, data, config)})
+    measured = measure_cell(model, _load_images(images / f"{target}.npz"), config)
+    for kind in CELL_KINDS:
+        path = cell_path(work, kind, target, folder.name)
+        write_json(path, {"model_name": folder.name, "dataset": target, **measured[kind]})
 
 
 def read_cells(work: Path, kind: str) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ import torch
 
 from ptmrec.benchmark.ground_truth import GroundTruth, read_ground_truth
 from ptmrec.benchmark.image_sets import check_image_sets
-from ptmrec.builder.measure import measure, probe_accuracies
+from ptmrec.builder.measure import measure_cell, probe_accuracies
 from ptmrec.builder.pieces import train_model
 from ptmrec.builder.plan import plan_models
 from ptmrec.config.parser import ConfigParser
@@ -63,7 +63,7 @@ def repeat_build(
             same = _same_weights(again, committed[plan.name])
             for name in datasets:
                 data = load_image_npz(images / f"{name}.npz")
-                measured = measure(again.load(), data, settings)
+                measured = measure_cell(again.load(), data, settings)["accuracies"]
                 measured["full_precision"] = _probe(full, data, settings)
                 rows += [{**row, "same_weights": same} for row in _compare(plan.name, name, measured, truth)]
     return pd.DataFrame(rows)

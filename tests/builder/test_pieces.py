@@ -7,7 +7,7 @@ from conftest import QUICK_TRUTH, QUICK_ZOO, write_image_set, write_index
 
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.builder.assemble import assemble_ground_truth
-from ptmrec.builder.pieces import build_zoo, cell_path, read_cells
+from ptmrec.builder.pieces import CELL_KINDS, build_zoo, cell_path, read_cells
 from ptmrec.config.sections import ZooConfig
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.errors import DataError
@@ -44,13 +44,17 @@ def test_a_build_can_be_stopped_resumed_and_assembled(tmp_path):
     lost = cell_path(work, "accuracies", "other", "vit-small-toy")
     before = json.loads(lost.read_text())
     lost.unlink()
-    other = cell_path(work, "accuracies", "toy", "vgg-small-toy")
-    other.unlink()
+    cell_path(work, "estimates", "toy", "vgg-small-toy").unlink()
+    again = {
+        cell_path(work, kind, *pair)
+        for kind in CELL_KINDS
+        for pair in (("other", "vit-small-toy"), ("toy", "vgg-small-toy"))
+    }
     zoo = replace(zoo, workers=2)  # two lost cells, two processes
     build_zoo(images, tmp_path / "work", zoo, QUICK_TRUTH, ["toy", "other"])
     after = json.loads(lost.read_text())
     assert after == before
-    assert all(path.stat().st_mtime_ns == time for path, time in files.items() if path not in (lost, other))
+    assert all(path.stat().st_mtime_ns == time for path, time in files.items() if path not in again)
     cards = {snapshot.name: snapshot.card for snapshot in read_zoo(models)}
     assert cards["vgg-small-mixture"].datasets == ["toy", "other"]
     assert cards["vgg-small-mixture"].architecture["num_classes"] == 6
