@@ -28,11 +28,12 @@ from ptmrec.config.sections import (
 )
 from ptmrec.dataloader.dataset_tokens import UNLABELLED, DatasetTokens, class_tokens, cluster_tokens, kind_of_shots
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
-from ptmrec.files import read_json, write_json, write_text
+from ptmrec.files import read_json, remove_temporaries, write_folder, write_json, write_text
 from ptmrec.hardware.costs import measure_costs
 from ptmrec.log import logger
 from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
 from ptmrec.progress import progress
+from ptmrec.workflow.step import hold
 from ptmrec.zoo.snapshot import read_zoo
 
 NEIGHBOURS = 5
@@ -50,14 +51,17 @@ def build_everything(config: ConfigParser, images: Path | None = None) -> None:
     images, work = images or paths.images, paths.artifacts / "zoo_build"
     splits = read_splits(paths.splits)
     zoo, truth = config.get(ZooConfig), config.get(GroundTruthConfig)
-    build_zoo(images, work, zoo, truth, splits.all)
-    publish_zoo(work, truth, paths)
-    shutil.copyfile(images / INDEX_NAME, paths.image_sets)
-    build_encoder(images, work / "encoder", splits, config.get(EncoderTrainingConfig), paths)
-    rebuild_dataset_tokens(config, images)
-    build_battery(images, splits.all, paths.battery)
-    build_costs(config.get(CostConfig), paths)
-    write_manifest(paths)
+    work.mkdir(parents=True, exist_ok=True)
+    with hold(work / "build.lock", "zoo build"):
+        remove_temporaries(work)
+        build_zoo(images, work, zoo, truth, splits.all)
+        publish_zoo(work, truth, paths)
+        shutil.copyfile(images / INDEX_NAME, paths.image_sets)
+        build_encoder(images, work / "encoder", splits, config.get(EncoderTrainingConfig), paths)
+        rebuild_dataset_tokens(config, images)
+        build_battery(images, splits.all, paths.battery)
+        build_costs(config.get(CostConfig), paths)
+        write_manifest(paths)
 
 
 def publish_zoo(work: Path, config: GroundTruthConfig, paths: PathsConfig) -> None:
@@ -70,11 +74,7 @@ def publish_zoo(work: Path, config: GroundTruthConfig, paths: PathsConfig) -> No
     """
     models = work / "models"
     cards = {snapshot.name: snapshot.card for snapshot in read_zoo(models)}
-    fresh = paths.zoo.with_name(f".{paths.zoo.name}-new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(models, fresh)
-    shutil.rmtree(paths.zoo, ignore_errors=True)
-    fresh.rename(paths.zoo)
+    write_folder(paths.zoo, lambda fresh: shutil.copytree(models, fresh, dirs_exist_ok=True))
     assemble_ground_truth(read_cells(work, "accuracies"), cards, config, paths.ground_truth)
     assemble_estimates(read_cells(work, "estimates"), paths.estimators)
     logger.info("zoo of %d models and its ground truth are in %s", len(cards), paths.zoo.parent)
@@ -153,9 +153,15 @@ def build_dataset_tokens(
         splits: roles of the data sets.
         encoder: the image encoder.
         config: images per class and draws.
-        folder: the token folder; ``<kind>/<split>/<name>.npz``, see :func:`token_parts`.
+        folder: the token folder; ``<kind>/<split>/<name>.npz``, see :func:`token_parts`. What was there before
+            goes when all new tokens are written.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    write_folder(folder, lambda fresh: _write_tokens(images, splits, encoder, config, fresh))
+
+
+def _write_tokens(
+    images: Path, splits: Splits, encoder: ClipImageEncoder, config: DatasetTokenConfig, folder: Path
+) -> None:
     counts = dict(zip([config.shots, *config.other_shots], [config.draws, *config.other_draws], strict=True))
     for item in progress(token_parts(splits), "dataset tokens"):
         data = load_image_npz(images / f"{item.name}.npz")
