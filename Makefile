@@ -7,6 +7,11 @@ TORCH_BACKEND ?=
 PROFILE ?= default
 VENV := .venv
 BIN := $(VENV)/bin
+# git's filter for notebooks, run in the top folder: no outputs, nothing an editor adds when it saves. Without .venv
+# notebooks pass as they are.
+EDITOR_KEYS := $(addprefix metadata.language_info.,codemirror_mode file_extension mimetype nbconvert_exporter \
+	pygments_lexer version)
+STRIP := if test -x $(BIN)/nbstripout; then $(BIN)/nbstripout --extra-keys "$(EDITOR_KEYS)"; else cat; fi
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 
 .PHONY: help install reproduce test lint constraints clean
@@ -20,6 +25,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
 	$(BIN)/uv pip install --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev]"
+	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.nbstripout.clean '$(STRIP)'; fi
 	touch $@
 
 reproduce: install ## run notebooks 01 to 05: figures, tables, results
