@@ -14,7 +14,7 @@ EDITOR_KEYS := $(addprefix metadata.language_info.,codemirror_mode file_extensio
 STRIP := if test -x $(BIN)/nbstripout; then $(BIN)/nbstripout --extra-keys "$(EDITOR_KEYS)"; else cat; fi
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 
-.PHONY: help install reproduce test lint constraints clean
+.PHONY: help install reproduce test lint readme constraints clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test: install ## run the whole test suite, notebooks included
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+readme: install ## copy the last run's results and write them into README.md
+	$(BIN)/ptmrec readme --copy
 
 constraints: install ## pin every version anew
 	$(BIN)/uv pip compile --universal --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt

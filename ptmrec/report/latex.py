@@ -65,7 +65,7 @@ def escape(text: str) -> str:
 
 
 def results_table(summary: pd.DataFrame, group: str) -> pd.DataFrame:
-    """The rows of a group as they appear in the thesis: tau_w with interval, paired gain, top-5 metrics."""
+    """The rows of a group as they appear in the thesis: tau_w with interval, paired gain, NDCG@5, regret."""
     rows = []
     for (regime, method), part in summary[summary["group"] == group].groupby(["regime", "method"], sort=False):
         row = part.iloc[0]
@@ -77,7 +77,6 @@ def results_table(summary: pd.DataFrame, group: str) -> pd.DataFrame:
                 "$\\tau_w$": f"{row['tau_w']:.2f} [{row['tau_w_low']:.2f}, {row['tau_w_high']:.2f}]",
                 "ours minus this": "" if is_ours else _signed(row),
                 "NDCG@5": f"{row['ndcg5']:.2f}",
-                "hit@5": f"{row['hit5']:.2f}",
                 "regret": f"{row['regret1']:.1f}",
             }
         )
