@@ -36,7 +36,7 @@ def export_table(frame: pd.DataFrame, name: str, folder: Path, caption: str, ori
     latex = [
         rf"% {origin}",
         r"\begin{table}[t]",
-        r"\centering\footnotesize\setlength{\tabcolsep}{5pt}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3.5pt}",
         rf"\caption{{{caption}}}",
         rf"\label{{tab:{name}}}",
         rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",

@@ -37,7 +37,7 @@ def estimated_width(text):
     rows = [line.removesuffix(r" \\").split(" & ") for line in text.splitlines() if " & " in line]
     cells = [[re.sub(r"[$\\\\{}]", "", cell).replace("tau_w", "tw") for cell in row] for row in rows]
     widths = [[TextPath((0, 0), c, 9, prop=font).get_extents().width if c else 0 for c in row] for row in cells]
-    return sum(map(max, zip(*widths, strict=True))) + 2 * 5 * (len(rows[0]) - 1)
+    return sum(map(max, zip(*widths, strict=True))) + 2 * 3.5 * (len(rows[0]) - 1)
 
 
 @pytest.mark.parametrize("name", tables())
