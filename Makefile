@@ -8,9 +8,14 @@ PROFILE ?= default
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+# git's filter for notebooks, run in the top folder: no outputs, nothing an editor adds when it saves. Without .venv
+# notebooks pass as they are.
+EDITOR_KEYS := $(addprefix metadata.language_info.,codemirror_mode file_extension mimetype nbconvert_exporter \
+	pygments_lexer version)
+STRIP := if test -x $(BIN)/nbstripout; then $(BIN)/nbstripout --extra-keys "$(EDITOR_KEYS)"; else cat; fi
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 
-.PHONY: help install reproduce test check lint constraints clean
+.PHONY: help install reproduce test check lint readme constraints clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -21,6 +26,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
 	$(BIN)/uv pip install --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev]"
+	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.nbstripout.clean '$(STRIP)'; fi
 	touch $@
 
 reproduce: install ## run notebooks 01 to 05: figures, tables, results
@@ -39,6 +45,9 @@ check: install ## lint and the fast tests: no notebooks, no zoo build, no killed
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+readme: install ## copy the last run's results and write them into README.md
+	$(BIN)/ptmrec readme --copy
 
 constraints: install ## pin every version anew
 	$(BIN)/uv pip compile --universal --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt

@@ -6,10 +6,15 @@
 'resnet-large-mixture'
 """
 
+import warnings
 from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
+
+# huggingface_hub imports tqdm.auto, which asks every kernel without ipywidgets to install them; our bars are text.
+# Here, because this file runs before any library is imported.
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 _HOMES = {
     "open_project": "ptmrec.workflow.project",

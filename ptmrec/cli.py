@@ -375,3 +375,19 @@ def config(ctx: click.Context, style: str) -> None:
         return
     columns = ("section", "key", "value", "source")
     _show([dict(zip(columns, map(str, row), strict=True)) for row in rows], style)
+
+
+@main.command()
+@click.option("--copy", is_flag=True, help="Copy the results of the last run to constants/results first.")
+@click.pass_context
+def readme(ctx: click.Context, copy: bool) -> None:
+    """Write the numbers of README.md anew from constants/results."""
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.files import write_text
+    from ptmrec.report.readme import copy_results, fill_readme
+
+    config = _config(ctx)
+    folder, path = config.root / "constants" / "results", config.root / "README.md"
+    if copy:
+        copy_results(config.get(PathsConfig).artifacts, folder)
+    click.echo(write_text(path, fill_readme(path.read_text(encoding="utf-8"), folder)))

@@ -140,3 +140,16 @@ def tiny(tmp_path_factory) -> dict[str, PublishedZoo]:
     folder = tmp_path_factory.mktemp("tables")
     transcribe(write_tables(folder / "csv"), folder / "json")
     return {zoo.name: zoo for zoo in list_published(folder / "json")}
+
+
+def assert_readable(figure) -> None:
+    """A figure as the thesis prints it: text width, no label under 7 pt, no label cut off at an edge."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    FigureCanvasAgg(figure).draw()
+    assert figure.get_figwidth() == 5.9
+    for text in figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_text() and artist.get_visible()):
+        assert text.get_fontsize() >= 7, text
+    drawn = figure.get_tightbbox()
+    assert min(drawn.x0, drawn.y0) >= -0.02 and drawn.x1 <= 5.92 and drawn.y1 <= figure.get_figheight() + 0.02, drawn

@@ -56,3 +56,12 @@ def test_files_and_functions_fit_a_screen():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno <= 60, f"{path}: {node.name}"
+
+
+def test_tests_mirror_the_package_file_by_file():
+    missing = []
+    for path in PACKAGE.rglob("*.py"):
+        place = path.relative_to(PACKAGE)
+        if not path.name.startswith("__") and not (ROOT / "tests" / place.parent / f"test_{path.name}").is_file():
+            missing.append(str(place))
+    assert not missing

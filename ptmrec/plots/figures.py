@@ -1,109 +1,92 @@
 """The figures of the notebooks and the thesis, one function each: data in, figure out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from scipy.stats import norm
 from sklearn.decomposition import PCA
 
-from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis_style
+from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, category_colours, thesis_style, words
 
 MARKERS = "osD^vPX*<>hp"
 
 
-def plot_token_map(
-    tokens: np.ndarray,
-    colours: Sequence[str],
-    title: str,
-    shapes: Sequence[str] | None = None,
-) -> Figure:
-    """First two principal components of tokens.
+def plot_token_map(tokens: np.ndarray, panels: Mapping[str, Sequence[str]], title: str) -> Figure:
+    """First two principal components of the tokens' directions, once per way to colour them.
+
+    Directions, because a single long token would squeeze all others into a corner.
 
     Args:
-        tokens: ``(n, D)`` finite.
-        colours: ``(n,)`` category shown by colour, at most 20 of them.
-        title: above the map.
-        shapes: ``(n,)`` category shown by marker.
-    """
-    pca = PCA(2).fit(tokens)
-    places, shares = pca.transform(tokens), pca.explained_variance_ratio_
-    hues = dict(zip(dict.fromkeys(sorted(colours)), sns.color_palette("tab20", 20), strict=False))
-    kinds = list(shapes) if shapes is not None else [""] * len(places)
-    markers = dict(zip(dict.fromkeys(sorted(kinds)), MARKERS, strict=False))
-    with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 3.9), layout="constrained")
-        ax = figure.subplots()
-        for place, colour, shape in zip(places, colours, kinds, strict=True):
-            ax.plot(*place, markers[shape], color=hues[colour], ms=3.5, mew=0)
-        ax.set(xlabel=f"component 1 ({shares[0]:.0%})", ylabel=f"component 2 ({shares[1]:.0%})", title=title)
-        handles = [Patch(color=colour, label=name.replace("_", " ")) for name, colour in hues.items()]
-        if shapes is not None:
-            handles += [Line2D([], [], ls="", marker=m, color="0.4", ms=3.5, label=s) for s, m in markers.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=6)
-    return figure
-
-
-def plot_dataset_similarity(tokens: np.ndarray, names: Sequence[str], roles: Sequence[str]) -> Figure:
-    """Cosine similarity of mean dataset tokens.
-
-    Args:
-        tokens: ``(n, D)``.
-        names: ``(n,)`` data sets, in the order they are drawn.
-        roles: ``(n,)`` role of each; a line is drawn where it changes.
+        tokens: ``(n, D)`` finite, none of them zero.
+        panels: title of a panel -> ``(n,)`` category shown by its colours, at most ten different ones.
+        title: above the maps.
     """
     unit = tokens / np.linalg.norm(tokens, axis=1, keepdims=True)
-    labels = [name.replace("_", " ") for name in names]
+    pca = PCA(2).fit(unit)
+    places, shares = pca.transform(unit), pca.explained_variance_ratio_
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 4.6), layout="constrained")
-        ax = figure.subplots()
-        sns.heatmap(
-            unit @ unit.T,
-            ax=ax,
-            cmap="vlag",
-            vmin=-1,
-            vmax=1,
-            square=True,
-            xticklabels=labels,
-            yticklabels=[f"{label} ({role})" for label, role in zip(labels, roles, strict=True)],
-            cbar_kws={"label": "cosine similarity", "shrink": 0.7},
-        )
-        for place in [i for i in range(1, len(roles)) if roles[i] != roles[i - 1]]:
-            ax.axhline(place, color="k", lw=0.8)
-            ax.axvline(place, color="k", lw=0.8)
-        ax.tick_params(length=0, labelsize=6.5)
-        ax.set_title("Similarity of mean dataset tokens")
+        figure = Figure(figsize=(TEXT_WIDTH, 3.9), layout="constrained")
+        figure.suptitle(title)
+        axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+        for ax, (name, categories) in zip(axes, panels.items(), strict=True):
+            for category, colour in category_colours(categories).items():
+                own = places[[other == category for other in categories]]
+                ax.plot(*own.T, "o", color=colour, ms=3, mew=0, alpha=0.8, label=category.replace("_", " "))
+            ax.set(title=f"colour: {name}", xlabel=f"component 1 ({shares[0]:.0%} of the variance)")
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, handletextpad=0.2, markerscale=1.4)
+        axes[0].set_ylabel(f"component 2 ({shares[1]:.0%})")
     return figure
 
 
-def plot_method_bars(summary: pd.DataFrame, groups: Sequence[str]) -> Figure:
-    """Mean tau_w of each method with its interval, one panel per group and regime, and the ceiling."""
+def plot_method_bars(summary: pd.DataFrame, groups: Sequence[str], ours: str) -> Figure:
+    """Mean tau_w of each method with its interval, and beside it what our method gains on it, paired by target.
+
+    Args:
+        summary: result of :func:`~ptmrec.evaluation.compare.summarise`.
+        groups: groups of targets, two rows of panels each (one per regime).
+        ours: the method the others are compared with.
+    """
+    rows = [(group, regime) for group in groups for regime in REGIME_LABELS]
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 2.0 * len(groups) + 0.4), layout="constrained")
-        axes = figure.subplots(len(groups), 2, sharex=True, sharey=True, squeeze=False)
-        for row, group in enumerate(groups):
-            for column, regime in enumerate(REGIME_LABELS):
-                part = summary[(summary["group"] == group) & (summary["regime"] == regime)].iloc[::-1]
-                ax = axes[row, column]
-                errors = [part["tau_w"] - part["tau_w_low"], part["tau_w_high"] - part["tau_w"]]
-                colours = [METHOD_COLOURS[method] for method in part["method"]]
-                ax.barh(part["method"], part["tau_w"], xerr=np.abs(errors), color=colours, error_kw={"lw": 0.8})
-                ceiling = (part["tau_w"] / part["of_ceiling"]).median()
-                ax.axvline(ceiling, color="0.3", ls="--", lw=0.8)
-                ax.axvline(0, color="0.3", lw=0.5)
-                ax.set_title(f"{REGIME_LABELS[regime]}, {int(part['targets'].iloc[0])} {group} sets")
-        for ax in axes[-1]:
-            ax.set_xlabel(r"mean $\tau_w$ (dashed: ceiling)")
+        figure = Figure(figsize=(TEXT_WIDTH, 1.55 * len(rows) + 0.4), layout="constrained")
+        axes = figure.subplots(len(rows), 2, sharex="col", sharey=True, width_ratios=[1.25, 1])
+        for (bars, gains), (group, regime) in zip(axes, rows, strict=True):
+            part = summary[(summary["group"] == group) & (summary["regime"] == regime)].iloc[::-1]
+            _draw_bars(bars, part)
+            _draw_gains(gains, part[part["method"] != ours])
+            bars.set_title(f"{REGIME_LABELS[regime]}, {int(part['targets'].iloc[0])} {group} sets", loc="left")
+            gains.set_title("difference, 95 % interval")
+        axes[-1, 0].set_xlabel(r"mean $\tau_w$ (dashed: ceiling)")
+        axes[-1, 1].set_xlabel(f"{ours} minus method")
     return figure
+
+
+def _draw_bars(ax: Axes, part: pd.DataFrame) -> None:
+    errors = [part["tau_w"] - part["tau_w_low"], part["tau_w_high"] - part["tau_w"]]
+    colours = [METHOD_COLOURS[method] for method in part["method"]]
+    ax.barh(part["method"], part["tau_w"], xerr=np.abs(errors), color=colours, error_kw={"lw": 0.8})
+    ax.axvline((part["tau_w"] / part["of_ceiling"]).median(), color="0.3", ls="--", lw=0.8)
+    ax.axvline(0, color="0.3", lw=0.5)
+
+
+def _draw_gains(ax: Axes, part: pd.DataFrame) -> None:
+    """Filled where the interval leaves zero out."""
+    for row in part.itertuples():
+        colour = METHOD_COLOURS[row.method]
+        shown = row.gain_low > 0 or row.gain_high < 0
+        ax.plot([row.gain_low, row.gain_high], [row.method] * 2, color=colour, lw=1.2)
+        ax.plot(row.gain, row.method, "o", color=colour, ms=4, mfc=colour if shown else "w")
+    ax.axvline(0, color="0.3", lw=0.8)
 
 
 def plot_targets(frame: pd.DataFrame, group: str, methods: Sequence[str]) -> Figure:
     """tau_w of some methods on each target of a group, with the target's ceiling."""
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 2.6), layout="constrained")
+        figure = Figure(figsize=(TEXT_WIDTH, 3.0), layout="constrained")
         axes = figure.subplots(1, 2, sharey=True)
         for ax, regime in zip(axes, REGIME_LABELS, strict=True):
             part = frame[(frame["group"] == group) & (frame["regime"] == regime)]
@@ -113,31 +96,50 @@ def plot_targets(frame: pd.DataFrame, group: str, methods: Sequence[str]) -> Fig
                 places = np.arange(len(datasets)) + (index - (len(methods) - 1) / 2) * 0.15
                 ax.plot(places, values, MARKERS[index], color=METHOD_COLOURS[method], ms=4, label=method)
             ceilings = part.groupby("dataset")["ceiling"].first().loc[datasets]
-            ax.hlines(ceilings, np.arange(len(datasets)) - 0.4, np.arange(len(datasets)) + 0.4, color="0.3", lw=0.8)
-            ax.set_xticks(
-                np.arange(len(datasets)), [name.replace("_", " ") for name in datasets], rotation=60, ha="right"
-            )
+            centres = np.arange(len(datasets))
+            ax.hlines(ceilings, centres - 0.4, centres + 0.4, color="0.3", lw=0.8, label="ceiling")
+            ax.set_xticks(centres, words(datasets), rotation=60, ha="right", rotation_mode="anchor")
             ax.axhline(0, color="0.7", lw=0.5)
-            ax.set_title(f"{group}, {REGIME_LABELS[regime]}")
-        axes[0].set_ylabel(r"$\tau_w$ (line: ceiling)")
-        axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+            ax.grid(axis="x", lw=0.3)
+            ax.set_title(f"{group} sets, {REGIME_LABELS[regime]}")
+        axes[0].set_ylabel(r"$\tau_w$")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, columnspacing=1)
     return figure
 
 
-def plot_calibration(frame: pd.DataFrame) -> Figure:
-    """Expected against measured accuracy, one panel per group, colour by regime."""
-    groups = list(dict.fromkeys(frame["group"]))
+def plot_calibration(frame: pd.DataFrame, group: str, level: float = 0.9) -> Figure:
+    """Expected against measured accuracy on the targets of a group, one square per regime, a colour per data set.
+
+    Dots are models; a bar is a data set's mean with the mean interval that the ranker states.
+
+    Args:
+        frame: one row per target and model: ``group, dataset, regime, model, expected, std, measured``.
+        group: targets that are drawn.
+        level: level of the intervals.
+    """
+    part = frame[frame["group"] == group]
+    colours = category_colours(part["dataset"])
+    reach = float(norm.ppf((1 + level) / 2))
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
-        axes = figure.subplots(1, len(groups), sharex=True, sharey=True, squeeze=False)[0]
-        palette = dict(zip(REGIME_LABELS, sns.color_palette("colorblind", 2), strict=True))
-        for ax, group in zip(axes, groups, strict=True):
-            part = frame[frame["group"] == group]
-            for regime, label in REGIME_LABELS.items():
-                own = part[part["regime"] == regime]
-                ax.plot(own["expected"], own["measured"], ".", ms=2, alpha=0.5, color=palette[regime], label=label)
+        figure = Figure(figsize=(TEXT_WIDTH, 3.7), layout="constrained")
+        axes = figure.subplots(1, 2, sharex=True, sharey=True)
+        for ax, (regime, label) in zip(axes, REGIME_LABELS.items(), strict=True):
+            own = part[part["regime"] == regime]
             ax.plot([0, 1], [0, 1], color="0.3", lw=0.8)
-            ax.set(title=group, xlabel="expected accuracy", aspect="equal")
+            for name, colour in colours.items():
+                points = own[own["dataset"] == name]
+                ax.plot(points["expected"], points["measured"], ".", ms=2, mew=0, alpha=0.5, color=colour)
+                mean = points[["expected", "measured", "std"]].mean()
+                bar = {"xerr": reach * mean["std"], "fmt": "o", "ms": 4, "mec": "w", "mew": 0.5, "lw": 1.2}
+                ax.errorbar(mean["expected"], mean["measured"], color=colour, **bar)
+            inside = ((own["measured"] - own["expected"]).abs() <= reach * own["std"]).mean()
+            ax.set(title=f"{label}: {100 * inside:.0f} % of models inside", xlabel="expected accuracy")
+            ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         axes[0].set_ylabel("measured accuracy")
-        axes[0].legend(markerscale=4, loc="upper left")
+        handles = [
+            Line2D([], [], ls="", marker="o", ms=4, color=colour, label=words([name])[0])
+            for name, colour in colours.items()
+        ]
+        handles.append(Line2D([], [], color="0.3", lw=1.2, label=f"{100 * level:.0f} % interval"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1)
     return figure

@@ -1,7 +1,8 @@
 """One look for every figure: sizes of the thesis, one colour per method, PDF and PNG side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
@@ -20,12 +21,28 @@ METHOD_COLOURS = {
     "parameter count": _COLOURS[7],
     "source accuracy": _COLOURS[5],
     "k-NN, data sets": _COLOURS[2],
-    "k-NN, features": _COLOURS[8],
+    "k-NN, features": _COLOURS[9],
     "LogME": _COLOURS[4],
+    **dict(zip(("H-score", "LEEP", "NCE", "N-LEEP", "PARC", "TransRate"), sns.color_palette("Dark2"), strict=False)),
 }
+"""Every method that can be compared has its colour in every figure."""
+SOURCE_GROUPS = {
+    "photographs": ("cifar10", "cats_dogs", "flowers5", "clothing", "trashnet"),
+    "aerial scenes": ("rsscn7",),
+    "handwriting, sketches": ("mnist", "math_symbols", "omniglot_alphabets", "doodles8"),
+    "hands": ("asl_letters", "sign_digits"),
+    "microscopy": ("blood_cells", "plankton30"),
+    "signs and circuits": ("gtsrb", "pcb_defects"),
+    "spectrograms": ("spoken_digits",),
+    "mixture": ("mixture",),
+    "random weights": ("none",),
+}
+"""Sources by kind of image: nobody tells 17 colours apart."""
+ROLE_LABELS = {"train": "training", "validation": "validation", "blind": "blind"}
 REGIME_LABELS = {"low_data": "low data", "fine_tuning": "fine-tuning"}
 _STYLE = {
     "font.size": 8,
+    "figure.titlesize": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 8,
     "legend.fontsize": 7,
@@ -38,6 +55,21 @@ _STYLE = {
     "savefig.dpi": 200,
     "pdf.fonttype": 42,
 }
+
+
+def source_group(source: str) -> str:
+    """Kind of image a source holds; an unknown source is its own kind."""
+    return next((group for group, names in SOURCE_GROUPS.items() if source in names), source)
+
+
+def words(names: Iterable[str]) -> list[str]:
+    """Names as a reader wants them: blanks for underscores."""
+    return [name.replace("_", " ") for name in names]
+
+
+def category_colours(names: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """One colour for each name, the same for the same set of names."""
+    return dict(zip(sorted(set(names)), cycle(sns.color_palette("tab10")), strict=False))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Figures of the zoo and its ground truth, one function each: data in, figure out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,72 +8,11 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from scipy.cluster.hierarchy import leaves_list, linkage
 
-from ptmrec.benchmark.ground_truth import GroundTruth
-from ptmrec.plots.style import REGIME_LABELS, TEXT_WIDTH, thesis_style
+from ptmrec.plots.style import REGIME_LABELS, TEXT_WIDTH, category_colours, thesis_style, words
 from ptmrec.zoo.card import Card
 
 SIZE_MARKERS = {"small": "o", "large": "s"}
-PALETTE = "tab10"
-
-
-def _words(names: Sequence[str]) -> list[str]:
-    return [name.replace("_", " ") for name in names]
-
-
-def cluster_order(vectors: np.ndarray) -> np.ndarray:
-    """Order ``(n,)`` of vectors ``(n, D)`` in which similar ones lie side by side (average linkage)."""
-    return leaves_list(linkage(vectors, method="average", optimal_ordering=True))
-
-
-def plot_ground_truth(truth: GroundTruth, cards: Mapping[str, Card], regime: str) -> Figure:
-    """Heat map of accuracies, models by data sets, clustered both ways; families in colour beside it.
-
-    Accuracies are standardised on each data set, so that a column shows its ranking and not its difficulty.
-    """
-    values = truth.accuracy[regime]
-    scores = ((values - values.mean(axis=1, keepdims=True)) / values.std(axis=1, keepdims=True)).T
-    rows, columns = cluster_order(scores), cluster_order(scores.T)
-    families = [cards[truth.models[row]].family for row in rows]
-    colours = dict(zip(dict.fromkeys(sorted(families)), sns.color_palette(PALETTE), strict=False))
-    with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 6.2), layout="constrained")
-        strip, ax = figure.subplots(1, 2, width_ratios=[0.03, 1], sharey=True)
-        strip.imshow([[colours[family]] for family in families], aspect="auto", interpolation="nearest")
-        strip.set(xticks=[], yticks=[], ylabel=f"{len(families)} models")
-        image = ax.imshow(scores[rows][:, columns], aspect="auto", cmap="vlag", vmin=-2.5, vmax=2.5)
-        names = _words([truth.datasets[column] for column in columns])
-        ax.set_xticks(range(len(names)), names, rotation=90)
-        ax.tick_params(length=0)
-        ax.set_title(f"Measured accuracy, {REGIME_LABELS[regime]}")
-        figure.colorbar(image, ax=ax, shrink=0.5, label="standard deviations above the data set's mean")
-        handles = [Patch(color=colour, label=family) for family, colour in colours.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=5)
-    return figure
-
-
-def plot_tau_matrices(matrices: Mapping[str, np.ndarray], datasets: Sequence[str]) -> Figure:
-    """How well the ranking on one data set serves another, one panel per regime, in one common order.
-
-    Args:
-        matrices: regime -> tau_w ``(T, T)``, see :func:`~ptmrec.evaluation.zoo_statistics.tau_matrix`.
-        datasets: ``(T,)`` names.
-    """
-    order = cluster_order(sum(matrices.values()))
-    names = _words([datasets[index] for index in order])
-    with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 3.6), layout="constrained")
-        axes = figure.subplots(1, 2, sharey=True)
-        for ax, (regime, matrix) in zip(axes, matrices.items(), strict=True):
-            image = ax.imshow(matrix[order][:, order], cmap="vlag", vmin=-1, vmax=1)
-            ax.set_xticks(range(len(names)), names, rotation=90)
-            ax.set_yticks(range(len(names)), names)
-            ax.tick_params(length=0, labelsize=5)
-            off = matrix[~np.eye(len(matrix), dtype=bool)]
-            ax.set_title(f"{REGIME_LABELS[regime]}, mean {off.mean():.2f}")
-        figure.colorbar(image, ax=axes, shrink=0.7, label=r"$\tau_w$ of the column's ranking for the row")
-    return figure
 
 
 def plot_variance_shares(shares: Mapping[str, pd.DataFrame]) -> Figure:
@@ -117,7 +56,7 @@ def plot_ceilings(ceiling: pd.DataFrame, roles: Mapping[str, str]) -> Figure:
             ax.axvline(values.mean(), color=colour, lw=0.8, ls="--")
             ax.plot([], [], "o", color=colour, label=f"{REGIME_LABELS[regime]}, mean {values.mean():.3f}")
         ax.plot([], [], "o", color="0.4", mfc="none", label="blind data set")
-        ax.set_yticks(range(len(ordered)), _words(ordered.index))
+        ax.set_yticks(range(len(ordered)), words(ordered.index))
         ax.grid(axis="x", lw=0.3)
         ax.set_xlabel(r"ceiling: $\tau_w$ of the ground truth with itself")
         figure.legend(loc="outside lower center", ncols=3)
@@ -131,8 +70,7 @@ def plot_cost_accuracy(costs: pd.DataFrame, cards: Mapping[str, Card]) -> Figure
         costs: index = model, columns ``latency_p50_ms``, ``low_data`` and ``fine_tuning`` (mean accuracies).
         cards: cards of the models.
     """
-    families = sorted({cards[name].family for name in costs.index})
-    colours = dict(zip(families, sns.color_palette(PALETTE), strict=False))
+    colours = category_colours(cards[name].family for name in costs.index)
     with thesis_style():
         figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
         axes = figure.subplots(1, 2, sharex=True)
@@ -147,7 +85,8 @@ def plot_cost_accuracy(costs: pd.DataFrame, cards: Mapping[str, Card]) -> Figure
         axes[0].set_ylabel("mean accuracy over data sets")
         handles = [Patch(color=colour, label=family) for family, colour in colours.items()]
         handles += [Line2D([], [], ls="", marker=m, color="0.4", ms=3, label=s) for s, m in SIZE_MARKERS.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=6)
+        handles.append(Line2D([], [], color="0.3", lw=0.8, label="best for the time"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=6, columnspacing=1)
     return figure
 
 

@@ -45,6 +45,23 @@ def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
             raise ConfigError(f"{notebook.name}: unknown parameter {name!r}; known: {', '.join(sorted(known))}")
 
 
+def prepare_notebook(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
+    """Write a copy whose one parameters cell holds the values of this run.
+
+    Papermill adds a second cell behind the defaults; a reader of the copy would see two sets of values.
+    """
+    papermill.execute_notebook(str(notebook), str(output), parameters, prepare_only=True, progress_bar=False)
+    copy = nbformat.read(output, as_version=4)
+    tagged = {tag: cell for cell in copy.cells for tag in cell.metadata.get("tags", [])}
+    if "injected-parameters" in tagged:
+        injected = tagged["injected-parameters"]
+        known = papermill.inspect_notebook(str(notebook))
+        kept = [f"{name} = {known[name]['default']}" for name in known if name not in parameters]
+        tagged["parameters"].source = "\n".join([injected.source.strip(), *kept])
+        copy.cells.remove(injected)
+    nbformat.write(copy, output)
+
+
 def run_notebook(notebook: Path, output: Path, parameters: dict[str, Any], stream: Any = None) -> None:
     """Execute one notebook; the executed copy is written also when it fails.
 
@@ -60,16 +77,17 @@ def run_notebook(notebook: Path, output: Path, parameters: dict[str, Any], strea
     """
     check_parameters(notebook, parameters)
     output.parent.mkdir(parents=True, exist_ok=True)
+    prepare_notebook(notebook, output, parameters)
     try:
         papermill.execute_notebook(
-            str(notebook),
             str(output),
-            parameters,
+            str(output),
             cwd=str(notebook.parent),
             progress_bar=False,
             stderr_file=stream,
             kernel_name="python3",
-            extra_arguments=["--IPKernelApp.log_level=40"],  # else each kernel warns of a local TCP port
+            # A kernel warns of its local TCP port, and calls the interrupt that ends it an error.
+            extra_arguments=["--IPKernelApp.log_level=50"],
         )
     except PapermillExecutionError as error:
         reason = str(error.evalue).strip().splitlines()
@@ -92,21 +110,35 @@ def check_complete(executed: Path) -> None:
         raise NotebookError(f"{executed}: stopped before code cell {skipped[0]} of {len(cells)}")
 
 
-class _InnerProgress:
-    """Shows the last line a notebook wrote behind the outer bar; passes lines on where there is no terminal."""
+class _Progress:
+    """A bar over the notebooks with the last line of the running one behind it; plain lines without a terminal."""
 
-    def __init__(self, bar: tqdm) -> None:
-        self.bar = bar
+    def __init__(self, count: int) -> None:
+        self.live, self.count = sys.stderr.isatty(), count
+        self.bar = tqdm(total=count, file=sys.stderr, dynamic_ncols=True, disable=not self.live)
+
+    def start(self, name: str) -> None:
+        self.bar.set_description(name)
+        if not self.live:
+            sys.stderr.write(f"{name}\n")
 
     def write(self, text: str) -> None:
         for line in filter(str.strip, text.splitlines()):
-            if sys.stderr.isatty():
+            if self.live:
                 self.bar.set_postfix_str(line.strip()[:60])
             else:
                 sys.stderr.write(f"  {line}\n")
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+    def done(self) -> None:
+        """A notebook is through: what it wrote last says nothing about the next one."""
+        self.bar.set_postfix_str("", refresh=False)
+        if self.bar.n + 1 == self.count:
+            self.bar.set_description("notebooks", refresh=False)
+        self.bar.update()
+        self.bar.refresh()
 
 
 def reproduce(config: ConfigParser, notebooks: Path, parameters: dict[str, Any]) -> list[str]:
@@ -127,10 +159,13 @@ def reproduce(config: ConfigParser, notebooks: Path, parameters: dict[str, Any])
     runs = paths.artifacts / "runs" / time.strftime("%Y%m%d_%H%M%S")
     config.save(runs / "config.json")
     os.environ["PTMREC_PROGRESS"] = "plain"  # kernels inherit it: their bars would be widgets nobody sees
-    bar = tqdm(find_notebooks(notebooks), desc="notebooks", file=sys.stderr, dynamic_ncols=True)
-    for notebook in bar:
-        bar.set_description(notebook.stem)
-        run_notebook(notebook, runs / notebook.name, parameters, _InnerProgress(bar))
+    found = find_notebooks(notebooks)
+    progress = _Progress(len(found))
+    with progress.bar:
+        for notebook in found:
+            progress.start(notebook.stem)
+            run_notebook(notebook, runs / notebook.name, parameters, progress)
+            progress.done()
     logger.info("all notebooks done in %.0f s", time.time() - started)
     return [
         f"executed notebooks  {runs}",

@@ -2,9 +2,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DATASETS, make_ground_truth
+from conftest import DATASETS, assert_readable, make_ground_truth
 
-from ptmrec.evaluation.zoo_statistics import ceilings, tau_matrix, variance_shares
+from ptmrec.evaluation.zoo_statistics import ceilings, variance_shares
 from ptmrec.plots import zoo_figures
 
 
@@ -20,35 +20,6 @@ def _leaves_pyplot_alone():
     assert plt.get_fignums() == before
 
 
-def test_heat_map_holds_every_model_and_data_set_standardised(truth_and_cards):
-    figure = zoo_figures.plot_ground_truth(*truth_and_cards, "low_data")
-    strip, ax = figure.axes[:2]
-    shown = ax.images[0].get_array()
-    assert shown.shape == (24, 4)
-    np.testing.assert_allclose(shown.mean(axis=0), 0, atol=1e-9)
-    assert {text.get_text() for text in ax.get_xticklabels()} == set(DATASETS)
-    assert strip.images[0].get_array().shape[:2] == (24, 1)
-    assert {text.get_text() for text in figure.legends[0].get_texts()} == {"vgg", "vit"}
-
-
-def test_similar_vectors_lie_side_by_side():
-    vectors = np.array([[0.0, 0], [9, 9], [0.1, 0], [9, 9.1], [0, 0.1]])
-    order = zoo_figures.cluster_order(vectors).tolist()
-    assert set(order[:3]) in ({0, 2, 4}, {1, 3, *order[2:3]})
-    assert abs(order.index(1) - order.index(3)) == 1
-
-
-def test_tau_matrices_share_an_order(truth_and_cards):
-    truth, _ = truth_and_cards
-    matrices = {regime: tau_matrix(truth, regime, DATASETS) for regime in truth.accuracy}
-    figure = zoo_figures.plot_tau_matrices(matrices, DATASETS)
-    names = [[text.get_text() for text in ax.get_xticklabels()] for ax in figure.axes[:2]]
-    assert names[0] == names[1]
-    order = [DATASETS.index(name) for name in names[0]]
-    shown = figure.axes[0].images[0].get_array()
-    np.testing.assert_allclose(shown, matrices["low_data"][order][:, order])
-
-
 def test_shares_fill_the_bar(truth_and_cards):
     truth, cards = truth_and_cards
     shares = {regime: variance_shares(truth, cards, regime) for regime in truth.accuracy}
@@ -56,6 +27,7 @@ def test_shares_fill_the_bar(truth_and_cards):
     widths = [patch.get_width() for patch in figure.axes[0].patches]
     assert sum(widths) == pytest.approx(2.0)
     assert len(figure.legends[0].get_texts()) == 4
+    assert_readable(figure)
 
 
 def test_ceilings_are_sorted_and_blind_ones_hollow(truth_and_cards):
@@ -67,6 +39,7 @@ def test_ceilings_are_sorted_and_blind_ones_hollow(truth_and_cards):
     np.testing.assert_allclose(np.sort(values), np.sort(frame["low_data"]))
     hollow = [name for name, face in zip(_labels(figure), points.get_facecolors(), strict=True) if face[3] == 0]
     assert hollow == ["d"]
+    assert_readable(figure)
 
 
 def _labels(figure):
@@ -91,7 +64,10 @@ def test_costs_shots_and_contact_sheet(truth_and_cards):
     frame = frame.assign(**{regime: values.mean(axis=0) for regime, values in truth.accuracy.items()})
     figure = zoo_figures.plot_cost_accuracy(frame, cards)
     assert [len(ax.lines) for ax in figure.axes] == [25, 25]
+    assert_readable(figure)
+    assert "best for the time" in [text.get_text() for text in figure.legends[0].get_texts()]
     shots = pd.DataFrame({"one source": [0.2, 0.5], "random weights": [0.1, 0.2]}, index=["1", "all"])
+    assert_readable(zoo_figures.plot_shots(shots))
     lines = zoo_figures.plot_shots(shots).axes[0].lines
     assert [line.get_ydata().tolist() for line in lines] == [[0.2, 0.5], [0.1, 0.2]]
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)

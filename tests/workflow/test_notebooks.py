@@ -1,3 +1,5 @@
+import io
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -23,6 +25,53 @@ def test_parameters_are_injected_and_unknown_ones_refused(tmp_path):
     with pytest.raises(ConfigError, match="unknown parameter 'valeu'; known: value"):
         run_notebook(notebook, tmp_path / "run" / "b.ipynb", {"valeu": 2})
     assert not (tmp_path / "run" / "b.ipynb").exists()
+
+
+def test_the_executed_copy_has_one_parameters_cell_with_the_values_used(tmp_path):
+    notebook = write_notebook(tmp_path / "01_a.ipynb", "assert (value, other) == (2, 'b')")
+    story = nbformat.read(notebook, 4)
+    story.cells[0].source = "value = 1\nother = 'b'"
+    nbformat.write(story, notebook)
+    run_notebook(notebook, tmp_path / "run.ipynb", {"value": 2})
+    executed = nbformat.read(tmp_path / "run.ipynb", 4)
+    assert len(executed.cells) == 2
+    assert executed.cells[0].source.splitlines() == ["# Parameters", "value = 2", "other = 'b'"]
+    assert executed.cells[0].metadata["tags"] == ["parameters"]
+    assert nbformat.read(notebook, 4) == story
+
+
+def test_kernels_are_quiet_about_widgets_and_their_end(tmp_path, capfd):
+    notebook = write_notebook(tmp_path / "01_a.ipynb", "import ptmrec\nimport tqdm.auto")
+    run_notebook(notebook, tmp_path / "run.ipynb", {})
+    assert nbformat.read(tmp_path / "run.ipynb", 4).cells[1].outputs == []
+    assert capfd.readouterr().err == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_no_text_of_a_notebook_stays_behind_the_bar(tmp_path, monkeypatch):
+    write_notebook(tmp_path / "01_a.ipynb", "import sys\nsys.stderr.write('a long line of the first\\n')")
+    write_notebook(tmp_path / "02_b.ipynb", "pass")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    reproduce(ConfigParser(overrides={"paths.artifacts": tmp_path / "artifacts"}), tmp_path, {})
+    assert "01_a:   0%" in terminal.getvalue() and "a long line of the first" in terminal.getvalue()
+    second = terminal.getvalue().split("02_b: ", 1)[1]
+    assert "long line" not in second
+    shown = [line for line in terminal.getvalue().splitlines() if "100%" in line]
+    assert shown and "long" not in shown[-1] and "notebooks: 100%" in shown[-1]
+
+
+def test_a_pipe_gets_plain_lines(tmp_path, monkeypatch):
+    write_notebook(tmp_path / "01_a.ipynb", "import sys\nsys.stderr.write('half way\\n')")
+    pipe = io.StringIO()
+    monkeypatch.setattr("sys.stderr", pipe)
+    reproduce(ConfigParser(overrides={"paths.artifacts": tmp_path / "artifacts"}), tmp_path, {})
+    assert pipe.getvalue().startswith("01_a\n  half way\n")
+    assert "\r" not in pipe.getvalue()
 
 
 def test_a_failing_cell_is_named_and_the_executed_copy_kept(tmp_path):

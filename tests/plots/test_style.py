@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import matplotlib as mpl
+from conftest import assert_readable
+from matplotlib.figure import Figure
+
+from ptmrec.evaluation.baselines import BASELINES
+from ptmrec.plots.style import (
+    METHOD_COLOURS,
+    SOURCE_GROUPS,
+    TEXT_WIDTH,
+    category_colours,
+    save_figure,
+    source_group,
+    thesis_style,
+    words,
+)
+from ptmrec.zoo.card import read_card
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_style_is_put_back():
+    before = mpl.rcParams["font.size"]
+    with thesis_style():
+        assert mpl.rcParams["font.size"] == 8
+        assert min(mpl.rcParams[key] for key in ("xtick.labelsize", "ytick.labelsize", "legend.fontsize")) >= 7
+    assert mpl.rcParams["font.size"] == before
+
+
+def test_every_method_has_a_colour_of_its_own():
+    assert set(BASELINES) <= set(METHOD_COLOURS)
+    assert len(set(METHOD_COLOURS.values())) == len(METHOD_COLOURS)
+
+
+def test_every_source_of_the_zoo_has_a_kind():
+    sources = {read_card(folder).source_dataset for folder in (ROOT / "constants" / "zoo").iterdir()}
+    assert {source_group(source) for source in sources} <= set(SOURCE_GROUPS)
+    assert len(SOURCE_GROUPS) <= 10  # as many colours as one can tell apart
+    assert source_group("unheard_of") == "unheard_of"
+
+
+def test_colours_depend_on_the_set_of_names_only():
+    assert category_colours(["b", "a", "b"]) == category_colours(["a", "b"])
+    assert len(set(category_colours("abcdefghi").values())) == 9
+    assert words(["cats_dogs"]) == ["cats dogs"]
+
+
+def test_saved_figures_have_text_width_and_repeat_to_the_byte(tmp_path):
+    with thesis_style():
+        figure = Figure(figsize=(TEXT_WIDTH, 2), layout="constrained")
+        figure.subplots().set_xlabel("x")
+    assert_readable(figure)
+    first = [path.read_bytes() for path in save_figure(figure, "a", tmp_path)]
+    assert [path.read_bytes() for path in save_figure(figure, "a", tmp_path)] == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png"]
+    assert b"MediaBox [ 0 0 424.8 144 ]" in first[0]
