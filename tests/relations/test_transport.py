@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from ptmrec.relations.reference import fit_reference_space
+from ptmrec.relations.ridge import ridge_loo_score
+from ptmrec.relations.transport import SHRINKAGE, explained, fit_transport, transport_score
+
+GENERATOR = np.random.default_rng(0)
+PROBES, IMAGES = GENERATOR.normal(size=(200, 12)), GENERATOR.normal(size=(60, 12))
+LABELS = np.repeat(np.arange(3), 20)
+
+
+def test_a_model_that_is_its_own_reference_transports_exactly():
+    """Its virtual features judge as its true ones."""
+    images = IMAGES + 2 * GENERATOR.normal(size=(3, 12))[LABELS]
+    space = fit_reference_space({"model": PROBES}, rank=12)
+    transport = fit_transport(space.encode({"model": PROBES}), PROBES)
+    score = transport_score(space.encode({"model": images}), LABELS, transport)
+    assert score == pytest.approx(ridge_loo_score(images, LABELS), abs=5e-3)
+    assert explained(space.encode({"model": PROBES}), PROBES) > 0.999
+
+
+def test_a_model_the_references_say_nothing_of_is_not_explained():
+    space = fit_reference_space({"other": PROBES}, rank=12)
+    alien = GENERATOR.normal(size=(200, 8))
+    assert explained(space.encode({"other": PROBES}), alien) < 0.05
+
+
+def test_the_small_form_is_the_kernel_form():
+    space = fit_reference_space({"one": PROBES}, rank=12)
+    codes = space.encode({"one": PROBES})
+    features = GENERATOR.normal(size=(200, 5))
+    gram = codes @ codes.T
+    scale = np.trace(gram) / len(gram)
+    standard = (features - features.mean(axis=0)) / features.std(axis=0)
+    expected = codes.T / scale @ np.linalg.solve(gram / scale + SHRINKAGE * np.eye(200), standard)
+    np.testing.assert_allclose(fit_transport(codes, features), expected, atol=1e-8)
+
+
+def test_shuffled_labels_score_as_nothing():
+    images = IMAGES + 3 * GENERATOR.normal(size=(3, 12))[LABELS]
+    space = fit_reference_space({"model": PROBES}, rank=12)
+    transport = fit_transport(space.encode({"model": PROBES}), PROBES)
+    codes = space.encode({"model": images})
+    assert transport_score(codes, LABELS, transport) > -0.3
+    shuffled = [transport_score(codes, GENERATOR.permutation(LABELS), transport) for _ in range(10)]
+    assert np.mean(shuffled) < -0.95
