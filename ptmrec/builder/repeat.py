@@ -39,8 +39,8 @@ def repeat_build(
     Returns:
         One row per model, data set and regime: ``model, dataset, regime, committed, spread`` (standard deviation
         of the committed repetitions), ``repeated`` (from the model trained again, in half precision as the zoo
-        is), ``full_precision`` (the same before halving its weights; low data only, else NaN), and
-        ``same_weights`` (whether the halved weights equal the committed ones).
+        is), ``full_precision`` (the same before halving its weights; low data only, else NaN), ``remeasured`` (from
+        the committed weights), and ``same_weights`` (whether the halved weights equal the committed ones).
 
     Raises:
         DataError: an image set is missing or has changed.
@@ -65,7 +65,10 @@ def repeat_build(
                 data = load_image_npz(images / f"{name}.npz")
                 measured = measure_cell(again.load(), data, settings)["accuracies"]
                 measured["full_precision"] = _probe(full, data, settings)
-                rows += [{**row, "same_weights": same} for row in _compare(plan.name, name, measured, truth)]
+                committed_again = measure_cell(committed[plan.name].load(), data, settings)["accuracies"]
+                for row in _compare(plan.name, name, measured, truth):
+                    accuracy = float(np.mean(committed_again[row["regime"]]["accuracies"]))
+                    rows.append({**row, "remeasured": accuracy, "same_weights": same})
     return pd.DataFrame(rows)
 
 

@@ -12,13 +12,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ReferenceSpace:
-    """A fixed linear map from joined reference features to codes.
+    """A fixed linear map from joined reference features to coordinates.
 
     Attributes:
         names: the references, in the order in which their features are joined.
         dims: ``(B,)`` number of features of each.
         mean: ``(E,)`` mean of the joined features on the probes.
-        basis: ``(E, r)`` from centred features to codes.
+        basis: ``(E, r)`` from centred features to coordinates.
     """
 
     names: tuple[str, ...]
@@ -27,7 +27,7 @@ class ReferenceSpace:
     basis: np.ndarray
 
     def encode(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Codes ``(n, r)`` float64 of images from the features ``(n, d)`` of each reference.
+        """Coordinates ``(n, r)`` float64 of images from the features ``(n, d)`` of each reference.
 
         Raises:
             ValueError: a reference is missing or has another number of features.
@@ -44,7 +44,7 @@ class ReferenceSpace:
 
 
 def fit_reference_space(features: Mapping[str, np.ndarray], rank: int) -> ReferenceSpace:
-    """The space of references from their features ``(P, d)`` of the probe images, with ``rank`` codes."""
+    """The space of references from their features ``(P, d)`` of the probe images, with ``rank`` coordinates."""
     names = tuple(features)
     joined = np.concatenate([np.asarray(features[name], np.float64) for name in names], axis=1)
     mean = joined.mean(axis=0)

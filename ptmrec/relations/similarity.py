@@ -21,16 +21,16 @@ def covariance_similarity(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def reference_similarity(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> float:
-    """Likeness of two labelled sets of reference codes: cosine of the total plus of the between-class covariance.
+    """Likeness of two labelled sets of reference coordinates: cosine of the total plus of the between-class covariance.
 
     Args:
-        first: codes ``(n, r)`` and labels ``(n,)``.
-        second: codes ``(m, r)`` and labels ``(m,)``.
+        first: coordinates ``(n, r)`` and labels ``(n,)``.
+        second: coordinates ``(m, r)`` and labels ``(m,)``.
     """
     return covariance_similarity(first[0], second[0]) + covariance_similarity(
         *(_class_means(*s) for s in (first, second))
     )
 
 
-def _class_means(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return np.stack([codes[labels == label].mean(axis=0) for label in np.unique(labels)])
+def _class_means(coordinates: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.stack([coordinates[labels == label].mean(axis=0) for label in np.unique(labels)])

@@ -19,6 +19,7 @@ def test_a_second_build_gives_the_same_models_and_measurements(built):
     assert len(frame) == 2 * 2 * 2
     assert frame["same_weights"].all()
     np.testing.assert_allclose(frame["repeated"], frame["committed"], atol=1e-5)
+    np.testing.assert_allclose(frame["remeasured"], frame["committed"], atol=1e-5)
     low_data = frame[frame["regime"] == "low_data"]
     np.testing.assert_allclose(low_data["full_precision"], low_data["repeated"], atol=0.1)
     assert frame.loc[frame["regime"] == "fine_tuning", "full_precision"].isna().all()

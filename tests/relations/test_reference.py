@@ -9,10 +9,10 @@ PROBES = {"first": 100 * GENERATOR.normal(size=(50, 4)) + 7, "second": GENERATOR
 
 def test_codes_keep_the_products_of_references_of_equal_weight():
     space = fit_reference_space(PROBES, rank=20)
-    codes = space.encode(PROBES)
+    coordinates = space.encode(PROBES)
     blocks = [(f - f.mean(axis=0)) / f.std(axis=0) / np.sqrt(f.shape[1]) for f in PROBES.values()]
     joined = np.concatenate(blocks, axis=1)
-    np.testing.assert_allclose(codes @ codes.T, joined @ joined.T, atol=1e-8)
+    np.testing.assert_allclose(coordinates @ coordinates.T, joined @ joined.T, atol=1e-8)
     np.testing.assert_allclose([(block**2).sum() for block in blocks], 50, rtol=1e-6)
 
 

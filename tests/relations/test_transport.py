@@ -28,20 +28,20 @@ def test_a_model_the_references_say_nothing_of_is_not_explained():
 
 def test_the_small_form_is_the_kernel_form():
     space = fit_reference_space({"one": PROBES}, rank=12)
-    codes = space.encode({"one": PROBES})
+    coordinates = space.encode({"one": PROBES})
     features = GENERATOR.normal(size=(200, 5))
-    gram = codes @ codes.T
+    gram = coordinates @ coordinates.T
     scale = np.trace(gram) / len(gram)
     standard = (features - features.mean(axis=0)) / features.std(axis=0)
-    expected = codes.T / scale @ np.linalg.solve(gram / scale + SHRINKAGE * np.eye(200), standard)
-    np.testing.assert_allclose(fit_transport(codes, features), expected, atol=1e-8)
+    expected = coordinates.T / scale @ np.linalg.solve(gram / scale + SHRINKAGE * np.eye(200), standard)
+    np.testing.assert_allclose(fit_transport(coordinates, features), expected, atol=1e-8)
 
 
 def test_shuffled_labels_score_as_nothing():
     images = IMAGES + 3 * GENERATOR.normal(size=(3, 12))[LABELS]
     space = fit_reference_space({"model": PROBES}, rank=12)
     transport = fit_transport(space.encode({"model": PROBES}), PROBES)
-    codes = space.encode({"model": images})
-    assert transport_score(codes, LABELS, transport) > -0.3
-    shuffled = [transport_score(codes, GENERATOR.permutation(LABELS), transport) for _ in range(10)]
+    coordinates = space.encode({"model": images})
+    assert transport_score(coordinates, LABELS, transport) > -0.3
+    shuffled = [transport_score(coordinates, GENERATOR.permutation(LABELS), transport) for _ in range(10)]
     assert np.mean(shuffled) < -0.95
