@@ -236,6 +236,16 @@ def _list_published(folder: Path, style: str) -> None:
     _show(rows, style)
 
 
+@zoo.command("reference")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_reference(ctx: click.Context, images: Path | None) -> None:
+    """Make the reference space and the sample of every data set in it."""
+    from ptmrec.builder.reference import build_reference
+
+    click.echo(build_reference(_config(ctx), images))
+
+
 @zoo.command("transcribe")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.pass_context
@@ -303,16 +313,19 @@ def train(ctx: click.Context, name: str) -> None:
 
 @main.command()
 @click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.option("--crossed", is_flag=True, help="Leave each data set out in turn instead of the fixed split.")
 @click.pass_context
-def evaluate(ctx: click.Context, style: str) -> None:
+def evaluate(ctx: click.Context, style: str, crossed: bool) -> None:
     """Compare the ranker with static lists and estimators on known and blind data sets."""
     from ptmrec.config.sections import EvaluationConfig
     from ptmrec.evaluation.compare import summarise
     from ptmrec.workflow.comparison import OURS, compare_methods
+    from ptmrec.workflow.crossed import LINEAR, CrossedEvaluation
 
     project = _project(ctx)
-    frame, settings = compare_methods(project, project.recommender()), project.config.get(EvaluationConfig)
-    summary = summarise(frame, OURS, settings.bootstrap_draws, settings.level).round(3)
+    frame = CrossedEvaluation(project).run() if crossed else compare_methods(project, project.recommender())
+    settings = project.config.get(EvaluationConfig)
+    summary = summarise(frame, LINEAR if crossed else OURS, settings.bootstrap_draws, settings.level).round(3)
     brief = ["method", "group", "regime", "tau_w", "tau_w_low", "tau_w_high", "gain", "gain_low", "gain_high"]
     _show(summary[brief] if style == "table" else summary, style)
 

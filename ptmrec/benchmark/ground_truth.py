@@ -60,6 +60,21 @@ class GroundTruth:
         """Accuracies ``(N,)`` of all models on one data set."""
         return self.accuracy[regime][self.datasets.index(dataset)]
 
+    def without(self, dataset: str, models: np.ndarray) -> "GroundTruth":
+        """The same, as if some models ``(N,)`` bool had not been measured on one data set."""
+        row = self.datasets.index(dataset)
+
+        def cleared(array: np.ndarray) -> np.ndarray:
+            array = array.copy()
+            array[row, models] = np.nan
+            return array
+
+        parts = {
+            name: {key: cleared(array) for key, array in getattr(self, name).items()}
+            for name in ("accuracy", "repeats", "by_shots")
+        }
+        return replace(self, **parts)
+
     def only(self, models: Sequence[str]) -> "GroundTruth":
         """The same for the models named, in that order; one never measured has NaN everywhere."""
         places = {name: column for column, name in enumerate(self.models)}

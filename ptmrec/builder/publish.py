@@ -17,6 +17,7 @@ from ptmrec.builder.assemble import assemble_ground_truth
 from ptmrec.builder.battery import build_battery
 from ptmrec.builder.manifest import write_manifest
 from ptmrec.builder.pieces import build_zoo, read_cells
+from ptmrec.builder.reference import build_reference
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import (
     CostConfig,
@@ -60,6 +61,7 @@ def build_everything(config: ConfigParser, images: Path | None = None) -> None:
         build_encoder(images, work / "encoder", splits, config.get(EncoderTrainingConfig), paths)
         rebuild_dataset_tokens(config, images)
         build_battery(images, splits.all, paths.battery)
+        build_reference(config, images)
         build_costs(config.get(CostConfig), paths)
         write_manifest(paths)
 

@@ -110,6 +110,7 @@ class PathsConfig(Section):
     manifest: Path = setting(Path("constants/manifest.json"), "hash of every committed file of the zoo")
     image_sets: Path = setting(Path("constants/image_sets.csv"), "where each image set comes from")
     splits: Path = setting(Path("constants/splits.json"), "role of each data set, family and source, with the reason")
+    reference: Path = setting(Path("constants/reference"), "the reference space, and a sample of each data set in it")
     battery: Path = setting(
         Path("constants/battery.npz"), "twenty images per class of eight image sets, with attribution"
     )
@@ -190,6 +191,25 @@ class ExtractConfig(Section):
     probes: int = setting(192, "probe images", min=8)
     response_dim: int = setting(512, "length of the response view", min=8)
     seed: int = setting(0, "seed of the probe images and of the projection", min=0)
+
+
+@dataclass(frozen=True)
+class RelationConfig(Section):
+    """The reference space in which data sets are compared and models are explained."""
+
+    section: ClassVar[str] = "relations"
+    references: list[str] = setting(
+        [
+            *("vgg-large-mixture", "resnet-large-mixture", "regnet-large-mixture", "mobilenet-large-mixture"),
+            *("convnext-large-mixture", "poolformer-large-mixture", "vit-large-mixture"),
+        ],
+        "zoo models run on the images beside the encoder; none of a blind family or source",
+    )
+    rank: int = setting(384, "coordinates of an image", min=1)
+    probes: int = setting(1200, "probe images made by code; the battery's images join them", min=8)
+    shots: int = setting(10, "images per class of a data set's sample", min=1)
+    draws: int = setting(1, "draws of those images", min=1)
+    seed: int = setting(0, "seed of the probe images", min=0)
 
 
 @dataclass(frozen=True)

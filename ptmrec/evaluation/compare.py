@@ -107,7 +107,7 @@ def summarise(frame: pd.DataFrame, ours: str, draws: int = 10_000, level: float 
                     **own[list(METRICS)].mean().to_dict(),
                     "tau_w_low": interval.low,
                     "tau_w_high": interval.high,
-                    "seed_sd": own["tau_w_sd"].mean(),
+                    "seed_sd": own["tau_w_sd"].mean() if "tau_w_sd" in own else float("nan"),
                     "of_ceiling": own["tau_w"].mean() / own["ceiling"].mean(),
                     "gain": gain.mean,
                     "gain_low": gain.low,

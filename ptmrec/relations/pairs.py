@@ -5,11 +5,12 @@ listed: a model's score does not change with the other candidates.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import rankdata
 
+from ptmrec.relations.candidates import Candidate
+from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.similarity import reference_similarity
 from ptmrec.relations.transport import transport_score
 
@@ -20,42 +21,6 @@ RELATIONS = (
 """Columns of a table of relations."""
 ENCODER_SHARPNESS, REFERENCE_SHARPNESS = 6.0, 4.0
 """How fast the weight of a known data set falls with its unlikeness: factors in the softmax over similarities."""
-
-
-@dataclass(frozen=True)
-class DatasetSample:
-    """What is looked at of a data set.
-
-    Attributes:
-        name: its name.
-        token: ``(E,)`` mean token of the image encoder.
-        coordinates: ``(n, r)`` of a few images per class in the reference space.
-        labels: ``(n,)`` class indices.
-    """
-
-    name: str
-    token: np.ndarray
-    coordinates: np.ndarray
-    labels: np.ndarray
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What is known of a model.
-
-    Attributes:
-        name: its name.
-        transport: ``(r, d)`` map from reference coordinates to its features, see :mod:`ptmrec.relations.transport`.
-        datasets: image sets it was trained on.
-        num_params: number of parameters.
-        source_accuracy: accuracy on what it was trained on.
-    """
-
-    name: str
-    transport: np.ndarray
-    datasets: tuple[str, ...]
-    num_params: int
-    source_accuracy: float
 
 
 class PairTable:

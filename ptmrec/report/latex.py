@@ -64,12 +64,12 @@ def escape(text: str) -> str:
     return "".join(part if part.startswith("$") else re.sub(r"([&%#_{}])", r"\\\1", part) for part in parts)
 
 
-def results_table(summary: pd.DataFrame, group: str) -> pd.DataFrame:
+def results_table(summary: pd.DataFrame, group: str, ours: str = "Cross-Select") -> pd.DataFrame:
     """The rows of a group as they appear in the thesis: tau_w with interval, paired gain, NDCG@5, regret."""
     rows = []
     for (regime, method), part in summary[summary["group"] == group].groupby(["regime", "method"], sort=False):
         row = part.iloc[0]
-        is_ours = method == "Cross-Select"
+        is_ours = method == ours
         rows.append(
             {
                 "regime": REGIME_LABELS[regime],

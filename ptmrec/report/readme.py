@@ -11,7 +11,7 @@ from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, write_json, write_text
 from ptmrec.plots.style import REGIME_LABELS
 
-COPIED = ("summary.csv", "zoo.json")
+COPIED = ("summary.csv", "crossed_summary.csv", "zoo.json")
 REGION = re.compile(r"(<!-- numbers:(\w+) -->).*?(<!-- /numbers -->)", re.DOTALL)
 
 
@@ -39,7 +39,7 @@ def fill_readme(text: str, folder: Path) -> str:
     Raises:
         ArtifactError: a region asks for numbers nobody makes.
     """
-    regions = {"results": _results, "zoo": _zoo, "times": _times}
+    regions = {"results": _results, "crossed": _crossed, "zoo": _zoo, "times": _times}
 
     def fill(match: re.Match) -> str:
         if match[2] not in regions:
@@ -60,6 +60,21 @@ def _results(folder: Path) -> str:
         cells = [f"{row.tau_w:.2f} [{row.tau_w_low:.2f}, {row.tau_w_high:.2f}]" for row in methods]
         cells += [f"{row.gain:+.2f} [{row.gain_low:+.2f}, {row.gain_high:+.2f}]" for row in methods[1:]]
         lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _crossed(folder: Path) -> str:
+    frame = pd.read_csv(folder / "crossed_summary.csv")
+    heads = ("each data set left out in turn", *("low data", "ridge minus this", "fine-tuning", "ridge minus this"))
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for method, part in frame.groupby("method", sort=False):
+        rows = part.set_index("regime").loc[list(REGIME_LABELS)]
+        cells = [
+            cell
+            for row in rows.itertuples()
+            for cell in (f"{row.tau_w:.2f}", f"{row.gain:+.2f} [{row.gain_low:+.2f}, {row.gain_high:+.2f}]")
+        ]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

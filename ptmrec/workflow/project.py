@@ -25,6 +25,7 @@ from ptmrec.config.sections import (
     ExtractConfig,
     PathsConfig,
     RankerConfig,
+    RelationConfig,
     ZooConfig,
 )
 from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
@@ -35,18 +36,22 @@ from ptmrec.dataloader.model_datasets import (
     read_model_tokens,
     write_model_tokens,
 )
+from ptmrec.extractors.explanation import explanation_images
 from ptmrec.extractors.views import ViewExtractor
 from ptmrec.files import read_json, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.progress import progress
 from ptmrec.recommender.ensemble import Recommender, load_ranker, predict, save_ranker
+from ptmrec.recommender.references import References
+from ptmrec.relations.candidates import write_transport
 from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
 from ptmrec.train.checkpoints import load_tensors
 from ptmrec.train.history import History
 from ptmrec.train.ranker_trainer import make_ranker_trainer
 from ptmrec.workflow.step import Step, code_version, hold, run_step
 from ptmrec.zoo.card import Card
+from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 _TRAINING_CODE = (
@@ -135,6 +140,24 @@ class Project:
         for snapshot in progress(self.zoo, "extracting views"):
             if not (folder / f"{snapshot.name}.npz").is_file():
                 write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))
+
+    def explain(self) -> Path:
+        """Transport of every model: how the references explain its features of the probe images."""
+        step = Step(
+            "transport",
+            [self.paths.zoo, self.paths.reference, self.paths.battery, self.paths.splits],
+            [self.config.get(RelationConfig), self.config.get(ZooConfig)],
+            ("relations", "extractors/probes", "extractors/explanation", "zoo", "files"),
+            self.paths.artifacts / "transport",
+        )
+        return self._run(step, self._explain)
+
+    def _explain(self, folder: Path) -> None:
+        images = explanation_images(self.config.get(RelationConfig), self.paths.battery, self.splits.known)
+        coordinates = References(self.config).coordinates(images)
+        for snapshot in progress(self.zoo, "explaining models"):
+            if not (folder / f"{snapshot.name}.npz").is_file():
+                write_transport(folder, snapshot.name, coordinates, extract_features(snapshot.load(), images))
 
     def train_autoencoder(self) -> Path:
         """Train the autoencoder on the weights vectors of the known models."""

@@ -1,8 +1,9 @@
 import json
 
+import numpy as np
 import pytest
 import torch
-from conftest import make_card
+from conftest import make_card, make_ground_truth
 
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.builder.assemble import assemble_ground_truth
@@ -57,3 +58,14 @@ def test_a_model_measured_twice(tmp_path):
     path.write_text(json.dumps({"toy": data["toy"] * 2}))
     with pytest.raises(ArtifactError, match="measured twice"):
         read_ground_truth(path, ["vgg-small-toy"])
+
+
+def test_some_models_can_be_taken_out_of_one_data_set():
+    truth, _ = make_ground_truth(np.random.default_rng(0).random((4, 12)))
+    out = np.arange(12) < 3
+    less = truth.without("b", out)
+    for regime, accuracy in less.accuracy.items():
+        np.testing.assert_array_equal(np.isnan(accuracy[1]), out)
+        assert np.isnan(less.repeats[regime][1][out]).all()
+        np.testing.assert_array_equal(np.delete(accuracy, 1, axis=0), np.delete(truth.accuracy[regime], 1, axis=0))
+        assert np.isfinite(truth.accuracy[regime]).all()

@@ -1,0 +1,55 @@
+"""Running the references (the image encoder and a bank of zoo models) on images."""
+
+import numpy as np
+
+from ptmrec.benchmark.splits import read_splits
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig, RelationConfig
+from ptmrec.errors import ConfigError
+from ptmrec.model.clip_encoder import ClipImageEncoder, load_encoder
+from ptmrec.relations.samples import DatasetSample, read_space
+from ptmrec.zoo.features import extract_features
+from ptmrec.zoo.snapshot import Snapshot, read_zoo
+
+ENCODER = "encoder"
+"""Name of the image encoder among the references."""
+
+
+class References:
+    """The references a configuration names.
+
+    Raises:
+        ConfigError: a reference that is not in the zoo, or of a blind family or source.
+    """
+
+    def __init__(self, config: ConfigParser) -> None:
+        paths = config.get(PathsConfig)
+        self.encoder: ClipImageEncoder = load_encoder(config)
+        bank = _bank(config.get(RelationConfig).references, paths)
+        self.bank = {snapshot.name: snapshot.load() for snapshot in bank}
+        self.folder = paths.reference
+
+    def features(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Features ``(n, d)`` of images ``(n, 32, 32, 3)`` uint8 by each reference."""
+        own = {name: extract_features(model, images) for name, model in self.bank.items()}
+        return {ENCODER: self.encoder.encode(images), **own}
+
+    def coordinates(self, images: np.ndarray) -> np.ndarray:
+        """Coordinates ``(n, r)`` of images in the committed reference space."""
+        return read_space(self.folder).encode(self.features(images))
+
+    def sample(self, name: str, images: np.ndarray, labels: np.ndarray) -> DatasetSample:
+        """Sample of a data set from a few of its images per class, in the committed reference space."""
+        features = self.features(images)
+        token = features[ENCODER].astype(np.float64).mean(axis=0)
+        return DatasetSample(name, token, read_space(self.folder).encode(features), labels)
+
+
+def _bank(names: list[str], paths: PathsConfig) -> list[Snapshot]:
+    snapshots, splits = {snapshot.name: snapshot for snapshot in read_zoo(paths.zoo)}, read_splits(paths.splits)
+    for name in names:
+        if name not in snapshots:
+            raise ConfigError(f"[relations] references: no model {name!r} in the zoo")
+        if splits.model_role(snapshots[name].card) == "blind":
+            raise ConfigError(f"[relations] references: {name!r} is of a blind family or source; name another")
+    return [snapshots[name] for name in names]
