@@ -20,7 +20,7 @@ install: $(VENV)/installed ## create .venv and install everything, pinned
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
-	$(BIN)/uv pip install --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev]"
+	$(BIN)/uv pip install --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev,real]"
 	touch $@
 
 reproduce: install ## run notebooks 01 to 05: figures, tables, results

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ptmrec.config.parser import ConfigParser
+    from ptmrec.config.sections import PathsConfig
 
 FORMATS = ("table", "json", "csv", "ids")
 GLOBAL_OPTIONS = ("--config", "--profile", "--set")
@@ -146,6 +147,16 @@ def zoo_build(ctx: click.Context, images: Path | None) -> None:
     build_everything(_config(ctx), images)
 
 
+@zoo.command("real")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_real(ctx: click.Context, images: Path | None) -> None:
+    """Measure the real models on every data set: ten-shot probes, estimates, costs. Resumable; an hour."""
+    from ptmrec.builder.real import build_real
+
+    build_real(_config(ctx), images)
+
+
 @zoo.command("verify")
 @click.option("--accept", is_flag=True, help="Write the hashes of the files as they are now.")
 @click.pass_context
@@ -192,15 +203,15 @@ def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
 
     paths = _config(ctx).get(PathsConfig)
     if not published:
-        _list_models(paths.zoo, style)
+        _list_models(paths, style)
     if published or (style == "table" and paths.published.is_dir()):
         _list_published(paths.published, style)
 
 
-def _list_models(folder: Path, style: str) -> None:
-    from ptmrec.zoo.snapshot import read_zoo
+def _list_models(paths: "PathsConfig", style: str) -> None:
+    from ptmrec.zoo.real import read_models
 
-    cards = [snapshot.card for snapshot in read_zoo(folder)]
+    cards = [snapshot.card for snapshot in read_models(paths)]
     if style == "ids":
         click.echo("\n".join(card.name for card in cards))
         return
@@ -258,20 +269,25 @@ def zoo_show(ctx: click.Context, name: str) -> None:
 
     from ptmrec.benchmark.ground_truth import read_ground_truth
     from ptmrec.config.sections import PathsConfig
-    from ptmrec.zoo.snapshot import read_zoo
+    from ptmrec.zoo.real import read_models
 
     paths = _config(ctx).get(PathsConfig)
-    cards = {snapshot.name: snapshot.card for snapshot in read_zoo(paths.zoo)}
+    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths, installed_only=False)}
     if name not in cards:
         near = difflib.get_close_matches(name, cards, n=1)
         raise ConfigError(f"no model {name!r} in the zoo" + (f"; did you mean {near[0]}?" if near else ""))
     truth = read_ground_truth(paths.ground_truth, list(cards))
     column = truth.models.index(name)
     measured = {
-        regime: {dataset: float(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
+        regime: {dataset: _number(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
         for regime, matrix in truth.accuracy.items()
     }
     click.echo(json.dumps({**cards[name].to_dict(), "measured_accuracy": measured}, indent=1))
+
+
+def _number(value: float) -> float | None:
+    """JSON knows no NaN: what was not measured is null."""
+    return float(value) if value == value else None
 
 
 @main.command()

@@ -27,11 +27,15 @@ def assemble_ground_truth(
     truth: dict[str, list[dict[str, Any]]] = {}
     for cell in cells:
         card = cards[cell["model_name"]]
-        truth.setdefault(cell["dataset"], []).extend([_low_data(cell, card, config), _fine_tuning(cell, card, config)])
+        truth.setdefault(cell["dataset"], []).extend(
+            [low_data_record(cell, card, config), _fine_tuning(cell, card, config)]
+        )
     return write_records(path, truth)
 
 
-def _record(card: Card, regime: str, values: list[float], recipe: dict[str, Any]) -> dict[str, Any]:
+def _record(
+    card: Card, regime: str, values: list[float], recipe: dict[str, Any], source: str = SOURCE
+) -> dict[str, Any]:
     return {
         "model_name": card.name,
         "model_type": card.family,
@@ -41,18 +45,24 @@ def _record(card: Card, regime: str, values: list[float], recipe: dict[str, Any]
         "accuracies": [round(value, 5) for value in values],
         "regime": regime,
         "recipe": recipe,
-        "source": SOURCE,
+        "source": source,
     }
 
 
-def _low_data(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:
+def low_data_record(
+    cell: dict[str, Any], card: Card, config: GroundTruthConfig, source: str = SOURCE
+) -> dict[str, Any]:
+    """The record of a cell in the low data regime; ``by_shots`` only where the cell has it."""
     measured = cell["low_data"]
     recipe = {"shots": config.shots, "probe": "logistic regression", "penalty": measured["penalty"]}
+    record = _record(card, "low_data", measured["accuracies"], recipe, source)
+    if "by_shots" not in measured:
+        return record
     by_shots = {
         shots: [round(float(np.mean(values)), 5), round(float(np.std(values)), 5)]
         for shots, values in measured["by_shots"].items()
     }
-    return {**_record(card, "low_data", measured["accuracies"], recipe), "by_shots": by_shots}
+    return {**record, "by_shots": by_shots}
 
 
 def _fine_tuning(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from ptmrec.hardware.costs import measure_costs
 from ptmrec.log import logger
 from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
 from ptmrec.progress import progress
+from ptmrec.zoo.real import read_real
 from ptmrec.zoo.snapshot import read_zoo
 
 NEIGHBOURS = 5
@@ -82,17 +83,20 @@ def publish_zoo(work: Path, config: GroundTruthConfig, paths: PathsConfig) -> No
 
 def assemble_estimates(cells: Iterable[dict[str, Any]], path: Path) -> Path:
     """Join the estimators' scores into one file: data set -> model -> scores, a line each."""
-    estimates: dict[str, dict[str, str]] = {}
+    estimates: dict[str, dict[str, Any]] = {}
     for cell in cells:
-        scores = {key: _rounded(value) for key, value in cell.items() if key not in ("model_name", "dataset")}
-        estimates.setdefault(cell["dataset"], {})[cell["model_name"]] = json.dumps(scores)
-    blocks = [
-        json.dumps(dataset)
-        + ": {\n"
-        + ",\n".join(f"  {json.dumps(name)}: {row}" for name, row in rows.items())
-        + "\n }"
-        for dataset, rows in estimates.items()
-    ]
+        scores = {key: value for key, value in cell.items() if key not in ("model_name", "dataset")}
+        estimates.setdefault(cell["dataset"], {})[cell["model_name"]] = scores
+    return write_estimates(path, estimates)
+
+
+def write_estimates(path: Path, estimates: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write ``data set -> model -> scores`` as JSON with one model per line, numbers rounded."""
+    blocks = []
+    for dataset, rows in estimates.items():
+        rounded = {name: {key: _rounded(value) for key, value in scores.items()} for name, scores in rows.items()}
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(scores)}" for name, scores in rounded.items())
+        blocks.append(f"{json.dumps(dataset)}: {{\n{lines}\n }}")
     return write_text(path, "{\n " + ",\n ".join(blocks) + "\n}\n")
 
 
@@ -114,10 +118,13 @@ def build_encoder(images: Path, work: Path, splits: Splits, config: EncoderTrain
 
 
 def build_costs(config: CostConfig, paths: PathsConfig) -> None:
-    """Measure what the models cost on this machine, unless that was done for just these models."""
-    zoo = read_zoo(paths.zoo)
+    """Measure what the models cost on this machine, unless that was done for just these models.
+
+    Costs of real models in the file do not count; those are measured by ``ptmrec zoo real``.
+    """
+    zoo, real = read_zoo(paths.zoo), {snapshot.name for snapshot in read_real(paths.real, installed_only=False)}
     names = {snapshot.name for snapshot in zoo}
-    if not paths.costs.is_file() or set(read_json(paths.costs)["models"]) != names:
+    if not paths.costs.is_file() or set(read_json(paths.costs)["models"]) - real != names:
         write_json(paths.costs, measure_costs(zoo, config))
 
 

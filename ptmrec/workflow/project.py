@@ -47,6 +47,7 @@ from ptmrec.train.history import History
 from ptmrec.train.ranker_trainer import make_ranker_trainer
 from ptmrec.workflow.step import Step, code_version, hold, run_step
 from ptmrec.zoo.card import Card
+from ptmrec.zoo.real import is_real, read_models
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 _TRAINING_CODE = (
@@ -74,13 +75,19 @@ class Project:
 
     @cached_property
     def zoo(self) -> list[Snapshot]:
-        """Snapshots of the zoo, sorted by name; in the smoke profile only a part of them."""
-        return read_zoo(self.paths.zoo)[:: self.config.get(ZooConfig).every]
+        """Snapshots of the zoo and of the real models that are installed; in the smoke profile a part of the zoo."""
+        every = self.config.get(ZooConfig).every
+        return read_models(self.paths) if every == 1 else read_zoo(self.paths.zoo)[::every]
 
     @cached_property
     def cards(self) -> dict[str, Card]:
         """Cards by model name."""
         return {snapshot.name: snapshot.card for snapshot in self.zoo}
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """Names of the models of the zoo proper, which are measured in both regimes; the real ones are not."""
+        return tuple(snapshot.name for snapshot in self.zoo if not is_real(snapshot))
 
     @cached_property
     def splits(self) -> Splits:
@@ -123,7 +130,11 @@ class Project:
         """Views of every model: weights vector, responses, card, token of its source."""
         step = Step(
             "views",
-            [self.paths.zoo, self.token_folder],
+            [
+                self.paths.zoo,
+                self.token_folder,
+                *(path for s in self.zoo if is_real(s) for path in (s.folder, s.weights)),
+            ],
             [self.extract_config, self.config.get(ZooConfig)],
             ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
