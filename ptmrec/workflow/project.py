@@ -128,13 +128,10 @@ class Project:
 
     def extract(self) -> Path:
         """Views of every model: weights vector, responses, card, token of its source."""
+        real = [path for snapshot in self.zoo if is_real(snapshot) for path in (snapshot.folder, snapshot.weights)]
         step = Step(
             "views",
-            [
-                self.paths.zoo,
-                self.token_folder,
-                *(path for s in self.zoo if is_real(s) for path in (s.folder, s.weights)),
-            ],
+            [self.paths.zoo, self.token_folder, *real],
             [self.extract_config, self.config.get(ZooConfig)],
             ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
