@@ -151,6 +151,13 @@ def test_zoo_list_and_show():
     assert 0 <= shown["measured_accuracy"]["low_data"]["mnist"] <= 1
 
 
+def test_real_models_are_listed_last_and_shown_with_what_was_not_measured():
+    assert call("zoo", "list", "--format", "ids").stdout.split()[-3:] == [f"efficientnet-lite{i}" for i in range(3)]
+    shown = json.loads(call("zoo", "show", "efficientnet-lite0").stdout)
+    assert shown["measured_accuracy"]["low_data"]["flowers5"] > 0.45
+    assert set(shown["measured_accuracy"]["fine_tuning"].values()) == {None}
+
+
 def test_config_names_each_source(tmp_path):
     (tmp_path / "c.ini").write_text("[ranker]\nepochs = 9\n")
     done = call("--config", tmp_path / "c.ini", "--set", "ranker.width=32", "config", "--format", "json")
