@@ -1,11 +1,8 @@
 """The last part of a zoo build: encoder, dataset tokens, costs, and the files the project commits."""
 
-import json
 import shutil
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +10,11 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from ptmrec.benchmark.image_sets import INDEX_NAME
 from ptmrec.benchmark.splits import Splits, read_splits
-from ptmrec.builder.assemble import assemble_ground_truth
+from ptmrec.builder.assemble import assemble_estimates, assemble_ground_truth
 from ptmrec.builder.battery import build_battery
 from ptmrec.builder.manifest import write_manifest
 from ptmrec.builder.pieces import build_zoo, read_cells
+from ptmrec.builder.real import build_real
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import (
     CostConfig,
@@ -58,6 +56,8 @@ def build_everything(config: ConfigParser, images: Path | None = None) -> None:
     rebuild_dataset_tokens(config, images)
     build_battery(images, splits.all, paths.battery)
     build_costs(config.get(CostConfig), paths)
+    if read_real(paths.real):
+        build_real(config, images)
     write_manifest(paths)
 
 
@@ -79,32 +79,6 @@ def publish_zoo(work: Path, config: GroundTruthConfig, paths: PathsConfig) -> No
     assemble_ground_truth(read_cells(work, "accuracies"), cards, config, paths.ground_truth)
     assemble_estimates(read_cells(work, "estimates"), paths.estimators)
     logger.info("zoo of %d models and its ground truth are in %s", len(cards), paths.zoo.parent)
-
-
-def assemble_estimates(cells: Iterable[dict[str, Any]], path: Path) -> Path:
-    """Join the estimators' scores into one file: data set -> model -> scores, a line each."""
-    estimates: dict[str, dict[str, Any]] = {}
-    for cell in cells:
-        scores = {key: value for key, value in cell.items() if key not in ("model_name", "dataset")}
-        estimates.setdefault(cell["dataset"], {})[cell["model_name"]] = scores
-    return write_estimates(path, estimates)
-
-
-def write_estimates(path: Path, estimates: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Write ``data set -> model -> scores`` as JSON with one model per line, numbers rounded."""
-    blocks = []
-    for dataset, rows in estimates.items():
-        rounded = {name: {key: _rounded(value) for key, value in scores.items()} for name, scores in rows.items()}
-        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(scores)}" for name, scores in rounded.items())
-        blocks.append(f"{json.dumps(dataset)}: {{\n{lines}\n }}")
-    return write_text(path, "{\n " + ",\n ".join(blocks) + "\n}\n")
-
-
-def _rounded(value: float | dict[str, float]) -> float | dict[str, float]:
-    """Six significant digits: scores of different estimators differ by orders of magnitude."""
-    if isinstance(value, dict):
-        return {key: float(f"{part:.3g}") for key, part in value.items()}
-    return float(f"{value:.6g}")
 
 
 def build_encoder(images: Path, work: Path, splits: Splits, config: EncoderTrainingConfig, paths: PathsConfig) -> None:

@@ -10,11 +10,10 @@ import torch
 from ptmrec.benchmark.ground_truth import write_records
 from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.benchmark.splits import read_splits
-from ptmrec.builder.assemble import low_data_record
+from ptmrec.builder.assemble import low_data_record, write_estimates
 from ptmrec.builder.manifest import write_manifest
 from ptmrec.builder.measure import draw_shots, main_accuracies, score_samples
 from ptmrec.builder.pieces import cell_path, read_cells
-from ptmrec.builder.publish import write_estimates
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
