@@ -13,6 +13,7 @@ from ptmrec.evaluation.zoo_statistics import ceilings
 from ptmrec.model.clip_encoder import ClipImageEncoder
 from ptmrec.recommender.ensemble import Recommender
 from ptmrec.workflow.project import Project
+from ptmrec.zoo import real
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,11 @@ def project():
     return Project(ConfigParser())
 
 
-def test_everything_committed_is_whole(project):
+@pytest.mark.parametrize("installed", [True, False])
+def test_everything_committed_is_whole(project, monkeypatch, installed):
+    """With the packages of the real models and without them."""
+    if not installed:
+        monkeypatch.setattr(real, "find_spec", lambda name: None)
     assert {check.name: check.problems for check in verify_zoo(project.paths) if check.problems} == {}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from ptmrec.benchmark.ground_truth import write_records
 from ptmrec.benchmark.image_sets import check_image_sets
@@ -74,15 +75,22 @@ def measure_real(
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for snapshot in models:
-            cells = {name: cell_path(work, CELLS, name, snapshot.name) for name in targets}
-            missing = [name for name, path in cells.items() if not path.is_file()]
-            model = fold_norms(snapshot.load()) if missing else None
-            for name in progress(missing, f"measuring {snapshot.name}"):
-                measured = measure_on(model, load_image_npz(images / f"{name}.npz"), config)
-                write_json(cells[name], {"model_name": snapshot.name, "dataset": name, **measured})
+        with threadpool_limits(1):
+            for snapshot in models:
+                _measure_model(snapshot, targets, images, work, config)
     finally:
         torch.set_num_threads(before)
+
+
+def _measure_model(
+    snapshot: Snapshot, targets: tuple[str, ...], images: Path, work: Path, config: GroundTruthConfig
+) -> None:
+    cells = {name: cell_path(work, CELLS, name, snapshot.name) for name in targets}
+    missing = [name for name, path in cells.items() if not path.is_file()]
+    model = fold_norms(snapshot.load()) if missing else None
+    for name in progress(missing, f"measuring {snapshot.name}"):
+        measured = measure_on(model, load_image_npz(images / f"{name}.npz"), config)
+        write_json(cells[name], {"model_name": snapshot.name, "dataset": name, **measured})
 
 
 def measure_on(model: PhotoModel, data: ImageData, config: GroundTruthConfig) -> dict[str, Any]:

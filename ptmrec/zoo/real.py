@@ -51,8 +51,9 @@ class RealSnapshot(Snapshot):
         architecture = self.card.architecture
         if architecture.get("library") != LIBRARY:
             raise ArtifactError(f"{self.folder}: cannot rebuild architecture {dict(architecture)}")
+        weights = self._read()
         try:
-            return build_photo_model(str(architecture.get("model")), self._read(), self.card.input_size)
+            return build_photo_model(str(architecture.get("model")), weights, self.card.input_size)
         except ArtifactError as error:
             raise ArtifactError(f"{self.weights}: {error}") from None
 
