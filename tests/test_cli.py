@@ -19,6 +19,7 @@ from ptmrec.config.sections import REGIMES
 
 pytestmark = pytest.mark.slow
 
+
 COMMANDS = ("config", "evaluate", "extract", "recommend", "reproduce", "train", "zoo")
 
 
@@ -143,14 +144,6 @@ def test_a_zoo_without_weights_is_refused_before_any_image_is_ranked(digits, tmp
     assert "no model.safetensors" in done.stderr
 
 
-def test_zoo_list_and_show():
-    names = call("zoo", "list", "--format", "ids").stdout.split()
-    assert len(names) >= 40
-    shown = json.loads(call("zoo", "show", names[0]).stdout)
-    assert shown["name"] == names[0]
-    assert 0 <= shown["measured_accuracy"]["low_data"]["mnist"] <= 1
-
-
 def test_config_names_each_source(tmp_path):
     (tmp_path / "c.ini").write_text("[ranker]\nepochs = 9\n")
     done = call("--config", tmp_path / "c.ini", "--set", "ranker.width=32", "config", "--format", "json")
@@ -182,11 +175,6 @@ def modules_after(*arguments):
     return done.stdout.splitlines()[-1] if done.returncode == 0 else done.stderr
 
 
-@pytest.mark.parametrize("command", [["zoo", "list"], ["zoo", "show", "vgg-small-cifar10"], ["config"]])
-def test_looking_at_the_zoo_imports_nothing_heavy(command):
-    assert modules_after(*command) == "[]"
-
-
 def test_a_mistyped_path_is_answered_before_anything_heavy_is_imported():
     code = (
         "import sys; from click.testing import CliRunner; from ptmrec.cli import main;"
@@ -199,17 +187,6 @@ def test_a_mistyped_path_is_answered_before_anything_heavy_is_imported():
 
 def test_ranking_the_embedded_zoo_needs_no_open_clip(digits):
     assert modules_after("recommend", digits, "--format", "ids") == "['pandas', 'torch']"
-
-
-def test_options_of_the_group_may_stand_after_the_command(tmp_path):
-    (tmp_path / "c.ini").write_text("[ranker]\nepochs = 9\n")
-    options = ["--config", tmp_path / "c.ini", "--profile=smoke", "--set", "ranker.width=32"]
-    before, after = call(*options, "config"), call("config", *options)
-    assert after.exit_code == 0
-    assert after.stdout == before.stdout
-    assert "[ranker] width = 32    (override)" in after.stdout
-    assert "requires an argument" in call("config", "--set").stderr
-    assert call("zoo", "list", "--format", "ids", "--profile", "fast").exit_code == 2
 
 
 def test_of_a_split_folder_the_training_part_is_used_and_that_is_said(tmp_path):

@@ -13,6 +13,7 @@ from ptmrec.evaluation.zoo_statistics import ceilings
 from ptmrec.model.clip_encoder import ClipImageEncoder
 from ptmrec.recommender.ensemble import Recommender
 from ptmrec.workflow.project import Project
+from ptmrec.zoo import real
 
 pytestmark = pytest.mark.slow
 
@@ -22,12 +23,16 @@ def project():
     return Project(ConfigParser())
 
 
-def test_everything_committed_is_whole(project):
+@pytest.mark.parametrize("installed", [True, False])
+def test_everything_committed_is_whole(project, monkeypatch, installed):
+    """With the packages of the real models and without them."""
+    if not installed:
+        monkeypatch.setattr(real, "find_spec", lambda name: None)
     assert {check.name: check.problems for check in verify_zoo(project.paths) if check.problems} == {}
 
 
 def test_zoo_is_as_large_and_as_mixed_as_promised(project):
-    cards = list(project.cards.values())
+    cards = [project.cards[name] for name in project.embedded]
     assert len(cards) >= 200
     families = {card.family for card in cards}
     assert len(families) >= 7
@@ -42,7 +47,7 @@ def test_zoo_is_as_large_and_as_mixed_as_promised(project):
 
 
 def test_every_model_is_measured_on_every_data_set_in_both_regimes(project):
-    truth = project.truth
+    truth = project.truth.only(project.embedded)
     assert len(truth.datasets) >= 28
     assert set(truth.by_shots) == {"1", "5", "50", "all"}
     for matrix in (*truth.accuracy.values(), *truth.by_shots.values()):
@@ -53,8 +58,20 @@ def test_every_model_is_measured_on_every_data_set_in_both_regimes(project):
         np.testing.assert_allclose(np.nanmean(repeats, axis=2), truth.accuracy[regime], atol=2e-5)
 
 
+def test_real_models_are_measured_in_low_data_alone(project):
+    names = [name for name in project.cards if name not in project.embedded]
+    assert names == [f"efficientnet-lite{size}" for size in range(3)]
+    truth = project.truth.only(names)
+    assert np.isfinite(truth.accuracy["low_data"]).all()
+    assert np.isfinite(truth.repeats["low_data"]).sum(axis=2).min() == 16
+    for unmeasured in (truth.accuracy["fine_tuning"], *truth.by_shots.values()):
+        assert np.isnan(unmeasured).all()
+    assert {project.splits.model_role(project.cards[name]) for name in names} == {"blind"}
+    assert not list(project.paths.real.rglob("*.pth")), "their weights come in packages"
+
+
 def test_the_ground_truth_agrees_with_itself(project):
-    ceiling = ceilings(project.truth, project.splits.all).mean()
+    ceiling = ceilings(project.truth.only(project.embedded), project.splits.all).mean()
     assert ceiling["low_data"] >= 0.95
     assert ceiling["fine_tuning"] >= 0.90
 
@@ -94,7 +111,7 @@ def test_encoder_tokens_and_recommender_belong_together(project):
     name = f"{encoder.name}:{encoder.hash}"
     recommender = Recommender.load(paths.recommender)
     assert project.dataset_tokens("train").items[0][0].encoder == name == recommender.encoder
-    assert recommender.model_names == tuple(project.cards)
+    assert set(recommender.model_names) == set(project.cards)
     assert set(recommender.trained_on) == set(project.splits.known)
     assert not set(recommender.trained_on) & set(project.splits.blind)
 

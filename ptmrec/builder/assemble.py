@@ -1,6 +1,7 @@
-"""Joining the builder's cells into the ground truth the project commits."""
+"""Joining the builder's cells into the files of measurements the project commits."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from ptmrec.benchmark.ground_truth import write_records
 from ptmrec.config.sections import GroundTruthConfig
+from ptmrec.files import write_text
 from ptmrec.zoo.card import Card
 
 SOURCE = "measured by ptmrec zoo build"
@@ -27,11 +29,15 @@ def assemble_ground_truth(
     truth: dict[str, list[dict[str, Any]]] = {}
     for cell in cells:
         card = cards[cell["model_name"]]
-        truth.setdefault(cell["dataset"], []).extend([_low_data(cell, card, config), _fine_tuning(cell, card, config)])
+        truth.setdefault(cell["dataset"], []).extend(
+            [low_data_record(cell, card, config), _fine_tuning(cell, card, config)]
+        )
     return write_records(path, truth)
 
 
-def _record(card: Card, regime: str, values: list[float], recipe: dict[str, Any]) -> dict[str, Any]:
+def _record(
+    card: Card, regime: str, values: list[float], recipe: dict[str, Any], source: str = SOURCE
+) -> dict[str, Any]:
     return {
         "model_name": card.name,
         "model_type": card.family,
@@ -41,18 +47,24 @@ def _record(card: Card, regime: str, values: list[float], recipe: dict[str, Any]
         "accuracies": [round(value, 5) for value in values],
         "regime": regime,
         "recipe": recipe,
-        "source": SOURCE,
+        "source": source,
     }
 
 
-def _low_data(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:
+def low_data_record(
+    cell: dict[str, Any], card: Card, config: GroundTruthConfig, source: str = SOURCE
+) -> dict[str, Any]:
+    """The record of a cell in the low data regime; ``by_shots`` only where the cell has it."""
     measured = cell["low_data"]
     recipe = {"shots": config.shots, "probe": "logistic regression", "penalty": measured["penalty"]}
+    record = _record(card, "low_data", measured["accuracies"], recipe, source)
+    if "by_shots" not in measured:
+        return record
     by_shots = {
         shots: [round(float(np.mean(values)), 5), round(float(np.std(values)), 5)]
         for shots, values in measured["by_shots"].items()
     }
-    return {**_record(card, "low_data", measured["accuracies"], recipe), "by_shots": by_shots}
+    return {**record, "by_shots": by_shots}
 
 
 def _fine_tuning(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:
@@ -64,3 +76,29 @@ def _fine_tuning(cell: dict[str, Any], card: Card, config: GroundTruthConfig) ->
         "learning_rate": measured["learning_rate"],
     }
     return _record(card, "fine_tuning", measured["accuracies"], recipe)
+
+
+def assemble_estimates(cells: Iterable[dict[str, Any]], path: Path) -> Path:
+    """Join the estimators' scores into one file: data set -> model -> scores, a line each."""
+    estimates: dict[str, dict[str, Any]] = {}
+    for cell in cells:
+        scores = {key: value for key, value in cell.items() if key not in ("model_name", "dataset")}
+        estimates.setdefault(cell["dataset"], {})[cell["model_name"]] = scores
+    return write_estimates(path, estimates)
+
+
+def write_estimates(path: Path, estimates: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write ``data set -> model -> scores`` as JSON with one model per line, numbers rounded."""
+    blocks = []
+    for dataset, rows in estimates.items():
+        rounded = {name: {key: _rounded(value) for key, value in scores.items()} for name, scores in rows.items()}
+        lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(scores)}" for name, scores in rounded.items())
+        blocks.append(f"{json.dumps(dataset)}: {{\n{lines}\n }}")
+    return write_text(path, "{\n " + ",\n ".join(blocks) + "\n}\n")
+
+
+def _rounded(value: float | dict[str, float]) -> float | dict[str, float]:
+    """Six significant digits: scores of different estimators differ by orders of magnitude."""
+    if isinstance(value, dict):
+        return {key: float(f"{part:.3g}") for key, part in value.items()}
+    return float(f"{value:.6g}")

@@ -4,6 +4,7 @@ import copy
 import time
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
@@ -24,6 +24,11 @@ from ptmrec.zoo.features import accuracy, extract_features, extract_outputs
 
 VALIDATION_SHARE = 0.3
 """Share of the images of a draw that the penalty is chosen on."""
+WIDE = 512
+"""Longer features than this (no embedded model has them) are turned into the span of the images a probe learns from.
+
+The penalty keeps its weights in that span, so the probe is the same and fitting it many times faster.
+"""
 TUNING_SHARE = 0.2
 """Share of a target's training images that the learning rate of fine-tuning is chosen on."""
 
@@ -69,7 +74,12 @@ def draw_shots(labels: np.ndarray, shots: int, draws: int, name: str) -> list[np
 def _probe_score(
     features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, penalty: float
 ) -> float:
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=300, tol=1e-3))
+    scaler = StandardScaler().fit(features)
+    features, test_features = scaler.transform(features), scaler.transform(test_features)
+    if features.shape[1] > max(WIDE, len(features)):
+        axes = np.linalg.qr(features.T.astype(np.float64))[0]  # the probe's weights lie in the span of its images
+        features, test_features = features @ axes, test_features @ axes
+    probe = LogisticRegression(C=penalty, max_iter=300, tol=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 300 steps fix the ranking of the penalties
         warnings.simplefilter("ignore", UserWarning)  # one image of each class looks like a regression to it
@@ -117,30 +127,45 @@ def probe_accuracies(
         ``penalty`` (inverse strength C), ``accuracies`` of the ``draws`` in 0..1, and ``by_shots``: the same
         for other numbers of images per class, and for all of them.
     """
-    labels = data.train_labels
-
-    def accuracies(draws: list[np.ndarray]) -> list[float]:
-        return [_probe_score(features[d], labels[d], test_features, data.test_labels, penalty) for d in draws]
-
-    main_draws = draw_shots(labels, config.shots, config.draws, data.name)
-    penalty = _choose_penalty(features, labels, main_draws[: max(1, config.draws // 2)], config.penalties)
+    main = main_accuracies(features, test_features, data, config)
     by_shots = {
-        str(shots): accuracies(draw_shots(labels, shots, draws, data.name))
-        for shots, draws in zip(config.other_shots, config.other_draws, strict=True)
+        shots: _accuracies(features, test_features, data, draws, main["penalty"])
+        for shots, draws in _other_draws(data, config)
     }
-    by_shots["all"] = accuracies([np.arange(len(labels))])
-    return {"penalty": penalty, "accuracies": accuracies(main_draws), "by_shots": by_shots}
+    return {**main, "by_shots": by_shots}
+
+
+def _other_draws(data: ImageData, config: GroundTruthConfig) -> Iterator[tuple[str, list[np.ndarray]]]:
+    for shots, draws in zip(config.other_shots, config.other_draws, strict=True):
+        yield str(shots), draw_shots(data.train_labels, shots, draws, data.name)
+    yield "all", [np.arange(len(data.train_labels))]
+
+
+def _accuracies(
+    features: np.ndarray, test_features: np.ndarray, data: ImageData, draws: list[np.ndarray], penalty: float
+) -> list[float]:
+    labels = data.train_labels
+    return [_probe_score(features[d], labels[d], test_features, data.test_labels, penalty) for d in draws]
+
+
+def main_accuracies(
+    features: np.ndarray, test_features: np.ndarray, data: ImageData, config: GroundTruthConfig
+) -> dict[str, Any]:
+    """``penalty`` and ``accuracies`` of :func:`probe_accuracies`; only features of images in a draw are read."""
+    draws = draw_shots(data.train_labels, config.shots, config.draws, data.name)
+    penalty = _choose_penalty(features, data.train_labels, draws[: max(1, config.draws // 2)], config.penalties)
+    return {"penalty": penalty, "accuracies": _accuracies(features, test_features, data, draws, penalty)}
 
 
 def estimate(
-    features: np.ndarray, probabilities: np.ndarray, forward: float, data: ImageData, config: GroundTruthConfig
+    features: np.ndarray, probabilities: np.ndarray, seconds: float, data: ImageData, config: GroundTruthConfig
 ) -> dict[str, Any]:
     """Transferability estimates from labelled target images, as many per class as in the low data regime.
 
     Args:
         features: ``(n, D)`` features of the target's training images.
         probabilities: ``(n, Z)`` outputs of the candidate's own classifier for them.
-        forward: seconds of the candidate's pass over one image.
+        seconds: of the candidate's pass over one image.
         data: the target.
         config: shots, and how many of the draws.
 
@@ -148,11 +173,18 @@ def estimate(
         The mean score over the draws by name of the estimator, and ``seconds`` of one draw: ``forward`` for the
         pass of the model over the images, and of each estimator on top of it.
     """
-    scores: dict[str, list[float]] = {name: [] for name in ESTIMATORS}
-    seconds: dict[str, list[float]] = {"forward": [], **{name: [] for name in ESTIMATORS}}
+    samples, forward = [], []
     for drawn in draw_shots(data.train_labels, config.shots, config.estimator_draws, data.name):
-        seconds["forward"].append(forward * len(drawn))
-        sample = TargetSample(features[drawn].astype(np.float64), probabilities[drawn], data.train_labels[drawn])
+        forward.append(seconds * len(drawn))
+        samples.append(TargetSample(features[drawn].astype(np.float64), probabilities[drawn], data.train_labels[drawn]))
+    return score_samples(samples, forward)
+
+
+def score_samples(samples: list[TargetSample], forward: list[float]) -> dict[str, Any]:
+    """What :func:`estimate` returns, from the outputs for each draw and the seconds each forward pass took."""
+    scores: dict[str, list[float]] = {name: [] for name in ESTIMATORS}
+    seconds: dict[str, list[float]] = {"forward": forward, **{name: [] for name in ESTIMATORS}}
+    for sample in samples:
         for name, estimator in ESTIMATORS.items():
             started = time.perf_counter()
             scores[name].append(estimator(sample))

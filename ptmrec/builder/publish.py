@@ -1,11 +1,8 @@
 """The last part of a zoo build: encoder, dataset tokens, costs, and the files the project commits."""
 
-import json
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +10,11 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from ptmrec.benchmark.image_sets import INDEX_NAME
 from ptmrec.benchmark.splits import Splits, read_splits
-from ptmrec.builder.assemble import assemble_ground_truth
+from ptmrec.builder.assemble import assemble_estimates, assemble_ground_truth
 from ptmrec.builder.battery import build_battery
 from ptmrec.builder.manifest import write_manifest
 from ptmrec.builder.pieces import build_zoo, read_cells
+from ptmrec.builder.real import build_real
 from ptmrec.builder.reference import build_reference
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import (
@@ -35,6 +33,7 @@ from ptmrec.log import logger
 from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
 from ptmrec.progress import progress
 from ptmrec.workflow.step import hold
+from ptmrec.zoo.real import read_real
 from ptmrec.zoo.snapshot import read_zoo
 
 NEIGHBOURS = 5
@@ -63,6 +62,8 @@ def build_everything(config: ConfigParser, images: Path | None = None) -> None:
         build_battery(images, splits.all, paths.battery)
         build_reference(config, images)
         build_costs(config.get(CostConfig), paths)
+        if read_real(paths.real):
+            build_real(config, images)
         write_manifest(paths)
 
 
@@ -82,29 +83,6 @@ def publish_zoo(work: Path, config: GroundTruthConfig, paths: PathsConfig) -> No
     logger.info("zoo of %d models and its ground truth are in %s", len(cards), paths.zoo.parent)
 
 
-def assemble_estimates(cells: Iterable[dict[str, Any]], path: Path) -> Path:
-    """Join the estimators' scores into one file: data set -> model -> scores, a line each."""
-    estimates: dict[str, dict[str, str]] = {}
-    for cell in cells:
-        scores = {key: _rounded(value) for key, value in cell.items() if key not in ("model_name", "dataset")}
-        estimates.setdefault(cell["dataset"], {})[cell["model_name"]] = json.dumps(scores)
-    blocks = [
-        json.dumps(dataset)
-        + ": {\n"
-        + ",\n".join(f"  {json.dumps(name)}: {row}" for name, row in rows.items())
-        + "\n }"
-        for dataset, rows in estimates.items()
-    ]
-    return write_text(path, "{\n " + ",\n ".join(blocks) + "\n}\n")
-
-
-def _rounded(value: float | dict[str, float]) -> float | dict[str, float]:
-    """Six significant digits: scores of different estimators differ by orders of magnitude."""
-    if isinstance(value, dict):
-        return {key: float(f"{part:.3g}") for key, part in value.items()}
-    return float(f"{value:.6g}")
-
-
 def build_encoder(images: Path, work: Path, splits: Splits, config: EncoderTrainingConfig, paths: PathsConfig) -> None:
     """Train the embedded encoder on the training data sets, unless it is there already."""
     from ptmrec.builder.encoder_trainer import train_encoder
@@ -116,10 +94,13 @@ def build_encoder(images: Path, work: Path, splits: Splits, config: EncoderTrain
 
 
 def build_costs(config: CostConfig, paths: PathsConfig) -> None:
-    """Measure what the models cost on this machine, unless that was done for just these models."""
-    zoo = read_zoo(paths.zoo)
+    """Measure what the models cost on this machine, unless that was done for just these models.
+
+    Costs of real models in the file do not count; those are measured by ``ptmrec zoo real``.
+    """
+    zoo, real = read_zoo(paths.zoo), {snapshot.name for snapshot in read_real(paths.real, installed_only=False)}
     names = {snapshot.name for snapshot in zoo}
-    if not paths.costs.is_file() or set(read_json(paths.costs)["models"]) != names:
+    if not paths.costs.is_file() or set(read_json(paths.costs)["models"]) - real != names:
         write_json(paths.costs, measure_costs(zoo, config))
 
 

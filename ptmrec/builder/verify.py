@@ -18,6 +18,7 @@ from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset
 from ptmrec.errors import ArtifactError, PtmrecError
 from ptmrec.files import read_json
 from ptmrec.progress import progress
+from ptmrec.zoo.real import LIBRARY, is_real, read_models, read_real
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 SIZE_LIMIT = 60 * 2**20
@@ -79,9 +80,10 @@ def _hashes(paths: PathsConfig) -> tuple[str, Iterator[str]]:
 
 
 def _models(paths: PathsConfig) -> tuple[str, Iterator[str]]:
-    zoo = read_zoo(paths.zoo)
+    zoo, real = read_zoo(paths.zoo), read_real(paths.real)
     families = {snapshot.card.family for snapshot in zoo}
-    return f"{len(zoo)} models of {len(families)} families", (line for s in zoo for line in _model_problems(s))
+    found = f"{len(zoo)} models of {len(families)} families, {len(real)} real ones installed"
+    return found, (line for snapshot in [*zoo, *real] for line in _model_problems(snapshot))
 
 
 def _model_problems(snapshot: Snapshot) -> Iterator[str]:
@@ -94,7 +96,7 @@ def _model_problems(snapshot: Snapshot) -> Iterator[str]:
         yield str(error)
         return
     for name, tensor in snapshot.tensors():
-        if tensor.is_floating_point() and tensor.dtype != torch.float16:
+        if tensor.is_floating_point() and tensor.dtype != torch.float16 and not is_real(snapshot):
             yield f"{place}: {name} is stored as {tensor.dtype}, not in half precision"
         if not torch.isfinite(tensor).all():
             yield f"{place}: {name} holds values that are not finite"
@@ -107,7 +109,7 @@ def _model_problems(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _names(paths: PathsConfig) -> tuple[str, Iterator[str]]:
-    cards = [snapshot.card for snapshot in read_zoo(paths.zoo)]
+    cards = [snapshot.card for snapshot in read_models(paths, installed_only=False)]
     splits, image_sets = read_splits(paths.splits), read_image_sets(paths.image_sets)
 
     def problems() -> Iterator[str]:
@@ -119,7 +121,7 @@ def _names(paths: PathsConfig) -> tuple[str, Iterator[str]]:
             for name in card.datasets:
                 if name not in splits.sources.all:
                     yield f"{paths.splits}: source {name!r} of {card.name} has no role"
-                elif not image_sets[name].shareable:
+                elif card.architecture.get("library") != LIBRARY and not image_sets[name].shareable:
                     yield f"{card.name}: trained on {name}, whose licence is {image_sets[name].licence!r}"
             expected = MIXTURE if len(card.datasets) > 1 else card.datasets[0] if card.datasets else NOTHING
             if card.source_dataset != expected:
@@ -129,16 +131,18 @@ def _names(paths: PathsConfig) -> tuple[str, Iterator[str]]:
 
 
 def _ground_truth(paths: PathsConfig) -> tuple[str, Iterator[str]]:
-    cards = {snapshot.name: snapshot.card for snapshot in read_zoo(paths.zoo)}
+    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths, installed_only=False)}
     truth, splits = read_ground_truth(paths.ground_truth, cards), read_splits(paths.splits)
     estimates = read_json(paths.estimators)
+    real = {snapshot.name for snapshot in read_real(paths.real, installed_only=False)}
 
     def problems() -> Iterator[str]:
         for name in sorted(set(splits.all) ^ set(truth.datasets)):
             yield f"{name}: a data set of {paths.splits.name} or {paths.ground_truth.name}, not of both"
         for regime in REGIMES:
             for row, column in np.argwhere(np.isnan(truth.accuracy[regime])):
-                yield f"{truth.datasets[row]}: {truth.models[column]} is not measured in {regime}"
+                if regime == "low_data" or truth.models[column] not in real:
+                    yield f"{truth.datasets[row]}: {truth.models[column]} is not measured in {regime}"
         for dataset, records in read_json(paths.ground_truth).items():
             for record in records:
                 if record["trained_on_dataset"] != cards[record["model_name"]].source_dataset:
@@ -172,7 +176,7 @@ def _dataset_tokens(paths: PathsConfig) -> tuple[str, Iterator[str]]:
 
 
 def _costs(paths: PathsConfig) -> tuple[str, Iterator[str]]:
-    cards = {snapshot.name: snapshot.card for snapshot in read_zoo(paths.zoo)}
+    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths, installed_only=False)}
     costs = read_json(paths.costs)
 
     def problems() -> Iterator[str]:

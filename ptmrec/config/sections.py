@@ -96,6 +96,7 @@ class PathsConfig(Section):
     section: ClassVar[str] = "paths"
     images: Path = setting(Path("images"), "folder of image sets (NPZ) for building; not needed to reproduce")
     zoo: Path = setting(Path("constants/zoo"), "model snapshots")
+    real: Path = setting(Path("constants/real"), "cards of real models, whose weights come in packages")
     dataset_tokens: Path = setting(
         Path("constants/dataset_tokens"), "dataset tokens by kind: shots10/, unlabelled/, ..."
     )

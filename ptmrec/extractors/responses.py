@@ -8,7 +8,9 @@ from ptmrec.config.sections import ExtractConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.extractors.base import SourceTokens, register_extractor
 from ptmrec.extractors.probes import make_probes, probes_hash
+from ptmrec.zoo.architectures import INPUT_SIZE
 from ptmrec.zoo.features import extract_features
+from ptmrec.zoo.real import is_real
 from ptmrec.zoo.snapshot import Snapshot
 
 
@@ -53,9 +55,10 @@ class ResponseExtractor:
 
     def extract(self, snapshot: Snapshot) -> np.ndarray:
         """The response view ``(dim,)`` float32, NaN when the card does not say how to rebuild the model."""
-        if snapshot.card.architecture.get("library") != "ptmrec":
+        real = is_real(snapshot)
+        if not real and snapshot.card.architecture.get("library") != "ptmrec":
             return np.full(self.dim, np.nan, dtype=np.float32)
-        images = self.probes(snapshot.card.input_size)
+        images = self.probes(INPUT_SIZE if real else snapshot.card.input_size)  # the zoo's, for views that compare
         features = extract_features(snapshot.load(), images).astype(np.float64)
         if not np.isfinite(features).all():
             raise ArtifactError(f"{snapshot.folder}: the model answers with values that are not finite")

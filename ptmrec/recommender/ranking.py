@@ -13,9 +13,11 @@ import numpy as np
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, DatasetTokenConfig, EncoderConfig, ExtractConfig, PathsConfig
 from ptmrec.errors import ArtifactError, ConfigError
+from ptmrec.log import logger
 from ptmrec.progress import progress
 from ptmrec.recommender.images import UserImages, choose_regime, read_user_images
 from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.zoo.real import is_real, read_models
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 if TYPE_CHECKING:
@@ -66,9 +68,10 @@ def recommend(
     config = config or ConfigParser()
     chosen = read_user_images(images, labels, skip_unreadable)
     regime = regime or choose_regime(chosen)
-    snapshots = read_zoo(Path(zoo) if zoo else config.get(PathsConfig).zoo)
+    snapshots = read_zoo(Path(zoo)) if zoo else read_models(config.get(PathsConfig))
     with _few_threads(config):
         recommender, encoder = _load(config)
+        snapshots = snapshots if zoo else _without_new_real(snapshots, recommender)
         names = [snapshot.name for snapshot in snapshots]
         if not zoo and set(names) <= set(recommender.model_names):
             tokens = recommender.tokens_of(names)
@@ -80,6 +83,14 @@ def recommend(
     return Recommendation(
         frame, regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, _folder(config)
     )
+
+
+def _without_new_real(snapshots: list[Snapshot], recommender: "Recommender") -> list[Snapshot]:
+    """Leave out real models the recommender holds no tokens of: reading them takes a while, at every call."""
+    new = [s.name for s in snapshots if is_real(s) and s.name not in recommender.model_names]
+    if new:
+        logger.info("real models left out, the recommender holds no tokens of them: %s", ", ".join(new))
+    return [snapshot for snapshot in snapshots if snapshot.name not in new]
 
 
 @contextmanager

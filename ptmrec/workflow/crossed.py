@@ -20,7 +20,7 @@ TRANSPORT, LINEAR = "transport", "ridge on relations"
 class CrossedEvaluation:
     """Leave one data set out: what is compared, and on what.
 
-    Candidates are all models but the references; where a data set is a source, the models trained on it are no
+    Candidates are all embedded models but the references; where a data set is a source, the models trained on it are no
     candidates there, for they have seen it. Nothing measured on the data set left out is used.
 
     Args:
@@ -30,7 +30,7 @@ class CrossedEvaluation:
     def __init__(self, project: Project) -> None:
         self.project = project
         references = set(project.config.get(RelationConfig).references)
-        self.cards = {name: card for name, card in project.cards.items() if name not in references}
+        self.cards = {name: project.cards[name] for name in project.embedded if name not in references}
         self.truth = project.truth.only(list(self.cards))
         folder = project.paths.reference
         samples = {name: read_samples(folder, name)[0] for name in project.splits.all}

@@ -52,6 +52,7 @@ from ptmrec.train.ranker_trainer import make_ranker_trainer
 from ptmrec.workflow.step import Step, code_version, hold, run_step
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.features import extract_features
+from ptmrec.zoo.real import is_real, read_models
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 _TRAINING_CODE = (
@@ -79,13 +80,19 @@ class Project:
 
     @cached_property
     def zoo(self) -> list[Snapshot]:
-        """Snapshots of the zoo, sorted by name; in the smoke profile only a part of them."""
-        return read_zoo(self.paths.zoo)[:: self.config.get(ZooConfig).every]
+        """Snapshots of the zoo and of the real models that are installed; in the smoke profile a part of the zoo."""
+        every = self.config.get(ZooConfig).every
+        return read_models(self.paths) if every == 1 else read_zoo(self.paths.zoo)[::every]
 
     @cached_property
     def cards(self) -> dict[str, Card]:
         """Cards by model name."""
         return {snapshot.name: snapshot.card for snapshot in self.zoo}
+
+    @property
+    def embedded(self) -> tuple[str, ...]:
+        """Names of the models of the zoo proper, which are measured in both regimes; the real ones are not."""
+        return tuple(snapshot.name for snapshot in self.zoo if not is_real(snapshot))
 
     @cached_property
     def splits(self) -> Splits:
@@ -126,9 +133,10 @@ class Project:
 
     def extract(self) -> Path:
         """Views of every model: weights vector, responses, card, token of its source."""
+        real = [path for snapshot in self.zoo if is_real(snapshot) for path in (snapshot.folder, snapshot.weights)]
         step = Step(
             "views",
-            [self.paths.zoo, self.token_folder],
+            [self.paths.zoo, self.token_folder, *real],
             [self.extract_config, self.config.get(ZooConfig)],
             ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
@@ -142,7 +150,7 @@ class Project:
                 write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))
 
     def explain(self) -> Path:
-        """Transport of every model: how the references explain its features of the probe images."""
+        """Transport of every embedded model: how the references explain its features of the probe images."""
         step = Step(
             "transport",
             [self.paths.zoo, self.paths.reference, self.paths.battery, self.paths.splits],
@@ -155,7 +163,8 @@ class Project:
     def _explain(self, folder: Path) -> None:
         images = explanation_images(self.config.get(RelationConfig), self.paths.battery, self.splits.known)
         coordinates = References(self.config).coordinates(images)
-        for snapshot in progress(self.zoo, "explaining models"):
+        embedded = [snapshot for snapshot in self.zoo if not is_real(snapshot)]
+        for snapshot in progress(embedded, "explaining models"):
             if not (folder / f"{snapshot.name}.npz").is_file():
                 write_transport(folder, snapshot.name, coordinates, extract_features(snapshot.load(), images))
 

@@ -21,7 +21,8 @@ class Card:
     Attributes:
         name: unique name of the model.
         family: kind of architecture, for example ``resnet``.
-        architecture: how to rebuild it: ``{"library": "ptmrec", "size": ..., "num_classes": ...}``.
+        architecture: how to rebuild it: ``{"library": "ptmrec", "size": ..., "num_classes": ...}``; of a real
+            model ``{"library": "timm", "model": ..., "package": ..., "file": ...}``, where its weights lie.
         num_params: number of parameters.
         input_size: height and width of the input in pixels.
         source_dataset: image set it was trained on; ``mixture`` when there are several, ``none`` without training.

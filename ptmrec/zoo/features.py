@@ -8,6 +8,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from ptmrec.zoo.architectures import SmallModel
+    from ptmrec.zoo.photo_model import PhotoModel
 
 
 def normalise(images: np.ndarray) -> Tensor:
@@ -16,19 +17,20 @@ def normalise(images: np.ndarray) -> Tensor:
 
 
 @torch.inference_mode()
-def extract_features(model: "SmallModel", images: np.ndarray, batch_size: int = 256) -> np.ndarray:
+def extract_features(model: "SmallModel | PhotoModel", images: np.ndarray, batch_size: int = 256) -> np.ndarray:
     """Pooled features ``(n, num_features)`` float32 of images ``(n, H, W, 3)`` uint8."""
+    prepare = getattr(model, "prepare", normalise)  # a real model brings its own size, mean and deviation
     parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-    return torch.cat([model.forward_features(normalise(part)) for part in parts]).numpy()
+    return torch.cat([model.forward_features(prepare(part)) for part in parts]).numpy()
 
 
 @torch.inference_mode()
-def extract_outputs(model: "SmallModel", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def extract_outputs(model: "SmallModel | PhotoModel", images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Features ``(n, D)`` float32 and the classifier's probabilities ``(n, Z)`` of images ``(n, H, W, 3)`` uint8."""
     features = extract_features(model, images)
     return features, model.classifier(torch.from_numpy(features)).softmax(dim=1).numpy()
 
 
-def accuracy(model: "SmallModel", images: np.ndarray, labels: np.ndarray) -> float:
+def accuracy(model: "SmallModel | PhotoModel", images: np.ndarray, labels: np.ndarray) -> float:
     """Share of images ``(n, H, W, 3)`` uint8 whose class, of ``labels (n,)``, is predicted correctly."""
     return float((extract_outputs(model, images)[1].argmax(axis=1) == labels).mean())

@@ -34,6 +34,7 @@ def built(tmp_path_factory):
     (constants / "splits.json").write_text(json.dumps(groups))
     names = {
         "zoo": "zoo",
+        "real": "real",
         "dataset_tokens": "dataset_tokens",
         "encoder": "encoder",
         "ground_truth": "truth.json",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import make_card
 
-from ptmrec.builder.assemble import assemble_ground_truth
+from ptmrec.builder.assemble import assemble_ground_truth, low_data_record
 from ptmrec.config.sections import GroundTruthConfig
 
 
@@ -26,3 +26,10 @@ def test_a_cell_becomes_two_records_with_means_and_spread(tmp_path):
     assert second["accuracies"] == fine
     assert (second["regime"], second["recipe"]["steps"], second["recipe"]["learning_rate"]) == ("fine_tuning", 7, 0.002)
     assert (second["model_type"], second["trained_on_dataset"]) == ("vgg", "toy")
+
+
+def test_a_cell_without_other_numbers_of_shots_gives_a_record_without_them():
+    cell = {"low_data": {"penalty": 1.0, "accuracies": [0.5, 0.7]}}
+    record = low_data_record(cell, make_card(), GroundTruthConfig(), "somewhere")
+    assert "by_shots" not in record
+    assert (record["accuracy"], record["regime"], record["source"]) == (pytest.approx(0.6), "low_data", "somewhere")

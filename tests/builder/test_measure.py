@@ -5,9 +5,10 @@ import pytest
 import torch
 from conftest import write_image_set
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ptmrec.builder.measure import draw_shots, fine_tune, probe_accuracies
+from ptmrec.builder.measure import draw_shots, fine_tune, main_accuracies, probe_accuracies
 from ptmrec.config.sections import GroundTruthConfig
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.zoo.architectures import build_model
@@ -71,3 +72,19 @@ def test_fine_tuning_chooses_its_learning_rate_on_images_it_keeps_aside(measured
     scrambled = replace(data, test_labels=np.roll(data.test_labels, 1))
     assert fine_tune(model, scrambled, config)["validation"] == got["validation"]
     assert fine_tune(model, data, config) == got
+
+
+def test_wide_features_give_the_same_probe(measured):
+    _, data, *_ = measured
+    generator = np.random.default_rng(0)
+    parts = [
+        (labels[:, None] == np.arange(700) % 3) + generator.normal(size=(len(labels), 700)) * 4
+        for labels in (data.train_labels, data.test_labels)
+    ]
+    config = GroundTruthConfig(draws=3, penalties=[0.1])
+    got = main_accuracies(*(part.astype(np.float32) for part in parts), data, config)["accuracies"]
+    for drawn, accuracy in zip(draw_shots(data.train_labels, 10, 3, "toy"), got, strict=True):
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300, tol=1e-3))
+        probe.fit(parts[0][drawn], data.train_labels[drawn])
+        assert accuracy == pytest.approx(probe.score(parts[1], data.test_labels))
+    assert 0.4 < np.mean(got) < 1.0

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
 from ptmrec.extractors.responses import ResponseExtractor, gram_vector
+from ptmrec.zoo.real import read_real
 from ptmrec.zoo.snapshot import read_zoo
 
 
@@ -27,3 +30,12 @@ def test_responses_do_not_depend_on_the_order_of_features(snapshot):
     assert view.shape == (64,)
     assert np.isfinite(view).all()
     np.testing.assert_array_equal(view, extractor.extract(snapshot))
+
+
+def test_a_real_model_answers_to_the_probes_of_the_zoo():
+    snapshot = read_real(ConfigParser().get(PathsConfig).real)[0]
+    extractor = ResponseExtractor(probes=12, dim=64)
+    view = extractor.extract(snapshot)
+    assert np.isfinite(view).all()
+    assert list(extractor._probes) == [32], "views are comparable only if the probes are the same"
+    assert not np.allclose(view, 0)

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -5,11 +7,13 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import DatasetTokenConfig
+from ptmrec.config.sections import DatasetTokenConfig, PathsConfig
 from ptmrec.errors import ConfigError
 from ptmrec.model.clip_encoder import load_encoder
 from ptmrec.recommender.images import read_user_images
 from ptmrec.recommender.ranking import embed_images, recommend
+from ptmrec.zoo import real
+from ptmrec.zoo.real import read_real
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +51,21 @@ def test_dataset_tokens_are_one_per_class(digits):
     tokens = embed_images(read_user_images(*digits), load_encoder(config), settings)
     assert tokens.shape == (settings.draws, 10, 512)
     np.testing.assert_allclose(np.linalg.norm(tokens, axis=-1), 1, rtol=1e-5)
+
+
+def test_real_models_are_ranked_when_installed_and_known_to_the_recommender(digits, monkeypatch, tmp_path):
+    real_names = [snapshot.name for snapshot in read_real(ConfigParser().get(PathsConfig).real)]
+    with_them = recommend(*digits).frame
+    assert real_names and set(real_names) < set(with_them["model"])
+    paths = ConfigParser().get(PathsConfig)
+    older = shutil.copytree(paths.recommender, tmp_path / "recommender")
+    for name in real_names:
+        (older / "model_tokens" / f"{name}.npz").unlink()
+    config = ConfigParser(overrides={"paths.recommender": str(older), "paths.artifacts": str(tmp_path)})
+    without_tokens = recommend(*digits, config=config).frame
+    monkeypatch.setattr(real, "find_spec", lambda name: None)
+    without_packages = recommend(*digits, config=ConfigParser(overrides={"paths.artifacts": str(tmp_path / "none")}))
+    assert without_tokens.equals(without_packages.frame)
+    assert set(without_tokens["model"]) == set(with_them["model"]) - set(real_names)
+    shared = with_them[~with_them["model"].isin(real_names)]
+    np.testing.assert_allclose(shared["expected_accuracy"], without_tokens["expected_accuracy"], atol=1e-5)

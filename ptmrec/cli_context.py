@@ -1,0 +1,106 @@
+"""What the commands share: errors as one line, the configuration they ask for, and how they show a table."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ptmrec.errors import ConfigError, PtmrecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ptmrec.config.parser import ConfigParser
+    from ptmrec.workflow.project import Project
+
+FORMATS = ("table", "json", "csv", "ids")
+GLOBAL_OPTIONS = ("--config", "--profile", "--set")
+
+
+class CommandGroup(click.Group):
+    """Shows an error a user can mend as one line, with exit status 2, and takes its options after the command too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the group's options first, wherever they stand."""
+        return super().parse_args(ctx, options_first(args))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error a user can mend becomes one line on stderr."""
+        try:
+            return super().invoke(ctx)
+        except PtmrecError as error:
+            raise click.exceptions.Exit(complain(error)) from None
+
+
+def options_first(arguments: list[str]) -> list[str]:
+    """The options of the group, wherever they stand, in front of the command; nothing after ``--`` is touched."""
+    front, rest = [], []
+    left = iter(arguments)
+    for argument in left:
+        if argument == "--":
+            rest += [argument, *left]
+        elif argument in GLOBAL_OPTIONS:
+            value = next(left, None)
+            if value is None:
+                raise click.UsageError(f"Option '{argument}' requires an argument.")
+            front += [argument, value]
+        elif argument.startswith(tuple(f"{option}=" for option in GLOBAL_OPTIONS)):
+            front.append(argument)
+        else:
+            rest.append(argument)
+    return front + rest
+
+
+def complain(error: PtmrecError) -> int:
+    """Write an error to stderr as one line and give the exit status."""
+    click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+    return 2
+
+
+def read_config(ctx: click.Context) -> "ConfigParser":
+    """The configuration that ``--config``, ``--profile`` and ``--set`` ask for.
+
+    Raises:
+        ConfigError: a setting without a value, or one the configuration refuses.
+    """
+    from ptmrec.config.parser import ConfigParser
+
+    pairs = [setting.partition("=") for setting in ctx.obj["settings"]]
+    wrong = [name for name, equals, _ in pairs if not equals]
+    if wrong:
+        raise ConfigError(f"--set {wrong[0]}: write SECTION.KEY=VALUE, for example ranker.epochs=3")
+    return ConfigParser(ctx.obj["path"], ctx.obj["profile"], {name: value for name, _, value in pairs})
+
+
+def open_run(ctx: click.Context) -> "Project":
+    """The project of that configuration, ready to run."""
+    from ptmrec.workflow.project import Project, prepare_torch
+
+    prepare_torch()
+    return Project(read_config(ctx))
+
+
+def show(data: "pd.DataFrame | list[dict[str, Any]]", style: str = "table") -> None:
+    """Print a frame or rows to stdout: a rich table on a terminal, plain text in a pipe, or data.
+
+    A table has spaces for the underscores of the column names.
+    """
+    from ptmrec.report.text import format_cells, format_rows
+
+    rows = data if isinstance(data, list) else data.to_dict("records")
+    if style == "table":
+        rows = [{name.replace("_", " "): value for name, value in row.items()} for row in rows]
+    if style != "table" or not rows or not sys.stdout.isatty():
+        click.echo(format_rows(rows, style))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    cells = format_cells(rows)
+    for index, column in enumerate(cells):  # names come first and must never be cut short
+        table.add_column(column, no_wrap=index < 2, overflow="fold")
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
+    Console().print(table)

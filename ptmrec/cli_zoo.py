@@ -1,0 +1,180 @@
+"""The commands about the zoo."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ptmrec.cli_context import FORMATS, read_config, show
+from ptmrec.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ptmrec.config.sections import PathsConfig
+
+
+@click.group()
+def zoo() -> None:
+    """Build and look at the model zoo."""
+
+
+@zoo.command("build")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_build(ctx: click.Context, images: Path | None) -> None:
+    """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; hours."""
+    from ptmrec.builder.publish import build_everything
+
+    build_everything(read_config(ctx), images)
+
+
+@zoo.command("real")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_real(ctx: click.Context, images: Path | None) -> None:
+    """Measure the real models on every data set: ten-shot probes, estimates, costs. Resumable; an hour."""
+    from ptmrec.builder.real import build_real
+
+    build_real(read_config(ctx), images)
+
+
+@zoo.command("verify")
+@click.option("--accept", is_flag=True, help="Write the hashes of the files as they are now.")
+@click.pass_context
+def zoo_verify(ctx: click.Context, accept: bool) -> None:
+    """Check every hash, shape, card field and name of the committed zoo."""
+    from ptmrec.builder.manifest import write_manifest
+    from ptmrec.builder.verify import verify_zoo
+    from ptmrec.config.sections import PathsConfig
+
+    paths = read_config(ctx).get(PathsConfig)
+    if accept:
+        write_manifest(paths)
+    checks = verify_zoo(paths)
+    for check in checks:
+        click.echo(f"{'FAILED' if check.problems else 'ok':8}{check.name}: {check.found}")
+        for problem in check.problems:
+            click.echo(f"        {problem}")
+    if any(check.problems for check in checks):
+        raise SystemExit(1)
+
+
+@zoo.command("repeat")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--models", type=click.IntRange(min=1), default=5, show_default=True, help="Models to train again.")
+@click.option("--targets", type=click.IntRange(min=1), default=4, show_default=True, help="Data sets for each.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice.")
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.pass_context
+def zoo_repeat(ctx: click.Context, images: Path | None, models: int, targets: int, seed: int, style: str) -> None:
+    """Train and measure a few random models again and compare with what is committed."""
+    from ptmrec.builder.repeat import repeat_build
+
+    frame = repeat_build(read_config(ctx), images, models, targets, seed).round(4)
+    show(frame, style)
+
+
+@zoo.command("list")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--published", is_flag=True, help="List the published zoos instead, in any format.")
+@click.pass_context
+def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
+    """List the models with what their cards say; the table then lists published zoos, which have no weights."""
+    from ptmrec.config.sections import PathsConfig
+
+    paths = read_config(ctx).get(PathsConfig)
+    if not published:
+        _list_models(paths, style)
+    if published or (style == "table" and paths.published.is_dir()):
+        _list_published(paths.published, style)
+
+
+def _list_models(paths: "PathsConfig", style: str) -> None:
+    from ptmrec.zoo.real import read_models
+
+    cards = [snapshot.card for snapshot in read_models(paths)]
+    if style == "ids":
+        click.echo("\n".join(card.name for card in cards))
+        return
+    columns = ["name", "family", "num_params", "gmacs", "source_dataset", "source_accuracy"]
+    columns += [] if style == "table" else ["licence"]
+    show([{column: getattr(card, column) for column in columns} for card in cards], style)
+
+
+def _list_published(folder: Path, style: str) -> None:
+    from ptmrec.benchmark.published import list_published
+
+    zoos = list_published(folder)
+    if style == "ids":
+        click.echo("\n".join(zoo.name for zoo in zoos))
+        return
+    rows = [
+        {
+            "name": zoo.name,
+            "models": len(zoo.models),
+            "data_sets" if style == "table" else "datasets": len(zoo.datasets),
+            "regime": zoo.about.regime,
+            "measured": round(zoo.measured, 3),
+            "source": zoo.about.origin,
+        }
+        for zoo in zoos
+    ]
+    if style == "table":
+        click.echo("\nZoos without weights (cards and published accuracies only):")
+    else:
+        rows = [
+            {**row, "title": zoo.about.title, "licence": zoo.about.licence} for row, zoo in zip(rows, zoos, strict=True)
+        ]
+    show(rows, style)
+
+
+@zoo.command("reference")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_reference(ctx: click.Context, images: Path | None) -> None:
+    """Make the reference space and the sample of every data set in it."""
+    from ptmrec.builder.reference import build_reference
+
+    click.echo(build_reference(read_config(ctx), images))
+
+
+@zoo.command("transcribe")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.pass_context
+def zoo_transcribe(ctx: click.Context, folder: Path) -> None:
+    """Write the published zoos again from the CSV tables in DIR."""
+    from ptmrec.builder.transcribe import transcribe
+    from ptmrec.config.sections import PathsConfig
+
+    for path in transcribe(folder, read_config(ctx).get(PathsConfig).published):
+        click.echo(path)
+
+
+@zoo.command("show")
+@click.argument("name")
+@click.pass_context
+def zoo_show(ctx: click.Context, name: str) -> None:
+    """Print the card of a model and its measured accuracies as JSON."""
+    import difflib
+    import json
+
+    from ptmrec.benchmark.ground_truth import read_ground_truth
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.zoo.real import read_models
+
+    paths = read_config(ctx).get(PathsConfig)
+    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths, installed_only=False)}
+    if name not in cards:
+        near = difflib.get_close_matches(name, cards, n=1)
+        raise ConfigError(f"no model {name!r} in the zoo" + (f"; did you mean {near[0]}?" if near else ""))
+    truth = read_ground_truth(paths.ground_truth, list(cards))
+    column = truth.models.index(name)
+    measured = {
+        regime: {dataset: _number(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
+        for regime, matrix in truth.accuracy.items()
+    }
+    click.echo(json.dumps({**cards[name].to_dict(), "measured_accuracy": measured}, indent=1))
+
+
+def _number(value: float) -> float | None:
+    """JSON knows no NaN: what was not measured is null."""
+    return float(value) if value == value else None

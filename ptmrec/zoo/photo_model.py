@@ -1,0 +1,94 @@
+"""A published model for photographs, with the interface of the embedded ones."""
+
+import copy
+from collections.abc import Mapping
+
+import numpy as np
+import timm
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ptmrec.errors import ArtifactError
+
+BATCH = 8
+"""Images that pass through the body at a time: so few keep its feature maps in the processor's cache."""
+
+
+class PhotoModel(nn.Module):
+    """A timm model as body and classifier, which resizes and centres its images itself.
+
+    Args:
+        network: the timm model; its classifier is taken off.
+        input_size: height and width of the images it takes, in pixels.
+    """
+
+    def __init__(self, network: nn.Module, input_size: int) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.num_features = network.num_features
+        self.classifier = network.get_classifier()
+        network.reset_classifier(0)
+        self.body = network
+        for name in ("mean", "std"):
+            values = torch.tensor(network.default_cfg[name]).reshape(1, 3, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+
+    def prepare(self, images: np.ndarray) -> Tensor:
+        """Images ``(n, H, W, 3)`` uint8 as this model takes them: ``(n, 3, input_size, input_size)`` float32."""
+        pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float().div_(255)
+        if pixels.shape[-2:] != (self.input_size, self.input_size):
+            size = (self.input_size, self.input_size)
+            pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp_(0, 1)
+        return (pixels - self.mean) / self.std
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Pooled features ``(B, num_features)`` of images ``(B, 3, input_size, input_size)``."""
+        return torch.cat([self.body(part) for part in images.split(BATCH)])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Class scores ``(B, num_classes)`` of images ``(B, 3, input_size, input_size)``."""
+        return self.classifier(self.forward_features(images))
+
+
+def build_photo_model(architecture: str, weights: Mapping[str, Tensor], input_size: int) -> PhotoModel:
+    """Build a timm model and fill it tensor by tensor in order, whatever the tensors are called.
+
+    Args:
+        architecture: name of the model in timm.
+        weights: as many tensors as the model has, in its order.
+        input_size: height and width of the images, in pixels.
+
+    Raises:
+        ArtifactError: timm knows no such model, or the tensors do not fit.
+    """
+    if not timm.is_model(architecture):
+        raise ArtifactError(f"timm knows no model {architecture!r}")
+    network = timm.create_model(architecture)
+    wanted = network.state_dict()
+    if len(wanted) != len(weights):
+        raise ArtifactError(f"{len(weights)} tensors, but {architecture} has {len(wanted)}")
+    for (name, ours), (theirs, tensor) in zip(wanted.items(), weights.items(), strict=True):
+        if ours.shape != tensor.shape:
+            shapes = f"{tuple(tensor.shape)}, not {tuple(ours.shape)}"
+            raise ArtifactError(f"tensor {theirs!r} does not fit {name!r} of {architecture}: its shape is {shapes}")
+    network.load_state_dict(dict(zip(wanted, weights.values(), strict=True)))
+    return PhotoModel(network, input_size).to(memory_format=torch.channels_last).eval()
+
+
+def fold_norms(model: PhotoModel) -> PhotoModel:
+    """A copy of the same function, up to rounding, a quarter faster: norms become part of the convolution before them.
+
+    Args:
+        model: in evaluation mode, from :func:`build_photo_model`.
+    """
+    folded = copy.deepcopy(model)
+    for block in list(folded.body.modules()):
+        before = ""
+        for name, layer in list(block.named_children()):
+            if isinstance(layer, nn.BatchNorm2d) and before:  # timm's norms bring their activation
+                setattr(block, before, fuse_conv_bn_eval(getattr(block, before), layer))
+                setattr(block, name, layer.act)
+            before = name if isinstance(layer, nn.Conv2d) else ""
+    return folded.to(memory_format=torch.channels_last).eval()

@@ -1,0 +1,43 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from ptmrec.cli import main
+
+pytestmark = pytest.mark.slow
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_zoo_list_and_show():
+    names = call("zoo", "list", "--format", "ids").stdout.split()
+    assert len(names) >= 40
+    shown = json.loads(call("zoo", "show", names[0]).stdout)
+    assert shown["name"] == names[0]
+    assert 0 <= shown["measured_accuracy"]["low_data"]["mnist"] <= 1
+
+
+def test_real_models_are_listed_last_and_shown_with_what_was_not_measured():
+    assert call("zoo", "list", "--format", "ids").stdout.split()[-3:] == [f"efficientnet-lite{i}" for i in range(3)]
+    shown = json.loads(call("zoo", "show", "efficientnet-lite0").stdout)
+    assert shown["measured_accuracy"]["low_data"]["flowers5"] > 0.45
+    assert set(shown["measured_accuracy"]["fine_tuning"].values()) == {None}
+
+
+def modules_after(*arguments):
+    code = (
+        "import sys; from ptmrec.cli import main; main(sys.argv[1:], standalone_mode=False);"
+        "print(sorted({'torch', 'pandas', 'scipy', 'open_clip', 'torchvision', 'timm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    return done.stdout.splitlines()[-1] if done.returncode == 0 else done.stderr
+
+
+@pytest.mark.parametrize("command", [["zoo", "list"], ["zoo", "show", "vgg-small-cifar10"], ["config"]])
+def test_looking_at_the_zoo_imports_nothing_heavy(command):
+    assert modules_after(*command) == "[]"
