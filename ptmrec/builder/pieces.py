@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from ptmrec.benchmark.image_sets import ImageSetEntry, check_image_sets
 from ptmrec.builder.measure import measure_cell
 from ptmrec.builder.plan import ModelPlan, plan_models
+from ptmrec.builder.threads import one_thread
 from ptmrec.builder.training import Recipe, train_classifier
 from ptmrec.config.sections import GroundTruthConfig, ZooConfig
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
@@ -90,15 +90,8 @@ def _run_pieces(description: str, pieces: list[tuple[Callable, tuple]], workers:
 
 
 def _run_piece(function: Callable, arguments: tuple) -> None:
-    """One piece on one thread: models this small gain nothing by more, and pools of threads fight for the cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # tiny activations of dying units slow the CPU down several times
-    try:
-        with threadpool_limits(1):
-            function(*arguments)
-    finally:
-        torch.set_num_threads(before)
+    with one_thread():
+        function(*arguments)
 
 
 def _prepare_worker() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from ptmrec.benchmark.ground_truth import write_records
 from ptmrec.benchmark.image_sets import check_image_sets
@@ -15,6 +14,7 @@ from ptmrec.builder.assemble import low_data_record, write_estimates
 from ptmrec.builder.manifest import write_manifest
 from ptmrec.builder.measure import draw_shots, main_accuracies, score_samples
 from ptmrec.builder.pieces import cell_path, read_cells
+from ptmrec.builder.threads import one_thread
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
@@ -72,14 +72,9 @@ def measure_real(
         work: folder of the pieces, ``cells/<data set>/<model>.json``.
         config: shots, draws and penalties.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            for snapshot in models:
-                _measure_model(snapshot, targets, images, work, config)
-    finally:
-        torch.set_num_threads(before)
+    with one_thread():
+        for snapshot in models:
+            _measure_model(snapshot, targets, images, work, config)
 
 
 def _measure_model(

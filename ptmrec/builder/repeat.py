@@ -14,6 +14,7 @@ from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.builder.measure import measure_cell, probe_accuracies
 from ptmrec.builder.pieces import train_model
 from ptmrec.builder.plan import plan_models
+from ptmrec.builder.threads import one_thread
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, GroundTruthConfig, PathsConfig, ZooConfig
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
@@ -54,9 +55,8 @@ def repeat_build(
     chosen = [plans[index] for index in generator.choice(len(plans), models, replace=False)]
     datasets = [str(name) for name in generator.choice(truth.datasets, targets, replace=False)]
     table = check_image_sets(images, datasets, [source for plan in chosen for source in plan.sources])
-    torch.set_num_threads(1)
     rows = []
-    with tempfile.TemporaryDirectory(prefix="ptmrec-repeat-") as folder:
+    with one_thread(), tempfile.TemporaryDirectory(prefix="ptmrec-repeat-") as folder:
         for plan in progress(chosen, "building again"):
             full = train_model(plan, Path(folder), images, zoo, table)
             again = Snapshot(Path(folder) / plan.name, read_card(Path(folder) / plan.name))

@@ -25,6 +25,8 @@ def copy_results(artifacts: Path, folder: Path) -> None:
             write_json(folder / name, facts)
         else:
             write_text(folder / name, text)
+    evaluation = read_json(artifacts / "results" / "evaluation.json")
+    write_json(folder / "coverage.json", evaluation["coverage_90"])
     times: dict[str, list[float]] = {}
     for path in sorted((artifacts / "runs").glob("*/*.ipynb")):
         seconds = nbformat.read(path, as_version=4).metadata.get("papermill", {}).get("duration")
@@ -39,7 +41,7 @@ def fill_readme(text: str, folder: Path) -> str:
     Raises:
         ArtifactError: a region asks for numbers nobody makes.
     """
-    regions = {"results": _results, "crossed": _crossed, "zoo": _zoo, "times": _times}
+    regions = {"results": _results, "crossed": _crossed, "coverage": _coverage, "zoo": _zoo, "times": _times}
 
     def fill(match: re.Match) -> str:
         if match[2] not in regions:
@@ -76,6 +78,14 @@ def _crossed(folder: Path) -> str:
         ]
         lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _coverage(folder: Path) -> str:
+    shares = read_json(folder / "coverage.json")
+    low, fine = (shares[f"blind data, {regime}"] for regime in REGIME_LABELS)
+    return (
+        f"On blind data its 90 % interval holds {low:.0%} (low data) and {fine:.0%} (fine-tuning) of the measured ones."
+    )
 
 
 def _zoo(folder: Path) -> str:
