@@ -19,9 +19,9 @@ def standardise(features: np.ndarray) -> np.ndarray:
 def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     """Minus the leave-one-out squared error of a ridge one-against-all classifier, relative to the labels' variance.
 
-    From one eigendecomposition of the Gram matrix ``K``: with ``H = K (K + p I)^-1`` the residual of a left-out
-    image is its residual divided by ``1 - H_ii - 1/n`` (the mean is part of the model). The best of
-    :data:`PENALTIES` counts.
+    From one singular value decomposition, which gives the Gram matrix ``K`` its eigenvectors: with
+    ``H = K (K + p I)^-1`` the residual of a left-out image is its residual divided by ``1 - H_ii - 1/n`` (the mean
+    is part of the model). The best of :data:`PENALTIES` counts.
 
     Args:
         features: ``(n, d)`` float.
@@ -39,8 +39,8 @@ def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     if len(classes) < 2:
         raise ValueError("a classifier needs at least two classes")
     scaled = standardise(features)
-    values, vectors = np.linalg.eigh(scaled @ scaled.T)
-    values = np.maximum(values, 0.0)
+    vectors, singular, _ = np.linalg.svd(scaled, full_matrices=False)
+    values = singular**2
     targets = (labels[:, None] == classes).astype(np.float64)
     targets -= targets.mean(axis=0)
     coordinates, total = vectors.T @ targets, (targets**2).sum()

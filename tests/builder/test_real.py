@@ -16,7 +16,7 @@ from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.errors import ArtifactError
 from ptmrec.files import write_json
 from ptmrec.zoo import real as zoo_real
-from ptmrec.zoo.features import extract_features
+from ptmrec.zoo.features import extract_features, extract_outputs
 from ptmrec.zoo.real import read_real
 
 LITE0 = "efficientnet-lite0"
@@ -80,7 +80,7 @@ def test_measurements_equal_those_of_the_embedded_models(tmp_path):
     features = [extract_features(model, part) for part in (data.train_images, data.test_images)]
     expected = probe_accuracies(*features, data, config)
     assert measured["low_data"] == {key: expected[key] for key in ("penalty", "accuracies")}
-    again = estimate(model, data, config)
+    again = estimate(*extract_outputs(model, data.train_images), 0.0, data, config)
     for name in ("logme", "leep", "nce", "knn"):
         assert measured["estimates"][name] == pytest.approx(again[name], rel=1e-3)
     assert len(np.unique(np.concatenate(draw_shots(data.train_labels, 4, 2, "toy")))) < 24, "not all are needed"
