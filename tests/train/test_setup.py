@@ -50,3 +50,10 @@ def test_precision_may_differ_between_trainers_of_one_process(tmp_path):
         assert np.isfinite(trainer.fit().epochs[0]["train_loss"])
     assert seen == {"no": torch.float32, "bf16": torch.bfloat16}
     assert all(tensor.dtype == torch.float32 for tensor in trainer.model.state_dict().values())
+
+
+def test_several_processes_are_refused_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(TrainingError, match="run in one process"):
+        make_trainer(tmp_path).fit()
+    assert list(tmp_path.iterdir()) == []
