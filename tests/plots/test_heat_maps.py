@@ -1,24 +1,10 @@
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
-from conftest import DATASETS, assert_readable, make_ground_truth
+from conftest import DATASETS, assert_readable
 
 from ptmrec.evaluation.zoo_statistics import tau_matrix
 from ptmrec.plots import heat_maps
 
 ROLES = dict(zip(DATASETS, ("train", "train", "validation", "blind"), strict=True))
-
-
-@pytest.fixture(scope="module")
-def truth_and_cards():
-    return make_ground_truth(np.random.default_rng(0).uniform(size=(4, 24)))
-
-
-@pytest.fixture(autouse=True)
-def _leaves_pyplot_alone():
-    before = plt.get_fignums()
-    yield
-    assert plt.get_fignums() == before
 
 
 def role_lines(ax):

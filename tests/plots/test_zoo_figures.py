@@ -1,23 +1,10 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DATASETS, assert_readable, make_ground_truth
+from conftest import DATASETS, assert_readable
 
 from ptmrec.evaluation.zoo_statistics import ceilings, variance_shares
 from ptmrec.plots import zoo_figures
-
-
-@pytest.fixture(scope="module")
-def truth_and_cards():
-    return make_ground_truth(np.random.default_rng(0).uniform(size=(4, 24)))
-
-
-@pytest.fixture(autouse=True)
-def _leaves_pyplot_alone():
-    before = plt.get_fignums()
-    yield
-    assert plt.get_fignums() == before
 
 
 def test_shares_fill_the_bar(truth_and_cards):

@@ -1,21 +1,10 @@
 import numpy as np
 import pytest
-from scipy.special import softmax
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
+from toy_samples import make_sample
 
-from ptmrec.evaluation.baselines.estimators import TargetSample
 from ptmrec.evaluation.baselines.hscore import h_score
-
-
-def make_sample(separation: float, classes: int = 4, each: int = 15, dim: int = 12, seed: int = 0) -> TargetSample:
-    """Gaussian classes; the larger the separation, the better a model suits the target."""
-    generator = np.random.default_rng(seed)
-    labels = generator.permutation(np.repeat(np.arange(classes), each))
-    centres = generator.normal(size=(classes, dim))
-    features = separation * centres[labels] + generator.normal(size=(len(labels), dim))
-    logits = separation * np.eye(classes)[labels] + generator.normal(size=(len(labels), classes))
-    return TargetSample(features, softmax(logits, axis=1), labels)
 
 
 def test_h_score_without_shrinkage_is_the_variance_explained_by_the_classes(monkeypatch):
