@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ptmrec.benchmark.battery import BatterySet
 from ptmrec.plots.style import REGIME_LABELS, TEXT_WIDTH, category_colours, thesis_style, words
 from ptmrec.zoo.card import Card
 
@@ -130,4 +131,25 @@ def plot_contact_sheet(images: np.ndarray, columns: int = 24) -> Figure:
         ax = figure.add_axes((0, 0, 1, 1))
         ax.imshow(sheet, interpolation="nearest")
         ax.set_axis_off()
+    return figure
+
+
+def plot_battery(battery: Mapping[str, BatterySet], columns: int = 18) -> Figure:
+    """One image of each class of each image set of the battery, a row for each; at most ``columns`` classes."""
+    side = next(iter(battery.values())).images.shape[1] + 2
+    sheet = np.full((len(battery) * side, columns * side, 3), 255, np.uint8)
+    for row, part in enumerate(battery.values()):
+        for column, label in enumerate(np.unique(part.labels)[:columns]):
+            image = part.images[part.labels == label][0]
+            top, left = row * side, column * side
+            sheet[top : top + len(image), left : left + image.shape[1]] = image
+    with thesis_style():
+        figure = Figure(figsize=(TEXT_WIDTH, TEXT_WIDTH * 0.9 * sheet.shape[0] / sheet.shape[1]), layout="constrained")
+        ax = figure.subplots()
+        ax.imshow(sheet, interpolation="nearest")
+        ax.set_yticks(side * (np.arange(len(battery)) + 0.5), [name.replace("_", " ") for name in battery])
+        ax.set_xticks([])
+        ax.tick_params(length=0)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
     return figure

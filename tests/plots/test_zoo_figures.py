@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from conftest import DATASETS, assert_readable
 
+from ptmrec.benchmark.battery import BatterySet
 from ptmrec.evaluation.zoo_statistics import ceilings, variance_shares
 from ptmrec.plots import zoo_figures
 
@@ -62,3 +63,20 @@ def test_costs_shots_and_contact_sheet(truth_and_cards):
     assert sheet.shape == (20, 30, 3)
     np.testing.assert_array_equal(sheet[10:18, 10:18], images[4])
     assert (sheet[10:, 20:] == 255).all()
+
+
+def test_battery_shows_one_image_of_each_class_in_named_rows():
+    generator = np.random.default_rng(0)
+    parts = {}
+    for name, classes in (("first_set", 3), ("second", 5)):
+        images = generator.integers(0, 256, (2 * classes, 8, 8, 3), dtype=np.uint8)
+        names = tuple(map(str, range(classes)))
+        parts[name] = BatterySet(name, images, np.tile(np.arange(classes), 2), names, "someone, MIT")
+    figure = zoo_figures.plot_battery(parts, columns=4)
+    (ax,) = figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["first set", "second"]
+    sheet = ax.images[0].get_array()
+    assert sheet.shape == (2 * 10, 4 * 10, 3)
+    np.testing.assert_array_equal(sheet[10:18, 20:28], parts["second"].images[2])
+    assert (sheet[:10, 30:] == 255).all(), "three classes leave the fourth place empty"
+    assert_readable(figure)
