@@ -23,6 +23,8 @@ METHOD_COLOURS = {
     "k-NN, data sets": _COLOURS[2],
     "k-NN, features": _COLOURS[9],
     "LogME": _COLOURS[4],
+    "transport": sns.color_palette("dark")[4],
+    "ridge on relations": _COLOURS[6],
     **dict(zip(("H-score", "LEEP", "NCE", "N-LEEP", "PARC", "TransRate"), sns.color_palette("Dark2"), strict=False)),
 }
 """Every method that can be compared has its colour in every figure."""

@@ -4,6 +4,7 @@ import matplotlib as mpl
 from conftest import assert_readable
 from matplotlib.figure import Figure
 
+from ptmrec.config.sections import EvaluationConfig
 from ptmrec.evaluation.baselines import BASELINES
 from ptmrec.plots.style import (
     METHOD_COLOURS,
@@ -15,6 +16,8 @@ from ptmrec.plots.style import (
     thesis_style,
     words,
 )
+from ptmrec.workflow.comparison import OURS, SINGLE
+from ptmrec.workflow.crossed import LINEAR, TRANSPORT
 from ptmrec.zoo.card import read_card
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,3 +58,8 @@ def test_saved_figures_have_text_width_and_repeat_to_the_byte(tmp_path):
     assert [path.read_bytes() for path in save_figure(figure, "a", tmp_path)] == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png"]
     assert b"MediaBox [ 0 0 424.8 144 ]" in first[0]
+
+
+def test_every_method_that_is_compared_has_a_colour_of_its_own():
+    names = [OURS, SINGLE, TRANSPORT, LINEAR, *EvaluationConfig().baselines]
+    assert len({METHOD_COLOURS[name] for name in names}) == len(names)
