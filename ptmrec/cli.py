@@ -159,13 +159,15 @@ def config(ctx: click.Context, style: str) -> None:
 @click.option("--copy", is_flag=True, help="Copy the results of the last run to constants/results first.")
 @click.pass_context
 def readme(ctx: click.Context, copy: bool) -> None:
-    """Write the numbers of README.md anew from constants/results."""
+    """Write the numbers and draw the figure of README.md anew from constants/results."""
     from ptmrec.config.sections import PathsConfig
     from ptmrec.files import write_text
-    from ptmrec.report.readme import copy_results, fill_readme
+    from ptmrec.report.readme import copy_results, draw_figure, fill_readme
 
     config = read_config(ctx)
+    paths = config.get(PathsConfig)
     folder, path = config.root / "constants" / "results", config.root / "README.md"
     if copy:
-        copy_results(config.get(PathsConfig).artifacts, folder)
+        copy_results(paths.artifacts, folder)
+    draw_figure(folder, paths.figures)
     click.echo(write_text(path, fill_readme(path.read_text(encoding="utf-8"), folder)))

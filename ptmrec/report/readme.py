@@ -9,7 +9,8 @@ import pandas as pd
 
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, write_json, write_text
-from ptmrec.plots.style import REGIME_LABELS
+from ptmrec.plots.figures import plot_method_bars
+from ptmrec.plots.style import REGIME_LABELS, save_figure
 
 COPIED = ("summary.csv", "crossed_summary.csv", "zoo.json")
 REGION = re.compile(r"(<!-- numbers:(\w+) -->).*?(<!-- /numbers -->)", re.DOTALL)
@@ -49,6 +50,12 @@ def fill_readme(text: str, folder: Path) -> str:
         return f"{match[1]}\n{regions[match[2]](folder)}\n{match[3]}"
 
     return REGION.sub(fill, text)
+
+
+def draw_figure(folder: Path, figures: Path) -> list[Path]:
+    """Draw the README's figure from the committed results: every method on blind data, and what ours gains."""
+    summary = pd.read_csv(folder / "summary.csv")
+    return save_figure(plot_method_bars(summary, ["blind data"], "Cross-Select"), "readme_methods", figures)
 
 
 def _results(folder: Path) -> str:

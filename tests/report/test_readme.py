@@ -8,7 +8,7 @@ from nbformat import write
 from nbformat.v4 import new_notebook
 
 from ptmrec.errors import ArtifactError
-from ptmrec.report.readme import copy_results, fill_readme
+from ptmrec.report.readme import copy_results, draw_figure, fill_readme
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "constants" / "results"
@@ -48,3 +48,9 @@ def test_copied_results_hold_no_paths_and_the_range_of_times(tmp_path):
     assert json.loads((tmp_path / "kept" / "zoo.json").read_text()) == facts
     assert json.loads((tmp_path / "kept" / "coverage.json").read_text()) == shares
     assert (tmp_path / "kept" / "summary.csv").read_text() == (RESULTS / "summary.csv").read_text()
+
+
+def test_the_figure_is_drawn_from_the_committed_results(tmp_path):
+    kinds = {path.suffix for path in draw_figure(RESULTS, tmp_path)}
+    assert kinds == {".pdf", ".png"}
+    assert (tmp_path / "readme_methods.png").stat().st_size > 10_000
