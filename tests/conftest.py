@@ -153,3 +153,8 @@ def assert_readable(figure) -> None:
         assert text.get_fontsize() >= 7, text
     drawn = figure.get_tightbbox()
     assert min(drawn.x0, drawn.y0) >= -0.02 and drawn.x1 <= 5.92 and drawn.y1 <= figure.get_figheight() + 0.02, drawn
+
+
+def pytest_collection_modifyitems(items):
+    """The notebooks take longest: started first, they share the time with everything else."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py" or item.path.parent.name != "tests")
