@@ -14,6 +14,8 @@ from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import extract_features
 
+pytestmark = pytest.mark.slow
+
 
 def test_draws_are_fixed_balanced_and_differ():
     labels = np.repeat([0, 1, 2], [20, 20, 4])

@@ -19,6 +19,8 @@ from ptmrec.zoo import real as zoo_real
 from ptmrec.zoo.features import extract_features, extract_outputs
 from ptmrec.zoo.real import read_real
 
+pytestmark = pytest.mark.slow
+
 LITE0 = "efficientnet-lite0"
 RECORD = {"model_name": "vgg-small-toy", "model_type": "vgg", "accuracy": 0.5, "trained_on_dataset": "toy"}
 RECORD |= {"accuracy_std": 0.0, "regime": "low_data", "recipe": {}, "source": "a test"}

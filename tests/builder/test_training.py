@@ -6,6 +6,8 @@ from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import accuracy
 
+pytestmark = pytest.mark.slow
+
 
 def test_augmentation_shifts_without_mixing_images():
     images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 32, 32).clone()
