@@ -1,3 +1,4 @@
+import pytest
 import torch
 from conftest import write_image_set
 
