@@ -9,22 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from cli_calls import call, modules_after
 from conftest import write_image_set, write_images
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from ptmrec.cli import main
 from ptmrec.config.sections import REGIMES
 
 pytestmark = pytest.mark.slow
 
 
 COMMANDS = ("config", "evaluate", "extract", "recommend", "reproduce", "train", "zoo")
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
@@ -164,15 +159,6 @@ def test_nothing_is_written_into_the_working_directory(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def modules_after(*arguments):
-    code = (
-        "import sys; from ptmrec.cli import main; main(sys.argv[1:], standalone_mode=False);"
-        "print(sorted({'torch', 'pandas', 'scipy', 'open_clip', 'torchvision', 'timm'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
-    return done.stdout.splitlines()[-1] if done.returncode == 0 else done.stderr
 
 
 def test_a_mistyped_path_is_answered_before_anything_heavy_is_imported():

@@ -1,10 +1,4 @@
-from click.testing import CliRunner
-
-from ptmrec.cli import main
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+from cli_calls import call
 
 
 def test_options_of_the_group_may_stand_after_the_command(tmp_path):

@@ -1,17 +1,9 @@
 import json
-import subprocess
-import sys
 
 import pytest
-from click.testing import CliRunner
-
-from ptmrec.cli import main
+from cli_calls import call, modules_after
 
 pytestmark = pytest.mark.slow
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def test_zoo_list_and_show():
@@ -28,15 +20,6 @@ def test_real_models_are_listed_last_and_shown_with_what_was_not_measured():
     shown = json.loads(call("zoo", "show", "efficientnet-lite0").stdout)
     assert shown["measured_accuracy"]["low_data"]["flowers5"] > 0.45
     assert set(shown["measured_accuracy"]["fine_tuning"].values()) == {None}
-
-
-def modules_after(*arguments):
-    code = (
-        "import sys; from ptmrec.cli import main; main(sys.argv[1:], standalone_mode=False);"
-        "print(sorted({'torch', 'pandas', 'scipy', 'open_clip', 'torchvision', 'timm'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
-    return done.stdout.splitlines()[-1] if done.returncode == 0 else done.stderr
 
 
 @pytest.mark.parametrize("command", [["zoo", "list"], ["zoo", "show", "vgg-small-cifar10"], ["config"]])

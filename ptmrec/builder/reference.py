@@ -37,11 +37,10 @@ def build_reference(config: ConfigParser, images: Path | None = None) -> Path:
 
     def write(folder: Path) -> None:
         write_space(folder, space)
-        references.folder = folder
         for name in progress(splits.all, "samples of data sets"):
             data = load_image_npz(images / f"{name}.npz")
             drawn = draw_shots(data.train_labels, settings.shots, settings.draws, name)
-            draws = [references.sample(name, data.train_images[rows], data.train_labels[rows]) for rows in drawn]
+            draws = [references.sample(name, data.train_images[rows], data.train_labels[rows], space) for rows in drawn]
             write_samples(folder, draws)
 
     return write_folder(paths.reference, write)

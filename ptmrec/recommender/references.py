@@ -7,6 +7,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
 from ptmrec.errors import ConfigError
 from ptmrec.model.clip_encoder import ClipImageEncoder, load_encoder
+from ptmrec.relations.reference import ReferenceSpace
 from ptmrec.relations.samples import DatasetSample, read_space
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
@@ -38,11 +39,11 @@ class References:
         """Coordinates ``(n, r)`` of images in the committed reference space."""
         return read_space(self.folder).encode(self.features(images))
 
-    def sample(self, name: str, images: np.ndarray, labels: np.ndarray) -> DatasetSample:
-        """Sample of a data set from a few of its images per class, in the committed reference space."""
+    def sample(self, name: str, images: np.ndarray, labels: np.ndarray, space: ReferenceSpace) -> DatasetSample:
+        """Sample of a data set in a reference space, from a few of its images per class."""
         features = self.features(images)
         token = features[ENCODER].astype(np.float64).mean(axis=0)
-        return DatasetSample(name, token, read_space(self.folder).encode(features), labels)
+        return DatasetSample(name, token, space.encode(features), labels)
 
 
 def _bank(names: list[str], paths: PathsConfig) -> list[Snapshot]:

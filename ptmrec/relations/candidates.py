@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ptmrec.files import read_npz, write_npz
-from ptmrec.relations.transport import explained, fit_transport
+from ptmrec.relations.transport import explain
 from ptmrec.zoo.card import Card
 
 
@@ -41,10 +41,8 @@ def write_transport(folder: Path, name: str, coordinates: np.ndarray, features: 
         coordinates: ``(P, r)`` of the probe images.
         features: ``(P, d)`` the model's features of them.
     """
-    arrays = {
-        "transport": fit_transport(coordinates, features).astype(np.float16),
-        "explained": np.array(explained(coordinates, features)),
-    }
+    transport, share = explain(coordinates, features)
+    arrays = {"transport": transport.astype(np.float16), "explained": np.array(share)}
     return write_npz(folder / f"{name}.npz", arrays)
 
 

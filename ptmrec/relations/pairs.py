@@ -84,12 +84,17 @@ class PairTable:
         return np.array(best)
 
 
-def skill_of(accuracies: np.ndarray) -> np.ndarray:
-    """Standardised rank ``(N,)`` of accuracies; NaN = not measured stays NaN."""
+def rank_share(accuracies: np.ndarray) -> np.ndarray:
+    """Rank ``(N,)`` of accuracies as a share, 0 to 1, larger is better; NaN = not measured stays NaN."""
     ranks = np.full(len(accuracies), np.nan)
     measured = ~np.isnan(accuracies)
     ranks[measured] = (rankdata(accuracies[measured]) - 0.5) / max(measured.sum(), 1)
-    return (ranks - 0.5) * np.sqrt(12)
+    return ranks
+
+
+def skill_of(accuracies: np.ndarray) -> np.ndarray:
+    """Standardised rank ``(N,)`` of accuracies; NaN = not measured stays NaN."""
+    return (rank_share(accuracies) - 0.5) * np.sqrt(12)
 
 
 def standard(values: np.ndarray) -> np.ndarray:

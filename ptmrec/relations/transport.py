@@ -14,36 +14,28 @@ SHRINKAGE = 1e-3
 """Ridge penalty of the explanation, relative to the coordinates' mean squared length."""
 
 
-def fit_transport(coordinates: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """The linear map ``(r, d)`` from reference coordinates to a model's standardised features.
+def explain(coordinates: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
+    """How the references explain a model.
 
-    The primal form of ``X' / s (K / s + SHRINKAGE I)^-1 F`` with ``K = X X'``, ``s = trace(K) / P``: the same map,
-    smaller to keep.
+    The map is the primal form of ``X' / s (K / s + SHRINKAGE I)^-1 F`` with ``K = X X'``, ``s = trace(K) / P``: the
+    same map, smaller to keep.
 
     Args:
         coordinates: ``(P, r)`` coordinates of the probes, centred.
         features: ``(P, d)`` the model's features of the same probes.
-    """
-    coordinates, features = np.asarray(coordinates, np.float64), np.asarray(features, np.float64)
-    deviation = np.maximum(features.std(axis=0), 1e-8)
-    scaled = (features - features.mean(axis=0)) / deviation
-    length = (coordinates**2).sum() / len(coordinates)
-    gram = coordinates.T @ coordinates / length + SHRINKAGE * np.eye(coordinates.shape[1])
-    return np.linalg.solve(gram, coordinates.T @ scaled / length)
 
-
-def explained(coordinates: np.ndarray, features: np.ndarray) -> float:
-    """Share of a model's variance on the probes that the references explain, each probe left out; at most 1.
-
-    How far its transport can be trusted.
+    Returns:
+        The linear map ``(r, d)`` from reference coordinates to the model's standardised features, and the share of
+        their variance on the probes that it explains, each probe left out (at most 1): how far it can be trusted.
     """
     coordinates, features = np.asarray(coordinates, np.float64), np.asarray(features, np.float64)
     scaled = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-8)
     length = (coordinates**2).sum() / len(coordinates)
     gram = coordinates.T @ coordinates / length + SHRINKAGE * np.eye(coordinates.shape[1])
+    transport = np.linalg.solve(gram, coordinates.T @ scaled / length)
     leverage = np.einsum("pr,rp->p", coordinates, np.linalg.solve(gram, coordinates.T)) / length
-    residual = (scaled - coordinates @ fit_transport(coordinates, features)) / np.maximum(1 - leverage, 1e-6)[:, None]
-    return 1 - float((residual**2).sum() / (scaled**2).sum())
+    residual = (scaled - coordinates @ transport) / np.maximum(1 - leverage, 1e-6)[:, None]
+    return transport, 1 - float((residual**2).sum() / (scaled**2).sum())
 
 
 def transport_score(coordinates: np.ndarray, labels: np.ndarray, transport: np.ndarray) -> float:

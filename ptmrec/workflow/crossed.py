@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
 from ptmrec.evaluation.baselines import Evidence, build_baselines
+from ptmrec.evaluation.baselines.measured import ROWS
 from ptmrec.evaluation.compare import Method, Target, evaluate_methods
-from ptmrec.progress import progress
 from ptmrec.relations.candidates import read_candidates
 from ptmrec.relations.linear import fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
@@ -35,46 +36,42 @@ class CrossedEvaluation:
         folder = project.paths.reference
         samples = {name: read_samples(folder, name)[0] for name in project.splits.all}
         self.pairs = PairTable(read_candidates(project.explain(), self.cards), samples)
-        self.tokens = {name: tokens.features for name, tokens in project.dataset_tokens("train").by_name().items()}
-        self.tokens |= {name: t.features for name, t in project.dataset_tokens("validation").by_name().items()}
-        blind = project.dataset_tokens("test").by_name()
-        self.tokens |= {name: blind[name].features for name in project.splits.blind}
+        tokens = project.dataset_tokens("train", "validation", "test").by_name()
+        self.tokens = {name: tokens[name].features for name in project.splits.all}
 
     def run(self) -> pd.DataFrame:
         """One row per data set, regime and method, see :func:`~ptmrec.evaluation.compare.evaluate_methods`.
 
         ``candidate_passes`` and ``reference_passes`` say how many models ran on the data set's images.
         """
-        parts = []
-        for name in progress(self.project.splits.all, "leaving out each data set"):
-            for regime in REGIMES:
-                target = Target(LEFT_OUT, name, regime, self.tokens[name])
-                frame = evaluate_methods([target], self._truth_for(name), self._methods(name, regime))
-                parts.append(frame)
-        frame = pd.concat(parts, ignore_index=True)
-        passes = {"LogME": len(self.cards), "k-NN, features": len(self.cards)}
+        names = self.project.splits.all
+        targets = [Target(LEFT_OUT, name, regime, self.tokens[name]) for name in names for regime in REGIMES]
+        frame = evaluate_methods(targets, self.judged_by(), self.methods())
         references = len(self.project.config.get(RelationConfig).references) + 1
-        frame["candidate_passes"] = frame["method"].map(passes).fillna(0).astype(int)
+        frame["candidate_passes"] = frame["method"].isin(ROWS) * len(self.cards)
         frame["reference_passes"] = frame["method"].isin([TRANSPORT, LINEAR]) * references
         return frame
 
-    def _truth_for(self, name: str):
-        """The truth without the models that were trained on the data set."""
-        trained = np.array([name in card.datasets for card in self.cards.values()])
-        return self.truth.without(name, trained)
+    def judged_by(self) -> GroundTruth:
+        """The truth without the accuracies of models on data sets they were trained on."""
+        truth = self.truth
+        for name in self.project.splits.all:
+            trained = np.array([name in card.datasets for card in self.cards.values()])
+            truth = truth.without(name, trained)
+        return truth
 
-    def _methods(self, name: str, regime: str) -> list[Method]:
-        others = [other for other in self.project.splits.all if other != name]
-        ranker = fit_linear_ranker(
-            self.pairs,
-            {other: self.truth.row(regime, other) for other in others},
-            np.ones(len(self.cards), dtype=bool),
-        )
-        tokens = {other: self.tokens[other] for other in others}
+    def methods(self) -> list[Method]:
+        """The baselines, transport alone, and the ridge; each leaves the target's own measurements out."""
         settings = self.project.config.get(EvaluationConfig)
-        evidence = Evidence(self.cards, self.truth, tokens, self.project.estimators, settings.neighbours)
+        evidence = Evidence(self.cards, self.truth, self.tokens, self.project.estimators, settings.neighbours)
         return [
             *build_baselines(settings.baselines, evidence),
             Method(TRANSPORT, lambda target: self.pairs.transported(target.dataset)),
-            Method(LINEAR, lambda target: ranker.scores(self.pairs, target.dataset)),
+            Method(LINEAR, self._linear_scores),
         ]
+
+    def _linear_scores(self, target: Target) -> np.ndarray:
+        others = [name for name in self.project.splits.all if name != target.dataset]
+        accuracies = {name: self.truth.row(target.regime, name) for name in others}
+        ranker = fit_linear_ranker(self.pairs, accuracies, np.ones(len(self.cards), dtype=bool))
+        return ranker.scores(self.pairs, target.dataset)

@@ -153,9 +153,12 @@ class Project:
         """Transport of every embedded model: how the references explain its features of the probe images."""
         step = Step(
             "transport",
-            [self.paths.zoo, self.paths.reference, self.paths.battery, self.paths.splits],
+            [self.paths.zoo, self.paths.reference, self.paths.battery, self.paths.splits, self.paths.encoder],
             [self.config.get(RelationConfig), self.config.get(ZooConfig)],
-            ("relations", "extractors/probes", "extractors/explanation", "zoo", "files"),
+            (
+                *("relations", "extractors/probes", "extractors/explanation", "zoo", "files", "benchmark/battery"),
+                *("recommender/references", "model/clip_encoder", "model/image_tower"),
+            ),
             self.paths.artifacts / "transport",
         )
         return self._run(step, self._explain)

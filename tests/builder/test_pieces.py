@@ -9,22 +9,11 @@ from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.builder.assemble import assemble_ground_truth
 from ptmrec.builder.pieces import CELL_KINDS, build_zoo, cell_path, read_cells
 from ptmrec.config.sections import ZooConfig
-from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.errors import DataError
 from ptmrec.evaluation.baselines.estimators import ESTIMATORS
-from ptmrec.zoo.architectures import build_model
-from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import read_zoo
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def measured(tmp_path):
-    """A model that was not trained, an image set, and its features of both parts."""
-    data = load_image_npz(write_image_set(tmp_path / "toy.npz", train=90))
-    model = build_model("vit", "small", 3).eval()
-    return model, data, extract_features(model, data.train_images), extract_features(model, data.test_images)
 
 
 def test_a_build_can_be_stopped_resumed_and_assembled(tmp_path):

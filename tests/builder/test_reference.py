@@ -40,7 +40,7 @@ def test_space_and_samples_are_made_of_known_images_and_drawn_as_everywhere(tmp_
     assert {path.stem for path in folder.glob("*.npz")} == {"space", *splits.all}
     (sample,) = read_samples(folder, "mnist")
     drawn = draw_shots(data.train_labels, 4, 1, "mnist")[0]
-    again = References(config).sample("mnist", data.train_images[drawn], data.train_labels[drawn])
+    again = References(config).sample("mnist", data.train_images[drawn], data.train_labels[drawn], read_space(folder))
     np.testing.assert_allclose(sample.coordinates, again.coordinates, atol=2e-2)
     before = read_space(folder).basis
     parts[1] = BatterySet(splits.blind[0], 255 - data.train_images, data.train_labels, data.class_names, "test, MIT")

@@ -1,17 +1,11 @@
 import numpy as np
 import pytest
+from toy_lists import write_tokens
 
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, DatasetTokens, class_tokens, cluster_tokens
 from ptmrec.errors import ArtifactError
 
 GENERATOR = np.random.default_rng(0)
-
-
-def write_tokens(folder, split, name, classes, dim=8, encoder="e:1"):
-    features = GENERATOR.normal(size=(2, classes, dim)).astype(np.float32)
-    tokens = DatasetTokens(name, features, tuple(map(str, range(classes))), encoder, "train")
-    tokens.save(folder / split / f"{name}.npz")
-    return tokens
 
 
 def test_tokens_survive_a_round_trip_in_half_precision(tmp_path):

@@ -21,7 +21,7 @@ def references() -> References:
 
 def test_a_sample_of_the_batterys_images_is_most_like_the_data_set_they_come_from(references):
     part = read_battery(PATHS.battery)["clothing"]
-    sample = references.sample("mine", part.images, part.labels)
+    sample = references.sample("mine", part.images, part.labels, read_space(PATHS.reference))
     assert sample.coordinates.shape == (len(part.labels), read_space(PATHS.reference).basis.shape[1])
     likeness = {}
     for name in ("clothing", "mnist", "blood_cells", "rsscn7", "cifar10"):

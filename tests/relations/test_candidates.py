@@ -4,7 +4,7 @@ from conftest import make_card
 
 from ptmrec.errors import ArtifactError
 from ptmrec.relations.candidates import read_candidates, write_transport
-from ptmrec.relations.transport import explained, fit_transport
+from ptmrec.relations.transport import explain
 
 GENERATOR = np.random.default_rng(0)
 
@@ -19,8 +19,8 @@ def test_candidates_come_back_in_the_order_of_their_cards(tmp_path):
     assert [candidate.name for candidate in candidates] == ["two", "one"]
     for candidate in candidates:
         own = features[candidate.name]
-        np.testing.assert_allclose(candidate.transport, fit_transport(coordinates, own), atol=2e-3)
-        assert candidate.explained == pytest.approx(explained(coordinates, own))
+        np.testing.assert_allclose(candidate.transport, explain(coordinates, own)[0], atol=2e-3)
+        assert candidate.explained == pytest.approx(explain(coordinates, own)[1])
         assert candidate.datasets == (candidate.name,)
 
 

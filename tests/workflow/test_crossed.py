@@ -35,7 +35,7 @@ def test_every_data_set_is_left_out_in_turn_in_both_regimes(crossed, frame):
 
 def test_models_that_have_seen_the_data_set_and_references_are_no_candidates(crossed):
     for name in sorted({source for card in crossed.cards.values() for source in card.datasets}):
-        row = crossed._truth_for(name).row("low_data", name)
+        row = crossed.judged_by().row("low_data", name)
         trained = np.array([name in card.datasets for card in crossed.cards.values()])
         assert trained.any()
         np.testing.assert_array_equal(np.isnan(row), trained)
@@ -45,12 +45,12 @@ def test_models_that_have_seen_the_data_set_and_references_are_no_candidates(cro
 
 def test_what_was_measured_on_the_data_set_left_out_does_not_reach_its_scores(crossed, monkeypatch):
     """The leak test: with other accuracies on the target every method gives the same scores."""
-    methods = crossed._methods("rsscn7", "low_data")
+    methods = crossed.methods()
     target = Target("", "rsscn7", "low_data", crossed.tokens["rsscn7"])
     before = {method.name: method.rank(target) for method in methods}
     row = crossed.truth.datasets.index("rsscn7")
     for regime in REGIMES:
         monkeypatch.setitem(crossed.truth.accuracy, regime, crossed.truth.accuracy[regime].copy())
         crossed.truth.accuracy[regime][row] = np.random.default_rng(0).random(len(crossed.cards))
-    for method in crossed._methods("rsscn7", "low_data"):
+    for method in crossed.methods():
         np.testing.assert_array_equal(method.rank(target), before[method.name])

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import rankdata
 
 from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.evaluation.baselines.base import Evidence, register_baseline
 from ptmrec.evaluation.compare import Target
+from ptmrec.relations.pairs import rank_share
 
 
 @register_baseline("parameter count")
@@ -41,12 +41,6 @@ def mean_rank(truth: GroundTruth, regime: str, datasets: Sequence[str]) -> np.nd
     """
     if not datasets:
         raise ValueError("mean rank needs at least one data set")
-    ranks = []
-    for dataset in datasets:
-        values = truth.row(regime, dataset)
-        measured = ~np.isnan(values)
-        row = np.full(len(values), np.nan)
-        row[measured] = (rankdata(values[measured]) - 0.5) / measured.sum()
-        ranks.append(row)
+    ranks = [rank_share(truth.row(regime, dataset)) for dataset in datasets]
     counts = np.sum(~np.isnan(ranks), axis=0)
     return np.where(counts > 0, np.nansum(ranks, axis=0) / np.maximum(counts, 1), 0.5)
