@@ -209,7 +209,7 @@ class RelationConfig(Section):
     rank: int = setting(384, "coordinates of an image", min=1)
     probes: int = setting(1200, "probe images made by code; the battery's images join them", min=8)
     shots: int = setting(10, "images per class of a data set's sample", min=1)
-    draws: int = setting(1, "draws of those images", min=1)
+    draws: int = setting(4, "draws of those images: the first is what is known, the others judge", min=2)
     seed: int = setting(0, "seed of the probe images", min=0)
 
 

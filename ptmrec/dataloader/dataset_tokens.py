@@ -101,12 +101,16 @@ def cluster_tokens(features: np.ndarray, clusters: int, shots: int, draws: int, 
     Returns:
         ``(draws, M, D)`` as :func:`class_tokens`, with at most ``clusters`` and at least one cluster.
     """
+    return class_tokens(features, cluster_labels(features, clusters, seed), shots, draws, seed)
+
+
+def cluster_labels(features: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+    """Labels ``(n,)`` of unlabelled images from their features ``(n, D)``: at most ``clusters``, at least one."""
     from sklearn.cluster import KMeans
 
     distinct = len(np.unique(features.round(6), axis=0))
     count = max(1, min(clusters, distinct, len(features) // 2))
-    labels = KMeans(count, n_init=4, random_state=seed).fit_predict(features)
-    return class_tokens(features, labels, shots, draws, seed)
+    return KMeans(count, n_init=4, random_state=seed).fit_predict(features)
 
 
 def pad_tokens(tokens: list[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,9 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ptmrec.relations.pairs import PairTable, skill_of
+from ptmrec.relations.pairs import RELATIONS, PairTable, skill_of
+from ptmrec.relations.registration import estimate_skills, fit_within_families, ridge_weights
 
-PENALTY = 10.0
+COLUMNS = (*RELATIONS, *(f"{name}, new model" for name in RELATIONS))
+"""Columns of a ranker's inputs: a measured model has the first half, a new one the second; the rest is 0."""
+
+SAME = 0.97
+"""Encoder likeness from which on images are of the same data set: draws of one have .96 and more among the data sets
+here, different ones .96 at most."""
 
 
 @dataclass(frozen=True)
@@ -15,38 +21,62 @@ class LinearRanker:
     """Weights of the relations, learned on known data sets.
 
     Attributes:
-        weights: ``(R,)``, columns as :data:`~ptmrec.relations.pairs.RELATIONS`.
-        skills: known data set -> skill ``(N,)`` of every candidate.
+        weights: ``(2 R,)``, as :data:`COLUMNS`.
+        skills: known data set -> skill ``(N,)`` of every model: measured, or estimated where the model is new.
+        measured: ``(N,)`` bool, which models have measured skills.
     """
 
     weights: np.ndarray
     skills: dict[str, np.ndarray]
+    measured: np.ndarray
+
+    def inputs(self, pairs: PairTable, target: str) -> np.ndarray:
+        """Relations ``(N, 2 R)`` of the models to a data set, as :data:`COLUMNS`."""
+        relations = pairs.relations(target, self.skills)
+        return np.hstack([relations * self.measured[:, None], relations * ~self.measured[:, None]])
 
     def scores(self, pairs: PairTable, target: str) -> np.ndarray:
-        """Scores ``(N,)`` of the candidates for a data set, larger is better."""
-        return pairs.relations(target, self.skills) @ self.weights
+        """Scores ``(N,)`` of the models for a data set, larger is better.
+
+        When the data set is one that is known, what was measured there is the best that can be said.
+        """
+        scores, known = self.inputs(pairs, target) @ self.weights, self.recognise(pairs, target)
+        if known is None:
+            return scores
+        return np.where(self.measured & ~np.isnan(self.skills[known]), self.skills[known], scores)
+
+    def recognise(self, pairs: PairTable, target: str) -> str | None:
+        """Name of the known data set the images come from, None when they are new."""
+        known = [name for name in self.skills if name != target]
+        alike = pairs.likeness(target, known)[0]
+        return known[int(alike.argmax())] if alike.max() >= SAME else None
 
 
-def fit_linear_ranker(pairs: PairTable, accuracies: Mapping[str, np.ndarray], counted: np.ndarray) -> LinearRanker:
+def fit_linear_ranker(pairs: PairTable, accuracies: Mapping[str, np.ndarray]) -> LinearRanker:
     """Fit the ridge; each known data set is predicted from the others, as a new one will be.
 
+    What new models will be like is practised on the known ones: their skills are estimated, too, and a second ridge
+    learns what such skills are worth (within families, see :mod:`ptmrec.relations.registration`).
+
     Args:
-        pairs: candidates and data sets.
-        accuracies: known data set -> measured accuracy ``(N,)`` of every candidate, NaN = not measured. A model
-            trained on a data set has no say there: it has seen the data.
-        counted: ``(N,)`` bool, candidates whose measurements the ridge learns from (not the references).
+        pairs: models and data sets; only its known models (``base``) teach.
+        accuracies: known data set -> measured accuracy ``(N,)``, NaN = not measured. A model trained on a data set
+            has no say there: it has seen the data.
     """
-    skills = {name: skill_of(_without_own(pairs, name, values)) for name, values in accuracies.items()}
-    rows, targets = [], []
-    for name, skill in skills.items():
-        kept = counted & ~np.isnan(skill)
-        rows.append(pairs.relations(name, skills)[kept])
-        targets.append(skill[kept])
-    inputs, outputs = np.concatenate(rows), np.concatenate(targets)
-    gram = inputs.T @ inputs + PENALTY * np.eye(inputs.shape[1])
-    return LinearRanker(np.linalg.solve(gram, inputs.T @ outputs), skills)
+    skills = {name: skill_of(np.where(pairs.trained_on(name), np.nan, row)) for name, row in accuracies.items()}
+    estimated = estimate_skills(pairs, skills)
+    measured = ~np.isnan(np.stack(list(skills.values()))).all(axis=0)
+    weights = np.concatenate([_fit_measured(pairs, skills), _fit_new(pairs, estimated, skills)])
+    merged = {name: np.where(measured, values, estimated[name]) for name, values in skills.items()}
+    return LinearRanker(weights, merged, measured)
 
 
-def _without_own(pairs: PairTable, name: str, accuracies: np.ndarray) -> np.ndarray:
-    trained = np.array([name in candidate.datasets for candidate in pairs.candidates])
-    return np.where(trained, np.nan, accuracies)
+def _fit_measured(pairs: PairTable, skills: Mapping[str, np.ndarray]) -> np.ndarray:
+    rows = {name: pairs.relations(name, skills) for name in skills}
+    there = {name: pairs.base & ~np.isnan(values) for name, values in skills.items()}
+    inputs = np.concatenate([rows[name][there[name]] for name in skills])
+    return ridge_weights(inputs, np.concatenate([values[there[name]] for name, values in skills.items()]))
+
+
+def _fit_new(pairs: PairTable, estimated: Mapping[str, np.ndarray], skills: Mapping[str, np.ndarray]) -> np.ndarray:
+    return fit_within_families(pairs, {name: pairs.relations(name, estimated) for name in estimated}, skills)

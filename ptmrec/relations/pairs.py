@@ -4,84 +4,98 @@ Each is normalised against the known models' values for the same data set, which
 listed: a model's score does not change with the other candidates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from scipy.stats import rankdata
 
-from ptmrec.relations.candidates import Candidate
-from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.similarity import reference_similarity
-from ptmrec.relations.transport import transport_score
+from ptmrec.relations.scores import PairScores
+from ptmrec.zoo.card import Card
 
 RELATIONS = (
-    *("transport", "skill_encoder", "skill_reference", "mean_skill"),
+    *("transport", "skill_encoder", "skill_reference", "skill_transport", "mean_skill"),
     *("source_encoder", "source_reference", "size", "source_accuracy"),
 )
 """Columns of a table of relations."""
-ENCODER_SHARPNESS, REFERENCE_SHARPNESS = 6.0, 4.0
+ENCODER_SHARPNESS, REFERENCE_SHARPNESS, TRANSPORT_SHARPNESS = 6.0, 4.0, 4.0
 """How fast the weight of a known data set falls with its unlikeness: factors in the softmax over similarities."""
 
 
 class PairTable:
-    """Relations of candidates to data sets, from what is known of some data sets.
+    """Relations of models to data sets.
 
     Args:
-        candidates: N models.
-        samples: data sets by name, known ones and targets.
+        cards: N models by name.
+        scores: their scores on data sets, known ones and targets; of the same models in the same order.
+        base: ``(N,)`` bool, the known models, whose values fix every scale; all without it.
+
+    Raises:
+        ValueError: cards and scores list different models.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], samples: Mapping[str, DatasetSample]) -> None:
-        self.candidates, self.samples = list(candidates), dict(samples)
-        self._transported: dict[str, np.ndarray] = {}
-        self._likeness: dict[tuple[str, str], tuple[float, float]] = {}
+    def __init__(self, cards: Mapping[str, Card], scores: PairScores, base: np.ndarray | None = None) -> None:
+        if tuple(cards) != scores.models:
+            raise ValueError("cards and pair scores list different models, or in another order")
+        self.cards, self.scores = dict(cards), scores
+        self.base = np.ones(len(cards), dtype=bool) if base is None else base
+        self.size = standard(np.log([card.num_params for card in cards.values()]), self.base)
+        self.source_accuracy = standard(np.array([card.source_accuracy for card in cards.values()]), self.base)
+        self._sources = np.array([[name in card.datasets for name in scores.datasets] for card in cards.values()])
+        ranks = [rankdata(row[self.base]) for row in scores.transport]
+        self._transport_ranks = np.array([(row - row.mean()) / max(row.std(), 1e-12) for row in ranks])
+
+    def trained_on(self, name: str) -> np.ndarray:
+        """Which models ``(N,)`` were trained on a data set: what they reach there says nothing of new data."""
+        return np.array([name in card.datasets for card in self.cards.values()])
 
     def transported(self, name: str) -> np.ndarray:
-        """Transport score ``(N,)`` of every candidate on a data set."""
-        if name not in self._transported:
-            sample = self.samples[name]
-            scores = [transport_score(sample.coordinates, sample.labels, c.transport) for c in self.candidates]
-            self._transported[name] = np.array(scores)
-        return self._transported[name]
+        """Transport score ``(N,)`` of every model on a data set, standardised."""
+        return standard(self.scores.transport[self._place(name)], self.base)
 
-    def likeness(self, first: str, second: str) -> tuple[float, float]:
-        """Similarity of two data sets: cosine of the encoder's mean tokens, and of reference covariances."""
-        key = (min(first, second), max(first, second))
-        if key not in self._likeness:
-            one, two = (self.samples[name] for name in key)
-            cosine = float(one.token @ two.token / (np.linalg.norm(one.token) * np.linalg.norm(two.token)))
-            reference = reference_similarity((one.coordinates, one.labels), (two.coordinates, two.labels))
-            self._likeness[key] = (cosine, reference)
-        return self._likeness[key]
+    def likeness(self, target: str, known: list[str]) -> np.ndarray:
+        """Likeness ``(3, K)`` of a data set to known ones: by the encoder, in the reference space, and by transport.
+
+        The third compares how well the known models would separate the classes of each: data sets are alike when
+        the same models would do well. Ranks are taken about their mean over the data sets, so that what all data
+        sets have in common does not count.
+        """
+        place, places = self._place(target), [self._place(name) for name in known]
+        rows = self._transport_ranks[[place, *places]]
+        rows = rows - rows.mean(axis=0)
+        lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
+        agreement = rows[1:] @ rows[0] / (lengths[1:] * lengths[0])
+        return np.stack([self.scores.encoder[place, places], self.scores.reference[place, places], agreement])
 
     def relations(self, target: str, skills: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Relations ``(N, R)`` of every candidate to a data set, columns as :data:`RELATIONS`.
+        """Relations ``(N, R)`` of every model to a data set, columns as :data:`RELATIONS`.
 
         Args:
             target: the data set.
-            skills: known data set -> skill ``(N,)`` of every candidate there, see :func:`skill_of`; NaN where a
-                candidate has none. The target's own is never used.
+            skills: known data set -> skill ``(N,)`` of every model there, see :func:`skill_of`; NaN where a
+                model has none. The target's own is never used.
         """
         others = [name for name in skills if name != target]
         table = np.stack([skills[name] for name in others])
-        likeness = np.array([self.likeness(target, name) for name in others])
-        sources = [self._source_likeness(target, kind) for kind in (0, 1)]
+        alike = self.likeness(target, others)
+        sharpness = (ENCODER_SHARPNESS, REFERENCE_SHARPNESS, TRANSPORT_SHARPNESS)
         columns = [
-            standard(self.transported(target)),
-            weighted_mean(table, ENCODER_SHARPNESS * likeness[:, 0]),
-            weighted_mean(table, REFERENCE_SHARPNESS * likeness[:, 1]),
+            self.transported(target),
+            *(weighted_mean(table, factor * row) for factor, row in zip(sharpness, alike, strict=True)),
             weighted_mean(table, np.zeros(len(others))),
-            *(standard(values) for values in sources),
-            standard(np.log([candidate.num_params for candidate in self.candidates])),
-            standard(np.array([candidate.source_accuracy for candidate in self.candidates])),
+            *(standard(self._source_likeness(others, row), self.base) for row in alike[:2]),
+            self.size,
+            self.source_accuracy,
         ]
         return np.nan_to_num(np.stack(columns, axis=1))
 
-    def _source_likeness(self, target: str, kind: int) -> np.ndarray:
-        """Likeness ``(N,)`` of the target and the likest data set each candidate was trained on; NaN where unknown."""
-        known = {name: self.likeness(target, name)[kind] for name in self.samples if name != target}
-        best = [max((known[s] for s in c.datasets if s in known), default=np.nan) for c in self.candidates]
-        return np.array(best)
+    def _source_likeness(self, known: list[str], alike: np.ndarray) -> np.ndarray:
+        """Likeness ``(N,)`` of the target and the likest data set each model was trained on; NaN where unknown."""
+        sources = self._sources[:, [self._place(name) for name in known]]
+        best = np.where(sources, alike, -np.inf).max(axis=1)
+        return np.where(np.isfinite(best), best, np.nan)
+
+    def _place(self, name: str) -> int:
+        return self.scores.datasets.index(name)
 
 
 def rank_share(accuracies: np.ndarray) -> np.ndarray:
@@ -97,10 +111,19 @@ def skill_of(accuracies: np.ndarray) -> np.ndarray:
     return (rank_share(accuracies) - 0.5) * np.sqrt(12)
 
 
-def standard(values: np.ndarray) -> np.ndarray:
-    """Values with mean 0 and deviation 1 over those that are there; NaN stays NaN."""
-    spread = np.nanstd(values) if np.isfinite(values).any() else 0.0
-    return (values - np.nanmean(values)) / spread if spread > 1e-12 else np.where(np.isnan(values), np.nan, 0.0)
+def standard(values: np.ndarray, base: np.ndarray | None = None) -> np.ndarray:
+    """Values ``(N,)`` on the scale on which those of ``base`` that are there have mean 0 and deviation 1.
+
+    Args:
+        values: NaN where there is none, which stays NaN.
+        base: ``(N,)`` bool, which values fix the scale; all without it.
+    """
+    fixed = values if base is None else values[base]
+    fixed = fixed[np.isfinite(fixed)]
+    deviation = fixed.std() if len(fixed) else 0.0
+    if deviation < 1e-12:
+        return np.where(np.isnan(values), np.nan, 0.0)
+    return (values - fixed.mean()) / deviation
 
 
 def weighted_mean(table: np.ndarray, logits: np.ndarray) -> np.ndarray:

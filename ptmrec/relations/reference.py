@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,11 @@ def fit_reference_space(features: Mapping[str, np.ndarray], rank: int) -> Refere
     joined = np.concatenate([np.asarray(features[name], np.float64) for name in names], axis=1)
     mean = joined.mean(axis=0)
     weights = np.concatenate([_weights(np.asarray(features[name], np.float64)) for name in names])
-    _, _, axes = np.linalg.svd((joined - mean) * weights, full_matrices=False)
+    scaled = (joined - mean) * weights
+    last = len(mean) - 1
+    _, axes = eigh(scaled.T @ scaled, subset_by_index=[max(0, last + 1 - rank), last])
     dims = tuple(features[name].shape[1] for name in names)
-    return ReferenceSpace(names, dims, mean, weights[:, None] * axes[:rank].T)
+    return ReferenceSpace(names, dims, mean, weights[:, None] * axes[:, ::-1])
 
 
 def _weights(features: np.ndarray) -> np.ndarray:

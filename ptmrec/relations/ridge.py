@@ -19,9 +19,7 @@ def standardise(features: np.ndarray) -> np.ndarray:
 def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     """Minus the leave-one-out squared error of a ridge one-against-all classifier, relative to the labels' variance.
 
-    From one singular value decomposition, which gives the Gram matrix ``K`` its eigenvectors: with
-    ``H = K (K + p I)^-1`` the residual of a left-out image is its residual divided by ``1 - H_ii - 1/n`` (the mean
-    is part of the model). The best of :data:`PENALTIES` counts.
+    The best of :data:`PENALTIES` counts.
 
     Args:
         features: ``(n, d)`` float.
@@ -33,22 +31,48 @@ def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     Raises:
         ValueError: shapes do not fit, or fewer than two classes.
     """
+    left_out, targets = ridge_left_out(features, labels)
+    return -float(min(((targets - answer) ** 2).sum() for answer in left_out) / (targets**2).sum())
+
+
+def ridge_left_out(features: np.ndarray, labels: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """What a ridge one-against-all classifier says of each image when it is fitted on all others.
+
+    From one decomposition of the smaller Gram matrix: with ``H = K (K + p I)^-1`` the residual of a left-out image is
+    its residual divided by ``1 - H_ii - 1/n`` (the mean is part of the model).
+
+    Args:
+        features: ``(n, d)`` float.
+        labels: ``(n,)`` class indices.
+
+    Returns:
+        One array ``(n, C)`` of centred class scores for each of :data:`PENALTIES`, and the centred labels ``(n, C)``.
+
+    Raises:
+        ValueError: shapes do not fit, or fewer than two classes.
+    """
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(f"expected features (n, d) and labels (n,), got {features.shape} and {labels.shape}")
     classes = np.unique(labels)
     if len(classes) < 2:
         raise ValueError("a classifier needs at least two classes")
-    scaled = standardise(features)
-    vectors, singular, _ = np.linalg.svd(scaled, full_matrices=False)
-    values = singular**2
+    values, vectors = _spectrum(standardise(features))
     targets = (labels[:, None] == classes).astype(np.float64)
     targets -= targets.mean(axis=0)
-    coordinates, total = vectors.T @ targets, (targets**2).sum()
-    errors = []
+    coordinates, squares, answers = vectors.T @ targets, vectors**2, []
     for penalty in PENALTIES:
         shrink = values / (values + penalty)
-        fitted = (vectors * shrink) @ coordinates
-        leverage = (vectors**2) @ shrink + 1 / len(labels)
-        left_out = (targets - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]
-        errors.append((left_out**2).sum() / total)
-    return -float(min(errors))
+        leverage = squares @ shrink + 1 / len(labels)
+        residual = (targets - (vectors * shrink) @ coordinates) / np.maximum(1 - leverage, 1e-6)[:, None]
+        answers.append(targets - residual)
+    return answers, targets
+
+
+def _spectrum(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues ``(k,)`` above 0 of ``K = X X'`` and their vectors ``(n, k)``."""
+    if scaled.shape[0] <= scaled.shape[1]:
+        values, vectors = np.linalg.eigh(scaled @ scaled.T)
+        return np.maximum(values, 0.0), vectors
+    values, axes = np.linalg.eigh(scaled.T @ scaled)
+    kept = values > 1e-10 * max(values[-1], 1e-300)
+    return values[kept], scaled @ axes[:, kept] / np.sqrt(values[kept])

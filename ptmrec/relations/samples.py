@@ -1,6 +1,7 @@
 """The samples of data sets on disk: reference coordinates of a few images per class, in several draws."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_npz, write_npz
 from ptmrec.relations.reference import ReferenceSpace
+from ptmrec.relations.similarity import covariances
 
 SPACE_NAME = "space.npz"
 """The reference space, beside the samples made in it."""
@@ -28,6 +30,11 @@ class DatasetSample:
     token: np.ndarray
     coordinates: np.ndarray
     labels: np.ndarray
+
+    @cached_property
+    def covariances(self) -> np.ndarray:
+        """See :func:`~ptmrec.relations.similarity.covariances`."""
+        return covariances(self.coordinates, self.labels)
 
 
 def write_samples(folder: Path, draws: list[DatasetSample]) -> Path:

@@ -6,6 +6,8 @@ those are judged as true features would be: by a ridge classifier of the new ima
 for a data set is estimated without running the model on it.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ptmrec.relations.ridge import ridge_loo_score
@@ -41,3 +43,10 @@ def explain(coordinates: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, 
 def transport_score(coordinates: np.ndarray, labels: np.ndarray, transport: np.ndarray) -> float:
     """How well a model would separate the classes of images at ``(n, r)``; larger is better, at most 0."""
     return ridge_loo_score(coordinates @ np.asarray(transport, np.float64), labels)
+
+
+def transport_scores(coordinates: np.ndarray, labels: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
+    """:func:`transport_score` ``(N,)`` of several models; every map is applied in one product."""
+    ends = np.cumsum([transport.shape[1] for transport in transports])
+    virtual = coordinates @ np.concatenate(transports, axis=1, dtype=np.float64)
+    return np.array([ridge_loo_score(part, labels) for part in np.split(virtual, ends[:-1], axis=1)])

@@ -1,77 +1,147 @@
-"""The crossed evaluation: each data set is left out in turn, and models are ranked for it from all the others."""
+"""The crossed evaluation: data sets and families are left out in turn, and models are ranked from all that is left."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from ptmrec.benchmark.ground_truth import GroundTruth
-from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
-from ptmrec.evaluation.baselines import Evidence, build_baselines
-from ptmrec.evaluation.baselines.measured import ROWS
-from ptmrec.evaluation.compare import Method, Target, evaluate_methods
-from ptmrec.relations.candidates import read_candidates
-from ptmrec.relations.linear import fit_linear_ranker
+from ptmrec.config.sections import REGIMES, RelationConfig
+from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
-from ptmrec.relations.samples import read_samples
+from ptmrec.relations.scores import SCORES_NAME, PairRow, PairScores, read_scores
 from ptmrec.workflow.project import Project
 
-LEFT_OUT = "left-out data"
-TRANSPORT, LINEAR = "transport", "ridge on relations"
+KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND = QUADRANTS = (
+    *("known models, known data", "known models, blind data", "blind families, known data"),
+    "blind families, blind data",
+)
+TARGET = "(target)"
+"""Name of the data set that is ranked for, as if somebody brought it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One list to rank.
+
+    Attributes:
+        quadrant: which of :data:`QUADRANTS`.
+        dataset: the data set it is for.
+        regime: ``low_data`` or ``fine_tuning``.
+        draw: which images of it somebody brings, 1 and up.
+        family: the family left out, empty for none.
+        known: data sets of which measurements are known.
+    """
+
+    quadrant: str
+    dataset: str
+    regime: str
+    draw: int
+    family: str
+    known: tuple[str, ...]
 
 
 class CrossedEvaluation:
-    """Leave one data set out: what is compared, and on what.
+    """What is left out, and what is known then.
 
     Candidates are all embedded models but the references; where a data set is a source, the models trained on it are no
-    candidates there, for they have seen it. Nothing measured on the data set left out is used.
+    candidates there, for they have seen it. Of a data set left out nothing measured is used, and none of its images but
+    the draw that is ranked for; of a family left out nothing measured is used, and none of its models is a reference.
 
     Args:
-        project: the project; its models are explained first.
+        project: the project.
+        draws: which draws of the data sets' images judge, by number; all but the first without it.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, draws: tuple[int, ...] | None = None) -> None:
         self.project = project
-        references = set(project.config.get(RelationConfig).references)
-        self.cards = {name: project.cards[name] for name in project.embedded if name not in references}
-        self.truth = project.truth.only(list(self.cards))
-        folder = project.paths.reference
-        samples = {name: read_samples(folder, name)[0] for name in project.splits.all}
-        self.pairs = PairTable(read_candidates(project.explain(), self.cards), samples)
-        tokens = project.dataset_tokens("train", "validation", "test").by_name()
-        self.tokens = {name: tokens[name].features for name in project.splits.all}
+        settings = project.config.get(RelationConfig)
+        self.draws = draws or tuple(range(1, settings.draws))
+        self.cards = {name: project.cards[name] for name in project.embedded if name not in settings.references}
+        self.families = np.array([card.family for card in self.cards.values()])
+        self.bank_families = {project.cards[name].family for name in settings.references if name in project.cards}
+        self.truth: GroundTruth = project.truth.only(list(self.cards))
+        self.datasets = tuple(project.splits.all)
+        self._rankers: dict[tuple, LinearRanker] = {}
+        self._truths: dict[str, GroundTruth] = {}
 
-    def run(self) -> pd.DataFrame:
-        """One row per data set, regime and method, see :func:`~ptmrec.evaluation.compare.evaluate_methods`.
+    @cached_property
+    def scores(self) -> dict[str, PairScores]:
+        """Pair scores of the candidates by variant."""
+        found = read_scores(self.project.paths.reference / SCORES_NAME)
+        return {name: scores.only(self.datasets, list(self.cards)) for name, scores in found.items()}
 
-        ``candidate_passes`` and ``reference_passes`` say how many models ran on the data set's images.
+    def cases(self, quadrants: tuple[str, ...] = QUADRANTS) -> Iterator[Case]:
+        """Every list of the quadrants asked for."""
+        for quadrant in quadrants:
+            families = sorted(set(self.families)) if quadrant in (BLIND_FAMILIES, DOUBLE_BLIND) else [""]
+            for family in families:
+                for name in self.datasets:
+                    known = self.datasets
+                    if quadrant in (BLIND_DATA, DOUBLE_BLIND):
+                        known = tuple(other for other in known if other != name)
+                    for regime in REGIMES:
+                        yield from (Case(quadrant, name, regime, draw, family, known) for draw in self.draws)
+
+    def judge(self, case: Case) -> np.ndarray:
+        """True accuracies ``(N,)`` of a case's candidates, NaN for all other models."""
+        trained = np.array([case.dataset in card.datasets for card in self.cards.values()])
+        counted = ~trained if not case.family else ~trained & (self.families == case.family)
+        return np.where(counted, self.truth.row(case.regime, case.dataset), np.nan)
+
+    def accuracies(self, case: Case) -> dict[str, np.ndarray]:
+        """What is known: data set -> measured accuracy ``(N,)``, NaN for the family left out."""
+        hidden = self.families == case.family
+        return {name: np.where(hidden, np.nan, self.truth.row(case.regime, name)) for name in case.known}
+
+    def pairs(self, case: Case, variant: str | None = None, known_by: str | None = None) -> PairTable:
+        """Relations of the models to the known data sets and to the target.
+
+        Args:
+            case: the list.
+            variant: pair scores of the target; those of the case's draw without it.
+            known_by: pair scores of the known data sets; those of draw 0 without it.
         """
-        names = self.project.splits.all
-        targets = [Target(LEFT_OUT, name, regime, self.tokens[name]) for name in names for regime in REGIMES]
-        frame = evaluate_methods(targets, self.judged_by(), self.methods())
-        references = len(self.project.config.get(RelationConfig).references) + 1
-        frame["candidate_passes"] = frame["method"].isin(ROWS) * len(self.cards)
-        frame["reference_passes"] = frame["method"].isin([TRANSPORT, LINEAR]) * references
-        return frame
+        prefix = f"without {case.family}, " if case.family in self.bank_families else ""
+        row = self.scores[variant or f"{prefix}draw {case.draw}"]
+        known = self._registered(self.scores[known_by or f"{prefix}draw 0"].only(case.known, list(self.cards)))
+        place, others = row.datasets.index(case.dataset), [row.datasets.index(name) for name in case.known]
+        own = (row.encoder[place, others], row.reference[place, others])
+        alike = (np.append(values, itself) for values, itself in zip(own, (1.0, 2.0), strict=True))
+        target = PairRow(row.transport[place], *alike)
+        return PairTable(self.cards, known.with_dataset(TARGET, target), self.families != case.family)
 
-    def judged_by(self) -> GroundTruth:
-        """The truth without the accuracies of models on data sets they were trained on."""
-        truth = self.truth
-        for name in self.project.splits.all:
-            trained = np.array([name in card.datasets for card in self.cards.values()])
-            truth = truth.without(name, trained)
-        return truth
+    def _registered(self, scores: PairScores) -> PairScores:
+        """Few-shot scores are known of the battery's data sets alone: a new model runs on no other images."""
+        seen = np.isin(scores.datasets, self.project.battery_sets)
+        few_shot = np.where(seen[:, None], scores.few_shot, np.nan)
+        return PairScores(**{**vars(scores), "few_shot": few_shot})
 
-    def methods(self) -> list[Method]:
-        """The baselines, transport alone, and the ridge; each leaves the target's own measurements out."""
-        settings = self.project.config.get(EvaluationConfig)
-        evidence = Evidence(self.cards, self.truth, self.tokens, self.project.estimators, settings.neighbours)
-        return [
-            *build_baselines(settings.baselines, evidence),
-            Method(TRANSPORT, lambda target: self.pairs.transported(target.dataset)),
-            Method(LINEAR, self._linear_scores),
+    def ranker(self, case: Case, pairs: PairTable) -> LinearRanker:
+        """The linear ranker fitted on what is known; the target's images have no part in it."""
+        key = (case.regime, case.family, case.known)
+        if key not in self._rankers:
+            self._rankers[key] = fit_linear_ranker(pairs, self.accuracies(case))
+        return self._rankers[key]
+
+    def known_truth(self, family: str) -> GroundTruth:
+        """The measurements without those of a family."""
+        if family not in self._truths:
+            truth = self.truth
+            for name in self.datasets if family else ():
+                truth = truth.without(name, self.families == family)
+            self._truths[family] = truth
+        return self._truths[family]
+
+    def few_shot(self, case: Case) -> np.ndarray:
+        """Score ``(N,)`` of the candidates when all of them run on the images somebody brings."""
+        scores = self.scores[f"draw {case.draw}"]
+        return scores.few_shot[scores.datasets.index(case.dataset)]
+
+    def seconds(self, case: Case, estimator: str | None, candidates: np.ndarray) -> float:
+        """Measured seconds of running candidates ``(N,)`` bool on the target, and of an estimator on each."""
+        costs = [
+            self.project.estimators[case.dataset][name]["seconds"] for name in np.array(list(self.cards))[candidates]
         ]
-
-    def _linear_scores(self, target: Target) -> np.ndarray:
-        others = [name for name in self.project.splits.all if name != target.dataset]
-        accuracies = {name: self.truth.row(target.regime, name) for name in others}
-        ranker = fit_linear_ranker(self.pairs, accuracies, np.ones(len(self.cards), dtype=bool))
-        return ranker.scores(self.pairs, target.dataset)
+        return sum(cost["forward"] + cost.get(estimator, 0.0) for cost in costs)

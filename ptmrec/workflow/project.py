@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from scipy.stats import norm
 
+from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.ground_truth import GroundTruth, read_ground_truth
 from ptmrec.benchmark.splits import KNOWN, Splits, read_splits
 from ptmrec.config.parser import ConfigParser
@@ -44,7 +45,7 @@ from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.progress import progress
 from ptmrec.recommender.ensemble import Recommender, load_ranker, predict, save_ranker
 from ptmrec.recommender.references import References
-from ptmrec.relations.candidates import write_transport
+from ptmrec.relations.transport_files import write_transport
 from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
 from ptmrec.train.checkpoints import load_tensors
 from ptmrec.train.history import History
@@ -112,6 +113,11 @@ class Project:
     def estimators(self) -> dict[str, dict[str, dict[str, float]]]:
         """Measured LogME and k-NN scores: data set -> model -> scores."""
         return read_json(self.paths.estimators)
+
+    @cached_property
+    def battery_sets(self) -> tuple[str, ...]:
+        """Known data sets whose images the battery holds: every model can be run on them."""
+        return tuple(name for name in read_battery(self.paths.battery) if name in self.splits.known)
 
     @property
     def token_folder(self) -> Path:

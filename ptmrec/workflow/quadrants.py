@@ -1,0 +1,118 @@
+"""The headline table: every method on every list of the crossed evaluation."""
+
+import time
+from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+import pandas as pd
+
+from ptmrec.config.sections import EvaluationConfig, RelationConfig
+from ptmrec.evaluation.baselines import Evidence, build_baselines
+from ptmrec.evaluation.baselines.measured import ROWS
+from ptmrec.evaluation.compare import Target
+from ptmrec.evaluation.metrics import METRICS, all_metrics
+from ptmrec.evaluation.statistics import ceiling_tau
+from ptmrec.progress import progress
+from ptmrec.relations.pairs import PairTable
+from ptmrec.workflow.crossed import TARGET, Case, CrossedEvaluation
+
+TRANSPORT, LINEAR, ONE_DRAW = "transport", "ridge on relations", "ridge, features"
+LOOKING = (TRANSPORT, LINEAR, ONE_DRAW)
+"""Methods whose answer depends on which images somebody brings."""
+SMALLEST = 5
+"""Lists with fewer candidates are left out."""
+
+Ranker = Callable[[Case, PairTable], np.ndarray]
+"""Scores ``(N,)`` of the candidates for one list."""
+
+
+def run_quadrants(crossed: CrossedEvaluation) -> pd.DataFrame:
+    """Metrics of every method in all quadrants.
+
+    Returns:
+        One row per ``quadrant, regime, method, target, seed``: the metrics (means over the families left out),
+        ``ceiling``, ``candidate_passes`` and ``reference_passes`` (models run on the target's images), and ``seconds``
+        of one list (of what runs candidates, with their measured forward passes). Where a method cannot tell
+        the candidates apart there is no row.
+    """
+    rankers, rows = build_rankers(crossed), []
+    key = attrgetter("quadrant", "family", "dataset", "regime")
+    for _, group in progress([(name, list(cases)) for name, cases in groupby(crossed.cases(), key)], "quadrants"):
+        rows += _judge(crossed, group, rankers)
+    columns = ["quadrant", "regime", "method", "target", "seed"]
+    return pd.DataFrame(rows).groupby(columns, sort=False, as_index=False).mean()
+
+
+def _judge(crossed: CrossedEvaluation, draws: list[Case], rankers: dict[str, Ranker]) -> list[dict]:
+    """Rows of one list, of which somebody brings several draws; what does not look at them is judged once."""
+    true = crossed.judge(draws[0])
+    there = np.isfinite(true)
+    if there.sum() < SMALLEST:
+        return []
+    repeats = crossed.truth.repeats[draws[0].regime][crossed.truth.datasets.index(draws[0].dataset)]
+    ceiling, rows, kept = ceiling_tau(repeats[there].T), [], {}
+    for case in draws:
+        pairs = crossed.pairs(case)
+        for method, rank in rankers.items():
+            if method not in kept or method in LOOKING:
+                started = time.perf_counter()
+                scores = rank(case, pairs)
+                seconds = time.perf_counter() - started
+                kept[method] = (*_passes(crossed, case, method, there), _metrics(true, scores), seconds)
+            candidates, references, paid, metrics, seconds = kept[method]
+            if metrics:
+                place = {"quadrant": case.quadrant, "regime": case.regime, "method": method, "target": case.dataset}
+                costs = {"candidate_passes": candidates, "reference_passes": references, "seconds": seconds + paid}
+                rows.append({**place, "seed": case.draw, **metrics, "ceiling": ceiling, **costs})
+    return rows
+
+
+def _metrics(true: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Every metric; empty when all candidates have the same score."""
+    return all_metrics(true, scores) if np.ptp(scores[np.isfinite(true)]) else {}
+
+
+def _passes(crossed: CrossedEvaluation, case: Case, method: str, candidates: np.ndarray) -> tuple[int, int, float]:
+    """Passes of candidates and of references over the target's images, and the measured seconds of the former."""
+    if method in ROWS or method == ONE_DRAW:
+        return int(candidates.sum()), 0, crossed.seconds(case, ROWS.get(method), candidates)
+    references = len(crossed.project.config.get(RelationConfig).references) + 1
+    return 0, references if method in LOOKING else 0, 0.0
+
+
+def build_rankers(crossed: CrossedEvaluation) -> dict[str, Ranker]:
+    """The methods compared, by the name of their row."""
+    settings = crossed.project.config.get(EvaluationConfig)
+    tokens = crossed.project.dataset_tokens("train", "validation", "test").by_name()
+    features = {name: tokens[name].features for name in crossed.datasets}
+
+    def baseline(name: str) -> Ranker:
+        def rank(case: Case, pairs: PairTable) -> np.ndarray:
+            evidence = Evidence(
+                crossed.cards,
+                crossed.known_truth(case.family),
+                {other: features[other] for other in case.known},
+                crossed.project.estimators,
+                settings.neighbours,
+            )
+            target = Target(case.quadrant, case.dataset, case.regime, features[case.dataset])
+            return build_baselines([name], evidence)[0].rank(target)
+
+        return rank
+
+    return {
+        **{name: baseline(name) for name in settings.baselines},
+        ONE_DRAW: lambda case, pairs: crossed.few_shot(case),
+        TRANSPORT: lambda case, pairs: pairs.transported(TARGET),
+        LINEAR: lambda case, pairs: crossed.ranker(case, pairs).scores(pairs, TARGET),
+    }
+
+
+def seed_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds, as :func:`~ptmrec.evaluation.compare.summarise` takes them, with ``tau_w_sd`` over seeds."""
+    named = frame.rename(columns={"quadrant": "group", "target": "dataset"})
+    groups = named.groupby(["group", "regime", "method", "dataset"], sort=False)
+    means = groups[[*METRICS, "ceiling", "candidate_passes", "reference_passes", "seconds"]].mean()
+    return means.assign(tau_w_sd=groups["tau_w"].std(ddof=1)).reset_index()
