@@ -33,22 +33,47 @@ def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     Raises:
         ValueError: shapes do not fit, or fewer than two classes.
     """
-    if features.ndim != 2 or labels.shape != features.shape[:1]:
+    if labels.shape != features.shape[:1]:
         raise ValueError(f"expected features (n, d) and labels (n,), got {features.shape} and {labels.shape}")
-    classes = np.unique(labels)
+    return float(ridge_left_out(features, labels[None])[0][0])
+
+
+def ridge_left_out(features: np.ndarray, label_sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What left-out images say of several ways to label the same images, from one decomposition.
+
+    Args:
+        features: ``(n, d)`` float.
+        label_sets: ``(S, n)`` class indices.
+
+    Returns:
+        Of each set of labels, the score ``(S,)`` of :func:`ridge_loo_score`, and the share ``(S,)`` of images whose
+        class is right when they are left out, with the same penalty.
+
+    Raises:
+        ValueError: shapes do not fit, or fewer than two classes.
+    """
+    if features.ndim != 2 or label_sets.ndim != 2 or label_sets.shape[1] != len(features):
+        raise ValueError(f"expected features (n, d) and labels (S, n), got {features.shape} and {label_sets.shape}")
+    vectors, singular, _ = np.linalg.svd(standardise(features), full_matrices=False)
+    results = [_left_out(vectors, singular**2, labels) for labels in label_sets]
+    scores, shares = np.array(results).reshape(-1, 2).T
+    return scores, shares
+
+
+def _left_out(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Score and share of right answers with the best penalty, from eigenvectors and values of the Gram matrix."""
+    classes, places = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError("a classifier needs at least two classes")
-    scaled = standardise(features)
-    vectors, singular, _ = np.linalg.svd(scaled, full_matrices=False)
-    values = singular**2
-    targets = (labels[:, None] == classes).astype(np.float64)
-    targets -= targets.mean(axis=0)
+    truth = np.eye(len(classes))[places]
+    targets = truth - truth.mean(axis=0)
     coordinates, total = vectors.T @ targets, (targets**2).sum()
-    errors = []
+    results = []
     for penalty in PENALTIES:
         shrink = values / (values + penalty)
         fitted = (vectors * shrink) @ coordinates
         leverage = (vectors**2) @ shrink + 1 / len(labels)
         left_out = (targets - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]
-        errors.append((left_out**2).sum() / total)
-    return -float(min(errors))
+        right = ((truth - left_out).argmax(axis=1) == places).mean()
+        results.append((-float((left_out**2).sum() / total), float(right)))
+    return max(results, key=lambda result: result[0])
