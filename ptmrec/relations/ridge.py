@@ -19,7 +19,9 @@ def standardise(features: np.ndarray) -> np.ndarray:
 def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     """Minus the leave-one-out squared error of a ridge one-against-all classifier, relative to the labels' variance.
 
-    The best of :data:`PENALTIES` counts.
+    From one singular value decomposition, which gives the Gram matrix ``K`` its eigenvectors: with
+    ``H = K (K + p I)^-1`` the residual of a left-out image is its residual divided by ``1 - H_ii - 1/n`` (the mean
+    is part of the model). The best of :data:`PENALTIES` counts.
 
     Args:
         features: ``(n, d)`` float.
@@ -31,45 +33,54 @@ def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     Raises:
         ValueError: shapes do not fit, or fewer than two classes.
     """
-    left_out, targets = ridge_left_out(features, labels)
-    return -float(min(((targets - answer) ** 2).sum() for answer in left_out) / (targets**2).sum())
+    if labels.shape != features.shape[:1]:
+        raise ValueError(f"expected features (n, d) and labels (n,), got {features.shape} and {labels.shape}")
+    return float(ridge_left_out(features, labels[None])[0][0])
 
 
-def ridge_left_out(features: np.ndarray, labels: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """What a ridge one-against-all classifier says of each image when it is fitted on all others.
-
-    From one decomposition of the smaller Gram matrix: with ``H = K (K + p I)^-1`` the residual of a left-out image is
-    its residual divided by ``1 - H_ii - 1/n`` (the mean is part of the model).
+def ridge_left_out(features: np.ndarray, label_sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What left-out images say of several ways to label the same images, from one decomposition.
 
     Args:
         features: ``(n, d)`` float.
-        labels: ``(n,)`` class indices.
+        label_sets: ``(S, n)`` class indices.
 
     Returns:
-        One array ``(n, C)`` of centred class scores for each of :data:`PENALTIES`, and the centred labels ``(n, C)``.
+        Of each set of labels, the score ``(S,)`` of :func:`ridge_loo_score`, and the share ``(S,)`` of images whose
+        class is right when they are left out, with the same penalty.
 
     Raises:
         ValueError: shapes do not fit, or fewer than two classes.
     """
-    if features.ndim != 2 or labels.shape != features.shape[:1]:
-        raise ValueError(f"expected features (n, d) and labels (n,), got {features.shape} and {labels.shape}")
-    classes = np.unique(labels)
+    if features.ndim != 2 or label_sets.ndim != 2 or label_sets.shape[1] != len(features):
+        raise ValueError(f"expected features (n, d) and labels (S, n), got {features.shape} and {label_sets.shape}")
+    values, vectors = _spectrum(standardise(features))
+    results = [_left_out(vectors, values, labels) for labels in label_sets]
+    scores, shares = np.array(results).reshape(-1, 2).T
+    return scores, shares
+
+
+def _left_out(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Score and share of right answers with the best penalty, from eigenvectors and values of the Gram matrix."""
+    classes, places = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError("a classifier needs at least two classes")
-    values, vectors = _spectrum(standardise(features))
-    targets = (labels[:, None] == classes).astype(np.float64)
-    targets -= targets.mean(axis=0)
-    coordinates, squares, answers = vectors.T @ targets, vectors**2, []
+    truth = np.eye(len(classes))[places]
+    targets = truth - truth.mean(axis=0)
+    coordinates, total = vectors.T @ targets, (targets**2).sum()
+    results = []
     for penalty in PENALTIES:
         shrink = values / (values + penalty)
-        leverage = squares @ shrink + 1 / len(labels)
-        residual = (targets - (vectors * shrink) @ coordinates) / np.maximum(1 - leverage, 1e-6)[:, None]
-        answers.append(targets - residual)
-    return answers, targets
+        fitted = (vectors * shrink) @ coordinates
+        leverage = (vectors**2) @ shrink + 1 / len(labels)
+        left_out = (targets - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]
+        right = ((truth - left_out).argmax(axis=1) == places).mean()
+        results.append((-float((left_out**2).sum() / total), float(right)))
+    return max(results, key=lambda result: result[0])
 
 
 def _spectrum(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues ``(k,)`` above 0 of ``K = X X'`` and their vectors ``(n, k)``."""
+    """Eigenvalues ``(k,)`` of ``K = X X'`` and their vectors ``(n, k)``, from the smaller of ``X X'`` and ``X' X``."""
     if scaled.shape[0] <= scaled.shape[1]:
         values, vectors = np.linalg.eigh(scaled @ scaled.T)
         return np.maximum(values, 0.0), vectors

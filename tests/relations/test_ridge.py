@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut
 
-from ptmrec.relations.ridge import PENALTIES, ridge_loo_score, standardise
+from ptmrec.relations.ridge import PENALTIES, ridge_left_out, ridge_loo_score, standardise
 
 GENERATOR = np.random.default_rng(0)
 
@@ -49,3 +49,21 @@ def test_what_cannot_be_scored_is_refused():
         ridge_loo_score(np.ones((4, 2)), np.zeros(4))
     with pytest.raises(ValueError, match=r"expected features \(n, d\)"):
         ridge_loo_score(np.ones((4, 2)), np.zeros(3))
+
+
+def test_several_ways_to_label_are_judged_as_each_alone():
+    labels = np.repeat(np.arange(3), 4)
+    label_sets = np.stack([labels, GENERATOR.permutation(labels)])
+    features = GENERATOR.normal(size=(12, 4)) + labels[:, None]
+    scores, shares = ridge_left_out(features, label_sets)
+    np.testing.assert_allclose(scores, [ridge_loo_score(features, each) for each in label_sets])
+    scaled, expected = standardise(features), []
+    for each in label_sets:
+        targets = np.eye(3)[each]
+        penalty = max(PENALTIES, key=lambda penalty, each=each: left_out_one_by_one(scaled, each, penalty))
+        right = [
+            Ridge(alpha=penalty).fit(scaled[rest], targets[rest]).predict(scaled[left])[0].argmax() == each[left[0]]
+            for rest, left in LeaveOneOut().split(scaled)
+        ]
+        expected.append(np.mean(right))
+    np.testing.assert_allclose(shares, expected)

@@ -1,0 +1,79 @@
+"""Figures of expected accuracies: against what was measured, and how often their intervals hold."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ptmrec.plots.style import REGIME_LABELS, TEXT_WIDTH, category_colours, thesis_style, words
+
+TOLERANCE = 0.03
+"""How far coverage may be from nominal: the band around the diagonal."""
+_COLOURS = dict(zip(REGIME_LABELS, sns.color_palette("colorblind", 2), strict=True))
+
+
+def plot_expected(frame: pd.DataFrame, group: str, level: float) -> Figure:
+    """Expected against measured accuracy on the targets of a group, one square per regime, a colour per data set.
+
+    Dots are models; a bar is a data set's mean with the mean of its intervals.
+
+    Args:
+        frame: one row per target and model: ``group, dataset, regime, expected, low, high, measured``.
+        group: targets that are drawn.
+        level: level of the intervals, for the legend.
+    """
+    part = frame[frame["group"] == group].dropna(subset="measured")
+    colours = category_colours(part["dataset"])
+    with thesis_style():
+        figure = Figure(figsize=(TEXT_WIDTH, 3.7), layout="constrained")
+        axes = figure.subplots(1, 2, sharex=True, sharey=True)
+        for ax, (regime, label) in zip(axes, REGIME_LABELS.items(), strict=True):
+            own = part[part["regime"] == regime]
+            ax.plot([0, 1], [0, 1], color="0.3", lw=0.8)
+            for name, colour in colours.items():
+                points = own[own["dataset"] == name]
+                ax.plot(points["expected"], points["measured"], ".", ms=2, mew=0, alpha=0.5, color=colour)
+                mean = points[["expected", "low", "high", "measured"]].mean()
+                ax.plot([mean["low"], mean["high"]], [mean["measured"]] * 2, color=colour, lw=1.2)
+                ax.plot(mean["expected"], mean["measured"], "o", ms=4, mec="w", mew=0.5, color=colour)
+            error = (own["measured"] - own["expected"]).abs().groupby(own["dataset"]).mean().mean()
+            ax.set(title=f"{label}: {100 * error:.1f} points of error", xlabel="expected accuracy")
+            ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axes[0].set_ylabel("measured accuracy")
+        handles = [
+            Line2D([], [], ls="", marker="o", ms=4, color=colour, label=words([name])[0])
+            for name, colour in colours.items()
+        ]
+        handles.append(Line2D([], [], color="0.3", lw=1.2, label=f"{100 * level:.0f} % interval"))
+        figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1)
+    return figure
+
+
+def plot_coverage(frame: pd.DataFrame, title: str) -> Figure:
+    """Share of measured accuracies inside their interval against its level, and how wide the intervals are.
+
+    Lines are means over data sets, small dots the data sets themselves: models of one data set are right or wrong
+    together.
+
+    Args:
+        frame: one row per data set, regime and level: ``dataset, regime, level, coverage, width``, shares.
+        title: above the panels.
+    """
+    with thesis_style():
+        figure = Figure(figsize=(TEXT_WIDTH, 2.8), layout="constrained")
+        figure.suptitle(title)
+        left, right = figure.subplots(1, 2, sharex=True)
+        edges = np.array([frame["level"].min(), frame["level"].max()])
+        left.plot(edges, edges, color="0.3", lw=0.8, label="nominal")
+        left.fill_between(edges, edges - TOLERANCE, edges + TOLERANCE, color="0.85", lw=0)
+        for regime, label in REGIME_LABELS.items():
+            own = frame[frame["regime"] == regime]
+            means = own.groupby("level")[["coverage", "width"]].mean()
+            for ax, column in ((left, "coverage"), (right, "width")):
+                ax.plot(own["level"], own[column], ".", ms=3, mew=0, alpha=0.3, color=_COLOURS[regime])
+                ax.plot(means.index, means[column], "o-", ms=4, lw=1.2, color=_COLOURS[regime], label=label)
+        left.set(xlabel="level of the interval", ylabel="observed coverage", ylim=(0, 1.03))
+        right.set(xlabel="level of the interval", ylabel="mean width of the interval", ylim=(0, 1.03))
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
