@@ -1,0 +1,91 @@
+"""Verification: the first candidates of a ranking are run on the user's images, within a number or a time."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ptmrec.relations.ridge import ridge_loo_score
+
+if TYPE_CHECKING:
+    from ptmrec.zoo.architectures import SmallModel
+    from ptmrec.zoo.photo_model import PhotoModel
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What running candidates revealed, and what it cost.
+
+    Attributes:
+        revealed: ``(N,)`` how well each candidate's features separate the classes, NaN = not run; see
+            :func:`~ptmrec.relations.ridge.ridge_loo_score`.
+        seconds: ``(N,)`` time each took, loading included; NaN = not run.
+    """
+
+    revealed: np.ndarray
+    seconds: np.ndarray
+
+    @property
+    def passes(self) -> int:
+        """Candidates that were run."""
+        return int((~np.isnan(self.seconds)).sum())
+
+    @property
+    def total_seconds(self) -> float:
+        """Time they took together."""
+        return float(np.nansum(self.seconds))
+
+    def describe(self) -> str:
+        """One sentence about the cost."""
+        of = f"{self.passes} of {len(self.seconds)} candidates"
+        return f"verified {of} on the images in {self.total_seconds:.1f} s"
+
+
+def verify_candidates(
+    scores: np.ndarray,
+    loaders: Sequence[Callable[[], "SmallModel | PhotoModel"]],
+    images: np.ndarray,
+    labels: np.ndarray,
+    count: int | None = None,
+    time_limit: float | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Verification:
+    """Run candidates, best first, until ``count`` have run or one more might pass the time limit.
+
+    The next one is expected to take as long as the longest so far. The first is run whatever the limit.
+
+    Args:
+        scores: ``(N,)`` of the candidates, larger is better; NaN = no candidate.
+        loaders: N functions that load a model, such as :meth:`ptmrec.zoo.snapshot.Snapshot.load`.
+        images: ``(n, H, W, 3)`` uint8.
+        labels: ``(n,)`` class indices, at least two classes.
+        count: how many at most; all without it.
+        time_limit: seconds at most.
+        clock: tells the time in seconds.
+
+    Raises:
+        ValueError: ``count`` below 1, a time limit that is not positive, or labels that cannot be scored.
+    """
+    if (count is not None and count < 1) or (time_limit is not None and not time_limit > 0):
+        raise ValueError(f"expected at least one candidate and a positive time, got {count} and {time_limit}")
+    if labels.shape != images.shape[:1] or len(np.unique(labels)) < 2:
+        raise ValueError(f"expected a label for each of {len(images)} images, of at least two classes")
+    order = np.argsort(-scores, kind="stable")
+    order = order[~np.isnan(scores[order])][:count]
+    revealed, seconds = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
+    start = clock()
+    for place, index in enumerate(order):
+        before = clock()
+        if place and time_limit is not None and before - start + np.nanmax(seconds) > time_limit:
+            break
+        revealed[index] = _run(loaders[index], images, labels)
+        seconds[index] = clock() - before
+    return Verification(revealed, seconds)
+
+
+def _run(load: "Callable[[], SmallModel | PhotoModel]", images: np.ndarray, labels: np.ndarray) -> float:
+    from ptmrec.zoo.features import extract_features  # torch takes a second, and ranking alone needs none of this
+
+    return ridge_loo_score(extract_features(load(), images), labels)

@@ -1,0 +1,140 @@
+"""Quality against cost: what each way to choose a model makes of a number of candidate passes.
+
+A pass is one candidate run on all images of the user's draw. Every method may spend from 0 passes to as many as there
+are candidates; running half the images counts as half a pass.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ptmrec.evaluation.metrics import top1_regret, weighted_tau
+from ptmrec.progress import progress
+
+PASSES = (0, 1, 2, 3, 5, 8, 16, 32, 64)
+"""Numbers of passes that are compared; all candidates come last."""
+VERIFIED, MEAN_RANK, RANDOM = "Cross-Select", "mean rank", "random order"
+LOGME, HALVING = "LogME", "successive halving"
+DRAWS = 20
+"""Random orders whose metrics are averaged."""
+
+
+@dataclass(frozen=True)
+class PassTarget:
+    """One data set to choose a model for, in one regime, with everything running its N candidates would reveal.
+
+    Attributes:
+        regime: ``low_data`` or ``fine_tuning``.
+        target: its name.
+        truth: ``(N,)`` measured accuracies; candidates only, so none is NaN.
+        prior: ``(N,)`` scores without running a candidate.
+        mean_rank: ``(N,)`` mean skill on known data sets.
+        revealed: ``(N,)`` scores of the true features on all images of the draw.
+        logme: ``(N,)`` LogME on the same images.
+        shares: ``(S,)`` shares of the images that successive halving has run after each of its rounds, ascending to 1.
+        rounds: ``(S, N)`` scores of the true features on those shares of the images.
+        seconds: ``(N,)`` time to run each candidate on all images.
+        update: revealed scores ``(N,)`` with NaN = not run -> scores ``(N,)``, see
+            :meth:`ptmrec.relations.posterior.Posterior.update`.
+    """
+
+    regime: str
+    target: str
+    truth: np.ndarray
+    prior: np.ndarray
+    mean_rank: np.ndarray
+    revealed: np.ndarray
+    logme: np.ndarray
+    shares: np.ndarray
+    rounds: np.ndarray
+    seconds: np.ndarray
+    update: Callable[[np.ndarray], np.ndarray]
+
+
+def compare_passes(targets: Sequence[PassTarget], passes: Sequence[int] = PASSES, seed: int = 0) -> pd.DataFrame:
+    """What every method reaches with every number of passes.
+
+    Args:
+        targets: data sets and regimes.
+        passes: numbers of passes; those above a target's candidates count as all, which is always there.
+        seed: of the random orders.
+
+    Returns:
+        One row per target, method and number: ``regime, target, method, k, tau_w, regret1, seconds``. ``k`` is what a
+        method may spend and ``seconds`` the time of what it did spend. LogME needs them all.
+    """
+    rows = []
+    for target in progress(targets, "candidate passes"):
+        count = len(target.truth)
+        orders = [np.random.default_rng([seed, draw]).permutation(count) for draw in range(DRAWS)]
+        place = {"regime": target.regime, "target": target.target}
+        for k in sorted({*(k for k in passes if k < count), count}):
+            methods = {
+                VERIFIED: [_verified(target, k)],
+                MEAN_RANK: [_first(target.mean_rank, target, k)],
+                RANDOM: [run_in_order(order[:k], target) for order in orders],
+                HALVING: [halve(order, target, k) for order in orders],
+                **({LOGME: [(target.logme, float(target.seconds.sum()))]} if k == count else {}),
+            }
+            for method, answers in methods.items():
+                rows.append({**place, "method": method, "k": k, **_judge(target.truth, answers)})
+    return pd.DataFrame(rows)
+
+
+def run_in_order(run: np.ndarray, target: PassTarget) -> tuple[np.ndarray, float]:
+    """Scores ``(N,)`` when nothing is known but what running the candidates ``(k,)`` revealed, and the time.
+
+    Those that were not run are tied at the end.
+    """
+    scores = np.full(len(target.truth), target.revealed.min() - 1)
+    scores[run] = target.revealed[run]
+    return scores, float(target.seconds[run].sum())
+
+
+def halve(order: np.ndarray, target: PassTarget, k: int) -> tuple[np.ndarray, float]:
+    """Successive halving with at most k passes, and the time it took.
+
+    As many of the candidates as k pays for start, in the order ``(N,)`` given. All run on the first share of the
+    images, the better half goes on to the next, and so on. Who gets further ranks higher.
+    """
+    fresh = np.diff(target.shares, prepend=0.0)  # images already run are not run again
+    start = max((n for n in range(len(order) + 1) if _sizes(n, len(fresh)) @ fresh <= k + 1e-9), default=0)
+    scores, alive, seconds = np.full(len(order), -1.0), order[:start], 0.0
+    for stage, size in enumerate(_sizes(start, len(fresh))):
+        alive = alive[:size]
+        seconds += fresh[stage] * target.seconds[alive].sum()
+        alive = alive[np.argsort(-target.rounds[stage, alive], kind="stable")]
+        scores[alive] = stage + np.linspace(1, 0.5, len(alive))
+    return scores, float(seconds)
+
+
+def _sizes(start: int, stages: int) -> np.ndarray:
+    """Candidates in each round; the last one left stays."""
+    sizes = [start]
+    for _ in range(stages - 1):
+        sizes.append(-(-sizes[-1] // 2))
+    return np.array(sizes)
+
+
+def _verified(target: PassTarget, k: int) -> tuple[np.ndarray, float]:
+    run = np.argsort(-target.prior, kind="stable")[:k]
+    shown = np.full(len(target.truth), np.nan)
+    shown[run] = target.revealed[run]
+    return target.update(shown), float(target.seconds[run].sum())
+
+
+def _first(prior: np.ndarray, target: PassTarget, k: int) -> tuple[np.ndarray, float]:
+    """The first k of a ranking in the order of what running them revealed, the others after them as they were."""
+    order = np.argsort(-prior, kind="stable")
+    order[:k] = order[:k][np.argsort(-target.revealed[order[:k]], kind="stable")]
+    scores = np.empty(len(prior))
+    scores[order] = -np.arange(len(prior), dtype=np.float64)
+    return scores, float(target.seconds[order[:k]].sum())
+
+
+def _judge(truth: np.ndarray, answers: list[tuple[np.ndarray, float]]) -> dict[str, float]:
+    """Means over the answers."""
+    values = [(weighted_tau(truth, scores), top1_regret(truth, scores), seconds) for scores, seconds in answers]
+    return dict(zip(("tau_w", "regret1", "seconds"), np.mean(values, axis=0).tolist(), strict=True))
