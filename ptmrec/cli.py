@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import FORMATS, CommandGroup, open_run, read_config, show
+from ptmrec.cli_context import FORMATS, CommandGroup, TimeLimit, open_run, read_config, show
 from ptmrec.cli_zoo import zoo
 from ptmrec.config.sections import REGIMES
 
@@ -106,6 +106,9 @@ def evaluate(ctx: click.Context, style: str, crossed: bool) -> None:
 )
 @click.option("--zoo", "zoo_folder", type=click.Path(path_type=Path), help="Folder of model snapshots to rank.")
 @click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
+@click.option("--verify", type=click.IntRange(min=1), help="Run this many of the first candidates on the images.")
+@click.option("--time-limit", type=TimeLimit(), help="Run first candidates for so long, such as 60s or 2m.")
+@click.option("--why", is_flag=True, help="Say why the first models rank where they do.")
 @click.pass_context
 def recommend(
     ctx: click.Context,
@@ -115,6 +118,9 @@ def recommend(
     regime: str | None,
     zoo_folder: Path | None,
     skip_unreadable: bool,
+    verify: int | None,
+    time_limit: float | None,
+    why: bool,
 ) -> None:
     """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set.
 
@@ -130,14 +136,17 @@ def recommend(
         zoo=zoo_folder,
         config=read_config(ctx),
         skip_unreadable=skip_unreadable,
+        verify=verify,
+        time_limit=time_limit,
     )
     if style == "ids":
         click.echo("\n".join(found.frame["model"].head(count)))
     elif style == "table":
         show(found.readable(count))
     else:
-        show(found.frame.head(count).round({"score": 3, "expected_accuracy": 3, "accuracy_std": 3}), style)
-    for line in filter(None, (found.describe_tie(), found.describe())):
+        show(found.frame.head(count).round(3), style)
+    reasons = [f"why {reason.sentence()}" for reason in found.reasons] if why else []
+    for line in (*reasons, *found.remarks()):
         click.echo(line, err=True)
 
 

@@ -1,5 +1,6 @@
 """What the commands share: errors as one line, the configuration they ask for, and how they show a table."""
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,20 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
         except PtmrecError as error:
             raise click.exceptions.Exit(complain(error)) from None
+
+
+class TimeLimit(click.ParamType):
+    """A time such as ``90``, ``60s`` or ``1.5m``, as seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, more than none."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min)?", str(value).strip())
+        seconds = float(found[1]) * (60 if (found[2] or "s")[0] == "m" else 1) if found else 0.0
+        if not seconds:
+            self.fail(f"{value!r} is no time; write for example 60s or 2m", param, ctx)
+        return seconds
 
 
 def options_first(arguments: list[str]) -> list[str]:

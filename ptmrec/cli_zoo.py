@@ -137,6 +137,31 @@ def zoo_reference(ctx: click.Context, images: Path | None) -> None:
     click.echo(build_reference(read_config(ctx), images))
 
 
+@zoo.command("add")
+@click.argument("folder", metavar="PATH", type=click.Path(path_type=Path))
+@click.pass_context
+def zoo_add(ctx: click.Context, folder: Path) -> None:
+    """Make recommend rank the model in PATH (config.json and safetensors), too; it is run once, never fine-tuned."""
+    import time
+
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.dataloader.model_datasets import KNOWLEDGE, find_recommender
+    from ptmrec.recommender.knowledge_files import read_knowledge
+    from ptmrec.recommender.references import References
+    from ptmrec.recommender.registration import REGISTERED, Registrar, write_registered
+    from ptmrec.zoo.snapshot import read_snapshot
+
+    started, config = time.perf_counter(), read_config(ctx)
+    paths, snapshot = config.get(PathsConfig), read_snapshot(folder)
+    knowledge = read_knowledge(find_recommender(paths) / KNOWLEDGE)
+    found = Registrar(knowledge, References(config), config).run(snapshot)
+    click.echo(write_registered(paths.artifacts / REGISTERED, snapshot, found))
+    seconds, share = time.perf_counter() - started, float(found["explained"])
+    click.echo(
+        f"{snapshot.name} added in {seconds:.0f} s; the references explain {share:.0%} of its features", err=True
+    )
+
+
 @zoo.command("transcribe")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.pass_context

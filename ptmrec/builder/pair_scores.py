@@ -13,6 +13,7 @@ from ptmrec.config.sections import RelationConfig
 from ptmrec.dataloader.dataset_tokens import cluster_labels
 from ptmrec.progress import progress
 from ptmrec.recommender.references import ENCODER
+from ptmrec.relations.expected import KnownSeparation, known_separation
 from ptmrec.relations.reference import ReferenceSpace, fit_reference_space
 from ptmrec.relations.ridge import ridge_loo_score
 from ptmrec.relations.samples import DatasetSample
@@ -99,6 +100,17 @@ class PairScorer:
             spaces = self._spaces(bank, probes)
             found |= {variant.name: self._score(variant, spaces) for variant in group}
         return {variant.name: found[variant.name] for variant in variants}
+
+    def separate(self, bank: tuple[str, ...], draws: tuple[int, ...]) -> dict[str, dict[str, KnownSeparation]]:
+        """How far the classes of each data set separate, by the name of the draw."""
+        spaces, found = self._spaces(bank, (PROBE, BATTERY)), {}
+        for draw in draws:
+            variant, rows = Variant("", bank, shots=self.settings.shots, draw=draw), {}
+            for name in progress(self.datasets, f"separations, draw {draw}"):
+                space, transports = spaces[name if name in spaces else ""]
+                rows[name] = known_separation(self._sample(variant, name, space), transports)
+            found[f"draw {draw}"] = rows
+        return found
 
     def _spaces(self, bank: tuple[str, ...], probes: tuple[int, ...]) -> dict[str, tuple]:
         """Data set left out -> reference space and transports made without its images; ``""`` leaves none out."""

@@ -18,6 +18,7 @@ from ptmrec.extractors.probes import make_probes
 from ptmrec.files import write_folder
 from ptmrec.progress import progress
 from ptmrec.recommender.references import ENCODER, References
+from ptmrec.relations.expected import SEPARATIONS_NAME, write_separations
 from ptmrec.relations.reference import fit_reference_space
 from ptmrec.relations.samples import DatasetSample, write_samples, write_space
 from ptmrec.relations.scores import SCORES_NAME, write_scores
@@ -52,7 +53,14 @@ def build_reference(config: ConfigParser, images: Path | None = None) -> Path:
     cards = {snapshot.name: snapshot.card for snapshot in models}
     scorer = PairScorer(features, layout, list(splits.all), names, settings)
     scores = scorer.run(list_variants(settings, cards))
-    return write_folder(paths.reference, lambda folder: _write(folder, features, layout, splits, settings, scores))
+    separations = scorer.separate(tuple(settings.references), tuple(range(settings.draws)))
+
+    def write(folder: Path) -> None:
+        _write(folder, features, layout, splits, settings)
+        write_scores(folder / SCORES_NAME, scores)
+        write_separations(folder / SEPARATIONS_NAME, separations)
+
+    return write_folder(paths.reference, write)
 
 
 def gather_images(settings: RelationConfig, battery: Path, images: Path, splits: Splits) -> tuple[np.ndarray, Layout]:
@@ -81,7 +89,7 @@ def _position(labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _write(folder: Path, features: Features, layout: Layout, splits: Splits, settings: RelationConfig, scores) -> None:
+def _write(folder: Path, features: Features, layout: Layout, splits: Splits, settings: RelationConfig) -> None:
     rows = layout.probes((PROBE, BATTERY), without="-")
     space = fit_reference_space({name: features[name][rows] for name in (ENCODER, *settings.references)}, settings.rank)
     write_space(folder, space)
@@ -90,4 +98,3 @@ def _write(folder: Path, features: Features, layout: Layout, splits: Splits, set
         token = features[ENCODER][rows].astype(np.float64).mean(axis=0)
         coordinates = space.encode({reference: features[reference][rows] for reference in space.names})
         write_samples(folder, [DatasetSample(name, token, coordinates, layout.labels[rows])])
-    write_scores(folder / SCORES_NAME, scores)

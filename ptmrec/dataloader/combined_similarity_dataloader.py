@@ -13,7 +13,8 @@ from ptmrec.benchmark.splits import KNOWN, read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, DatasetTokenConfig, PathsConfig, RankerConfig
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, kind_of_shots, pad_tokens
-from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, find_model_tokens
+from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, find_model_tokens, find_recommender
+from ptmrec.dataloader.relation_tables import RELATIONS_NAME, RelationTables, read_relation_tables
 from ptmrec.errors import ArtifactError
 from ptmrec.zoo.snapshot import read_zoo
 
@@ -28,6 +29,7 @@ class TokenSources:
         ground_truth: the JSON file of measured accuracies.
         models: names of the models to list, in order; what the ground truth says of others is not used.
         views: views joined into a model token.
+        relations: file of the relations of these models to data sets; None: lists have none.
     """
 
     dataset_tokens: Path
@@ -35,6 +37,7 @@ class TokenSources:
     ground_truth: Path
     models: tuple[str, ...]
     views: tuple[str, ...]
+    relations: Path | None = None
 
 
 class CombinedSimilarityDataset(Dataset):
@@ -46,9 +49,10 @@ class CombinedSimilarityDataset(Dataset):
         truth: measured accuracies of the same models in the same order.
         regimes: which regimes to list.
         datasets: keep these data sets only; all without it.
+        relations: relations ``(N, R)`` of the same models by regime and data set; none without it.
 
     Raises:
-        ArtifactError: the models differ, or a data set was not measured.
+        ArtifactError: the models differ, or a data set was not measured or has no relations.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class CombinedSimilarityDataset(Dataset):
         truth: GroundTruth,
         regimes: tuple[str, ...] = REGIMES,
         datasets: tuple[str, ...] | None = None,
+        relations: RelationTables | None = None,
     ) -> None:
         if list(truth.models) != model_embeddings.names:
             raise ArtifactError("ground truth and model tokens list different models, or in another order")
@@ -69,6 +74,10 @@ class CombinedSimilarityDataset(Dataset):
         if unknown:
             raise ArtifactError(f"data set {min(unknown)!r} has tokens but no ground truth")
         self.items = [(index, regime) for index in kept for regime in regimes]
+        self.relations = relations
+        for index, regime in self.items if relations is not None else ():
+            if (regime, dataset_tokens.items[index][0].name) not in relations:
+                raise ArtifactError(f"data set {dataset_tokens.items[index][0].name!r} has tokens but no relations")
         if not self.items:
             raise ArtifactError("no list to rank: no dataset tokens in the splits asked for")
 
@@ -76,12 +85,17 @@ class CombinedSimilarityDataset(Dataset):
         return len(self.items)
 
     def __getitem__(self, index: int) -> dict:
-        """``dataset_tokens (M, E)``, ``true_scores (N,)``, ``true_ranks (N,)``, regime, name and split."""
+        """``dataset_tokens (M, E)``, ``relations (N, R)`` (R may be 0), ``true_scores (N,)``, ``true_ranks (N,)``.
+
+        And ``regime``, ``dataset_name`` and ``dataset_split``.
+        """
         token_index, regime = self.items[index]
         draw = self.dataset_tokens[token_index]
         scores = self.truth.row(regime, draw["name"])
+        none = np.zeros((len(scores), 0), np.float32)
         return {
             "dataset_tokens": draw["features"],
+            "relations": none if self.relations is None else self.relations[regime, draw["name"]],
             "true_scores": scores,
             "true_ranks": true_ranks(scores),
             "regime": regime,
@@ -94,8 +108,8 @@ class CombinedSimilarityDataset(Dataset):
 
         Returns:
             ``dataset_tokens (B, M, E)``, ``dataset_mask (B, M)`` (True = real), ``model_tokens (B, N, D)``,
-            ``model_indices (B, N)``, ``model_names`` (B lists of N), ``true_ranks (B, N)`` (1 = best, ties
-            share the mean, 0 = not measured), ``true_scores (B, N)`` (NaN = not measured), ``regime``,
+            ``relations (B, N, R)``, ``model_indices (B, N)``, ``model_names`` (B lists of N), ``true_ranks (B, N)``
+            (1 = best, ties share the mean, 0 = not measured), ``true_scores (B, N)`` (NaN = not measured), ``regime``,
             ``dataset_names``, ``dataset_splits`` (lists of B) and ``batch_size``.
         """
         count = len(items)
@@ -106,6 +120,7 @@ class CombinedSimilarityDataset(Dataset):
             "dataset_tokens": tokens,
             "dataset_mask": mask,
             "model_tokens": models.expand(count, *models.shape),
+            "relations": torch.from_numpy(np.stack([item["relations"] for item in items])),
             "model_indices": torch.arange(len(names)).expand(count, len(names)),
             "model_names": [list(names) for _ in items],
             "true_ranks": torch.from_numpy(np.stack([item["true_ranks"] for item in items])).float(),
@@ -140,6 +155,7 @@ def default_sources(config: ConfigParser | None = None) -> TokenSources:
         paths.ground_truth,
         tuple(models),
         tuple(config.get(RankerConfig).views),
+        find_recommender(paths) / RELATIONS_NAME,
     )
 
 
@@ -164,12 +180,14 @@ def build_combined_similarity_loader(
         seed: seed of that generator.
     """
     sources = sources or default_sources()
+    tables = None if sources.relations is None else read_relation_tables(sources.relations, sources.models)[0]
     dataset = CombinedSimilarityDataset(
         DatasetTokenDataset(sources.dataset_tokens, splits),
         ModelEmbeddingDataset(sources.model_tokens, list(sources.models), sources.views),
         read_ground_truth(sources.ground_truth).only(sources.models),
         regimes,
         datasets,
+        tables,
     )
     generator = torch.Generator().manual_seed(seed)
     return DataLoader(dataset, batch_size, shuffle=shuffle, collate_fn=dataset.collate, generator=generator)

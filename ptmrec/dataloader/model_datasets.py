@@ -12,6 +12,8 @@ from ptmrec.files import read_npz, write_npz
 
 MODEL_TOKENS = "model_tokens"
 """Folder of the model tokens inside a recommender's folder."""
+KNOWLEDGE = "knowledge"
+"""Folder of what is known of pairs inside a recommender's folder."""
 SPEC_NAME = "recommender.json"
 """File that makes a folder a recommender's."""
 

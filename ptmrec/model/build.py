@@ -23,7 +23,9 @@ def build_autoencoder(config: AutoEncoderConfig, input_dim: int) -> AutoEncoder:
     )
 
 
-def build_ranker(config: RankerConfig, view_dims: dict[str, int], dataset_dim: int) -> RankingCrossAttentionTransformer:
+def build_ranker(
+    config: RankerConfig, view_dims: dict[str, int], dataset_dim: int, num_relations: int = 0
+) -> RankingCrossAttentionTransformer:
     """The ranker a configuration asks for, with fresh weights from its seed.
 
     Raises:
@@ -42,6 +44,7 @@ def build_ranker(config: RankerConfig, view_dims: dict[str, int], dataset_dim: i
         view_dropout=config.view_dropout,
         identity_dropout=config.identity_dropout,
         class_dropout=config.class_dropout,
+        num_relations=num_relations,
     )
 
 

@@ -1,6 +1,9 @@
-"""The ranker: models are queries, dataset tokens are keys and values.
+"""The ranker: a linear part in the relations of each pair, and a correction by cross-attention.
 
-Shapes: B lists, N models, M dataset tokens, D = model features, E = dataset features, W = width.
+In the correction models are queries, dataset tokens are keys and values. It starts at zero, so that an untrained
+ranker is its linear part, which is fitted in closed form (:mod:`ptmrec.relations.linear`).
+
+Shapes: B lists, N models, M dataset tokens, D = model features, E = dataset features, R = relations, W = width.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,6 +66,7 @@ class RankingCrossAttentionTransformer(nn.Module):
         dropout: inside the layers.
         view_dropout: see :class:`~ptmrec.model.view_fusion.ViewFusion`; identity_dropout likewise.
         class_dropout: share of dataset tokens dropped in training.
+        num_relations: R; 0: there is no linear part.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class RankingCrossAttentionTransformer(nn.Module):
         view_dropout: float = 0.0,
         identity_dropout: float = 0.0,
         class_dropout: float = 0.0,
+        num_relations: int = 0,
     ) -> None:
         super().__init__()
         if width % heads:
@@ -94,6 +99,16 @@ class RankingCrossAttentionTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.score_head = nn.Linear(width, 1)
         self.accuracy_head = nn.Linear(2 * width, 2)
+        self.relation_projection = nn.Linear(num_relations, width) if num_relations else None
+        self.register_buffer("linear", torch.zeros(len(REGIMES), num_relations))
+        self.sharpness = nn.Parameter(torch.zeros(len(REGIMES)))
+        if num_relations:
+            nn.init.zeros_(self.score_head.weight)
+            nn.init.zeros_(self.score_head.bias)
+
+    def set_linear(self, regime: str, weights: Tensor) -> None:
+        """Take the weights ``(R,)`` of the linear part in one regime."""
+        self.linear[REGIMES.index(regime)] = weights
 
     def fit_scaling(self, model_tokens: Tensor, dataset_tokens: Tensor) -> None:
         """Take the scaling of inputs from training models ``(n, D)`` and training dataset tokens ``(k, E)``."""
@@ -110,9 +125,10 @@ class RankingCrossAttentionTransformer(nn.Module):
         dataset_tokens: Tensor,
         regime: Regime = None,
         dataset_mask: Tensor | None = None,
+        relations: Tensor | None = None,
     ) -> Tensor:
         """Scores ``(B, N)`` of models, larger is better; arguments and errors as in :meth:`answer`."""
-        return self.answer(model_tokens, dataset_tokens, regime, dataset_mask).scores
+        return self.answer(model_tokens, dataset_tokens, regime, dataset_mask, relations).scores
 
     def answer(
         self,
@@ -120,6 +136,7 @@ class RankingCrossAttentionTransformer(nn.Module):
         dataset_tokens: Tensor,
         regime: Regime = None,
         dataset_mask: Tensor | None = None,
+        relations: Tensor | None = None,
     ) -> Answer:
         """Scores and expected accuracies of models.
 
@@ -129,11 +146,15 @@ class RankingCrossAttentionTransformer(nn.Module):
             regime: name out of :data:`~ptmrec.config.sections.REGIMES`, one for all lists or B of them; without
                 it the mean of all regimes is answered for.
             dataset_mask: ``(B, M)`` bool, True = real token; all are without it.
+            relations: ``(B, N, R)`` float; without them the correction alone answers.
 
         Raises:
             ValueError: unknown regime, or features that do not fit the views.
         """
-        models = self.fusion(model_tokens) + self._regime_tokens(regime, len(model_tokens))[:, None]
+        shares = self._regime_shares(regime, len(model_tokens))
+        models = self.fusion(model_tokens) + (shares @ self.regimes.weight)[:, None]
+        if relations is not None and self.relation_projection is not None:
+            models = models + self.relation_projection(relations)
         dataset = self._dataset(dataset_tokens)
         dataset_mask = self._drop_classes(dataset_mask, dataset)
         for layer in self.layers:
@@ -141,7 +162,14 @@ class RankingCrossAttentionTransformer(nn.Module):
         models = self.norm(self._relate(models))
         pooled = _masked_mean(dataset, dataset_mask)[:, None].expand_as(models)
         level, spread = self.accuracy_head(torch.cat([models, pooled], dim=-1)).unbind(dim=-1)
-        return Answer(self.score_head(models).squeeze(-1), level.sigmoid(), 0.01 + 0.3 * spread.sigmoid())
+        scores = self.score_head(models).squeeze(-1)
+        if relations is not None:
+            scores = scores + torch.einsum("bnr,br->bn", relations, shares @ self.linear)
+        return Answer(scores, level.sigmoid(), 0.01 + 0.3 * spread.sigmoid())
+
+    def sharpened(self, scores: Tensor, regime: Regime) -> Tensor:
+        """Scores ``(B, N)`` as a ranking loss reads them: how sure a regime's scores are is learned beside them."""
+        return scores * (self._regime_shares(regime, len(scores)) @ self.sharpness).exp()[:, None]
 
     def _relate(self, models: Tensor) -> Tensor:
         """Models ``(B, N, W)`` before the heads; here none sees another."""
@@ -151,16 +179,16 @@ class RankingCrossAttentionTransformer(nn.Module):
         scaled = (tokens - self.dataset_mean) / self.dataset_scale / tokens.shape[-1] ** 0.5
         return self.dataset_norm(self.dataset_projection(scaled))
 
-    def _regime_tokens(self, regime: Regime, lists: int) -> Tensor:
-        """Token ``(B, W)`` of each list's regime."""
+    def _regime_shares(self, regime: Regime, lists: int) -> Tensor:
+        """How much each regime counts in each list, ``(B, regimes)``: one alone, or all alike."""
         if regime is None:
-            return self.regimes.weight.mean(dim=0).expand(lists, -1)
+            return torch.full((lists, len(REGIMES)), 1 / len(REGIMES), device=self.regimes.weight.device)
         regime = [regime] * lists if isinstance(regime, str) else regime
         unknown = sorted(set(regime) - set(REGIMES))
         if unknown:
             raise ValueError(f"unknown regime {unknown[0]!r}; known: {', '.join(REGIMES)}")
         indices = torch.tensor([REGIMES.index(name) for name in regime], device=self.regimes.weight.device)
-        return self.regimes(indices)
+        return nn.functional.one_hot(indices, len(REGIMES)).to(self.regimes.weight.dtype)
 
     def _drop_classes(self, mask: Tensor | None, dataset: Tensor) -> Tensor | None:
         """Hide a random share of the real tokens in training; each list keeps at least one."""

@@ -1,11 +1,10 @@
 """The trained recommender as files: an ensemble of rankers, the autoencoder, and the tokens of the zoo."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
 from ptmrec.dataloader.dataset_tokens import pad_tokens
 from ptmrec.dataloader.model_datasets import (
+    KNOWLEDGE,
     MODEL_TOKENS,
     SPEC_NAME,
     ModelEmbeddingDataset,
@@ -23,49 +23,38 @@ from ptmrec.files import atomic_write, read_json, write_folder, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
-from ptmrec.recommender.ties import tied_with_best
+from ptmrec.recommender.knowledge import Knowledge
+from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
+from ptmrec.relations.linear import COLUMNS
 
 _SHARED = "fusion.projections.source."
 """The source view may share the dataset projection; safetensors stores shared tensors once."""
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What the ensemble says about models on one data set, each ``(N,)``.
-
-    Attributes:
-        scores: mean score, larger is better.
-        accuracy: expected accuracy, 0 to 1.
-        spread: its standard deviation, from the members' own spreads and their disagreement.
-        samples: ``(K, S, N)`` scores of each of K members on each of S draws, whose mean is ``scores``.
-    """
-
-    scores: np.ndarray
-    accuracy: np.ndarray
-    spread: np.ndarray
-    samples: np.ndarray
-
-
 @torch.inference_mode()
 def predict(
-    members: list[RankingCrossAttentionTransformer], model_tokens: np.ndarray, dataset_tokens: np.ndarray, regime: str
-) -> Prediction:
-    """Mean answer of rankers over the draws of a data set's tokens.
+    members: list[RankingCrossAttentionTransformer],
+    model_tokens: np.ndarray,
+    dataset_tokens: np.ndarray,
+    regime: str,
+    relations: np.ndarray | None = None,
+) -> np.ndarray:
+    """Scores ``(K, S, N)`` of K rankers on S draws of a data set's tokens; without relations their corrections alone.
 
     Args:
         members: trained rankers.
         model_tokens: ``(N, D)``, NaN where a view is missing.
         dataset_tokens: ``(S, M, E)`` or ``(M, E)``.
         regime: ``low_data`` or ``fine_tuning``.
+        relations: ``(N, R)`` of the models to the data set.
     """
     draws = dataset_tokens if dataset_tokens.ndim == 3 else dataset_tokens[None]
     tokens, mask = pad_tokens(list(draws))
     mask = None if mask.all() else mask  # torch's check of a mask imports sympy, which takes a second
     models = torch.from_numpy(model_tokens).expand(len(draws), *model_tokens.shape)
-    answers = [member.eval().answer(models, tokens, regime, mask) for member in members]
-    scores, level, spread = (torch.cat(part).double().numpy() for part in zip(*answers, strict=True))
-    total = np.sqrt((spread**2).mean(axis=0) + level.var(axis=0))
-    return Prediction(scores.mean(axis=0), level.mean(axis=0), total, scores.reshape(len(members), len(draws), -1))
+    pairs = None if relations is None else torch.from_numpy(relations).float().expand(len(draws), *relations.shape)
+    answers = [member.eval()(models, tokens, regime, mask, pairs) for member in members]
+    return torch.stack(answers).double().numpy()
 
 
 @dataclass(frozen=True)
@@ -74,7 +63,7 @@ class Recommender:
 
     Attributes:
         members: trained rankers.
-        spread_scale: factor on the stated spread of accuracies, found on validation data sets.
+        epochs: how long they were trained; 0: their correction is zero and the linear part answers alone.
         autoencoder: makes the ``embedding`` view of a model that is not in the zoo.
         ranker_config: settings of the rankers.
         autoencoder_config: settings of the autoencoder.
@@ -83,10 +72,11 @@ class Recommender:
         model_names: ``(N,)`` models whose tokens are stored.
         model_tokens: ``(N, D)`` float32.
         trained_on: data sets the rankers learned from.
+        knowledge: what relations of models to new images are computed from.
     """
 
     members: list[RankingCrossAttentionTransformer]
-    spread_scale: float
+    epochs: int
     autoencoder: AutoEncoder
     ranker_config: RankerConfig
     autoencoder_config: AutoEncoderConfig
@@ -95,27 +85,7 @@ class Recommender:
     model_names: tuple[str, ...]
     model_tokens: np.ndarray
     trained_on: tuple[str, ...]
-
-    def predict(self, model_tokens: np.ndarray, dataset_tokens: np.ndarray, regime: str) -> Prediction:
-        """The ensemble's answer with calibrated spread; arguments as in :func:`predict`."""
-        answer = predict(self.members, model_tokens, dataset_tokens, regime)
-        return replace(answer, spread=answer.spread * self.spread_scale)
-
-    def rank(self, model_tokens: np.ndarray, names: list[str], dataset_tokens: np.ndarray, regime: str) -> pd.DataFrame:
-        """Models best first with ``rank, model, score, expected_accuracy, accuracy_std, tied_with_best``."""
-        answer = self.predict(model_tokens, dataset_tokens, regime)
-        frame = pd.DataFrame(
-            {
-                "model": names,
-                "score": answer.scores,
-                "expected_accuracy": answer.accuracy,
-                "accuracy_std": answer.spread,
-                "tied_with_best": tied_with_best(answer.samples),
-            }
-        )
-        frame = frame.sort_values(["score", "model"], ascending=[False, True], ignore_index=True)
-        frame.insert(0, "rank", np.arange(1, len(frame) + 1))
-        return frame
+    knowledge: Knowledge
 
     def tokens_of(self, names: list[str]) -> np.ndarray:
         """Stored tokens ``(n, D)`` of models of the zoo."""
@@ -138,7 +108,7 @@ class Recommender:
         write_all_model_tokens(folder / MODEL_TOKENS, self.model_names, self.model_tokens, self.view_dims)
         spec = {
             "members": len(self.members),
-            "spread_scale": self.spread_scale,
+            "epochs": self.epochs,
             "ranker": vars(self.ranker_config),
             "autoencoder": vars(self.autoencoder_config),
             "parameter_length": int(self.autoencoder.mean.numel()),
@@ -147,6 +117,7 @@ class Recommender:
             "encoder": self.encoder,
             "trained_on": list(self.trained_on),
         }
+        write_knowledge(folder / KNOWLEDGE, self.knowledge)
         write_json(folder / SPEC_NAME, spec)
 
     @classmethod
@@ -170,7 +141,7 @@ class Recommender:
         ranker_config, autoencoder_config = RankerConfig(**spec["ranker"]), AutoEncoderConfig(**spec["autoencoder"])
         members = []
         for index in range(spec["members"]):
-            member = build_ranker(ranker_config, spec["view_dims"], spec["dataset_dim"])
+            member = build_ranker(ranker_config, spec["view_dims"], spec["dataset_dim"], len(COLUMNS))
             load_ranker(member, folder / f"ranker_{index}.safetensors")
             members.append(member)
         autoencoder = build_autoencoder(autoencoder_config, spec["parameter_length"])
@@ -180,7 +151,7 @@ class Recommender:
         tokens = ModelEmbeddingDataset(folder / MODEL_TOKENS, views=tuple(spec["view_dims"]))
         return cls(
             members,
-            float(spec["spread_scale"]),
+            int(spec["epochs"]),
             autoencoder.eval(),
             ranker_config,
             autoencoder_config,
@@ -189,6 +160,7 @@ class Recommender:
             tuple(tokens.names),
             tokens.vectors,
             tuple(spec["trained_on"]),
+            read_knowledge(folder / KNOWLEDGE),
         )
 
 

@@ -37,7 +37,12 @@ class References:
 
     def coordinates(self, images: np.ndarray) -> np.ndarray:
         """Coordinates ``(n, r)`` of images in the committed reference space."""
-        return read_space(self.folder).encode(self.features(images))
+        return self.space.encode(self.features(images))
+
+    @property
+    def space(self) -> ReferenceSpace:
+        """The committed reference space."""
+        return read_space(self.folder)
 
     def sample(self, name: str, images: np.ndarray, labels: np.ndarray, space: ReferenceSpace) -> DatasetSample:
         """Sample of a data set in a reference space, from a few of its images per class."""

@@ -5,14 +5,20 @@ with shuffled labels, where every model is at chance: labels that say nothing ge
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import Ridge
 
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json, write_json
 from ptmrec.relations.ridge import ridge_left_out
 from ptmrec.relations.samples import DatasetSample
 
+SEPARATIONS_NAME = "separations.json"
+"""File of the separations, beside the reference space they are made in."""
 PENALTY, COPIES = 0.3, 3
 """Ridge penalty for terms of mean square 1, where a data set weighs 1; copies of a data set with shuffled labels."""
 TERMS = ("constant", "virtual", "reference", "log_classes", "score")
@@ -95,6 +101,8 @@ def separations(
         label_sets: ``(S, n)`` ways to label the images; the sample's own labels without it.
     """
     label_sets = sample.labels[None] if label_sets is None else label_sets
+    if len(np.unique(label_sets[0])) < 2:  # there is nothing to tell apart
+        return [Separation(0.0, 0.0, 2)] * len(label_sets)
     classes = np.array([len(np.unique(labels)) for labels in label_sets])
 
     def corrected(features: np.ndarray) -> np.ndarray:
@@ -150,3 +158,24 @@ def left_out_errors(
         expected = fit_expected(others, scores, accuracies).predict(dataset.own, scores[name])
         errors[name] = accuracies[name] - expected
     return errors
+
+
+def write_separations(path: Path, found: Mapping[str, Mapping[str, KnownSeparation]]) -> Path:
+    """Write how far the classes of data sets separate, by draw and data set."""
+    return write_json(path, {draw: {name: asdict(own) for name, own in rows.items()} for draw, rows in found.items()})
+
+
+def read_separations(path: Path) -> dict[str, dict[str, KnownSeparation]]:
+    """Read what :func:`write_separations` wrote.
+
+    Raises:
+        ArtifactError: missing or damaged file.
+    """
+    try:
+        return {draw: {name: _known(own) for name, own in rows.items()} for draw, rows in read_json(path).items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: damaged ({error}); make it again with: ptmrec zoo reference") from None
+
+
+def _known(own: Mapping[str, Any]) -> KnownSeparation:
+    return KnownSeparation(Separation(**own["own"]), tuple(Separation(**copy) for copy in own["shuffled"]))

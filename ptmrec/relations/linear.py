@@ -71,6 +71,13 @@ def fit_linear_ranker(pairs: PairTable, accuracies: Mapping[str, np.ndarray]) ->
     return LinearRanker(weights, merged, measured)
 
 
+def left_out_weights(pairs: PairTable, accuracies: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Weights ``(K, 2 R)`` of the rankers fitted without each of the K known data sets; arguments as above."""
+    names = list(accuracies)
+    parts = ({other: accuracies[other] for other in names if other != name} for name in names)
+    return np.stack([fit_linear_ranker(pairs, part).weights for part in parts])
+
+
 def _fit_measured(pairs: PairTable, skills: Mapping[str, np.ndarray]) -> np.ndarray:
     rows = {name: pairs.relations(name, skills) for name in skills}
     there = {name: pairs.base & ~np.isnan(values) for name, values in skills.items()}

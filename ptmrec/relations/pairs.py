@@ -77,11 +77,9 @@ class PairTable:
         others = [name for name in skills if name != target]
         table = np.stack([skills[name] for name in others])
         alike = self.likeness(target, others)
-        sharpness = (ENCODER_SHARPNESS, REFERENCE_SHARPNESS, TRANSPORT_SHARPNESS)
         columns = [
             self.transported(target),
-            *(weighted_mean(table, factor * row) for factor, row in zip(sharpness, alike, strict=True)),
-            weighted_mean(table, np.zeros(len(others))),
+            *(weighted_mean(table, logits) for logits in skill_logits(alike)),
             *(standard(self._source_likeness(others, row), self.base) for row in alike[:2]),
             self.size,
             self.source_accuracy,
@@ -96,6 +94,12 @@ class PairTable:
 
     def _place(self, name: str) -> int:
         return self.scores.datasets.index(name)
+
+
+def skill_logits(alike: np.ndarray) -> np.ndarray:
+    """Logits ``(4, K)`` of the weights of known data sets in the four mean skills, from their likeness ``(3, K)``."""
+    sharpness = np.array([ENCODER_SHARPNESS, REFERENCE_SHARPNESS, TRANSPORT_SHARPNESS])
+    return np.vstack([sharpness[:, None] * alike, np.zeros((1, alike.shape[1]))])
 
 
 def rank_share(accuracies: np.ndarray) -> np.ndarray:
@@ -128,6 +132,11 @@ def standard(values: np.ndarray, base: np.ndarray | None = None) -> np.ndarray:
 
 def weighted_mean(table: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """Mean ``(N,)`` of a table ``(K, N)`` over its rows with softmax weights; NaN entries are left out."""
+    weights = shares(table, logits)
+    return np.where(weights.any(axis=0), (weights * np.nan_to_num(table)).sum(axis=0), np.nan)
+
+
+def shares(table: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Softmax weights ``(K, N)`` of the rows of a table ``(K, N)`` in each column; 0 where the entry is NaN."""
     weights = np.exp(logits - logits.max())[:, None] * ~np.isnan(table)
-    total = weights.sum(axis=0)
-    return np.where(total > 0, (weights * np.nan_to_num(table)).sum(axis=0) / np.maximum(total, 1e-300), np.nan)
+    return weights / np.maximum(weights.sum(axis=0), 1e-300)

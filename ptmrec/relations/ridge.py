@@ -19,7 +19,7 @@ def standardise(features: np.ndarray) -> np.ndarray:
 def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     """Minus the leave-one-out squared error of a ridge one-against-all classifier, relative to the labels' variance.
 
-    From one singular value decomposition, which gives the Gram matrix ``K`` its eigenvectors: with
+    From one decomposition of the Gram matrix ``K``: with
     ``H = K (K + p I)^-1`` the residual of a left-out image is its residual divided by ``1 - H_ii - 1/n`` (the mean
     is part of the model). The best of :data:`PENALTIES` counts.
 
@@ -60,23 +60,34 @@ def ridge_left_out(features: np.ndarray, label_sets: np.ndarray) -> tuple[np.nda
     return scores, shares
 
 
+def ridge_left_out_classes(features: np.ndarray, labels: np.ndarray) -> dict[int, float]:
+    """Share of each class's images that are right when left out; arguments as in :func:`ridge_loo_score`."""
+    values, vectors = _spectrum(standardise(features))
+    right = max(_by_penalty(vectors, values, labels), key=lambda result: result[0])[1]
+    return {int(label): float(right[labels == label].mean()) for label in np.unique(labels)}
+
+
 def _left_out(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Score and share of right answers with the best penalty, from eigenvectors and values of the Gram matrix."""
+    score, right = max(_by_penalty(vectors, values, labels), key=lambda result: result[0])
+    return score, float(right.mean())
+
+
+def _by_penalty(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> list[tuple[float, np.ndarray]]:
+    """Score with each penalty, and whether each left-out image ``(n,)`` gets its class."""
     classes, places = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError("a classifier needs at least two classes")
     truth = np.eye(len(classes))[places]
     targets = truth - truth.mean(axis=0)
-    coordinates, total = vectors.T @ targets, (targets**2).sum()
+    coordinates, squares, total = vectors.T @ targets, vectors**2, (targets**2).sum()
     results = []
     for penalty in PENALTIES:
         shrink = values / (values + penalty)
-        fitted = (vectors * shrink) @ coordinates
-        leverage = (vectors**2) @ shrink + 1 / len(labels)
-        left_out = (targets - fitted) / np.maximum(1 - leverage, 1e-6)[:, None]
-        right = ((truth - left_out).argmax(axis=1) == places).mean()
-        results.append((-float((left_out**2).sum() / total), float(right)))
-    return max(results, key=lambda result: result[0])
+        leverage = squares @ shrink + 1 / len(labels)
+        left_out = (targets - (vectors * shrink) @ coordinates) / np.maximum(1 - leverage, 1e-6)[:, None]
+        results.append((-float((left_out**2).sum() / total), (truth - left_out).argmax(axis=1) == places))
+    return results
 
 
 def _spectrum(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,9 @@ def transport_score(coordinates: np.ndarray, labels: np.ndarray, transport: np.n
 
 
 def transport_scores(coordinates: np.ndarray, labels: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
-    """:func:`transport_score` ``(N,)`` of several models; every map is applied in one product."""
+    """:func:`transport_score` ``(N,)`` of several models; all alike (-1) when there is but one class to tell."""
+    if len(np.unique(labels)) < 2:
+        return np.full(len(transports), -1.0)
     ends = np.cumsum([transport.shape[1] for transport in transports])
     virtual = coordinates @ np.concatenate(transports, axis=1, dtype=np.float64)
     return np.array([ridge_loo_score(part, labels) for part in np.split(virtual, ends[:-1], axis=1)])

@@ -1,5 +1,6 @@
 """Training the rankers on lists of measured accuracies."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -34,10 +35,10 @@ class RankerTrainer(BaseTrainer):
         if not self.model.training:
             self.ranking.set_progress(1.0)  # validation losses of different epochs must be comparable
         scores, level, spread = self.model.answer(
-            batch["model_tokens"], batch["dataset_tokens"], batch["regime"], batch["dataset_mask"]
+            *(batch[key] for key in ("model_tokens", "dataset_tokens", "regime", "dataset_mask", "relations"))
         )
         truth = batch["true_scores"]
-        ranking = self.ranking(scores, batch["true_ranks"])
+        ranking = self.ranking(self.model.sharpened(scores, batch["regime"]), batch["true_ranks"])
         accuracy = gaussian_likelihood(truth, level, spread)
         self._last_batch_metrics = {"ranking": ranking, "accuracy_nll": accuracy, "tau_w": mean_tau(truth, scores)}
         return ranking + self.options.accuracy_weight * accuracy
@@ -61,12 +62,26 @@ def mean_tau(truth: Tensor, scores: Tensor) -> float:
 
 
 def make_ranker_trainer(
-    train_loader: DataLoader, config: RankerConfig, output_dir: Path, validation_loader: DataLoader | None = None
+    train_loader: DataLoader,
+    config: RankerConfig,
+    output_dir: Path,
+    validation_loader: DataLoader | None = None,
+    linear: Mapping[str, np.ndarray] | None = None,
 ) -> RankerTrainer:
-    """A trainer on lists; scaling comes from the models and the dataset tokens of the training lists."""
+    """A trainer on lists; scaling comes from the models and the dataset tokens of the training lists.
+
+    Args:
+        train_loader: the lists.
+        config: settings.
+        output_dir: where checkpoints go.
+        validation_loader: lists to watch.
+        linear: regime -> weights ``(R,)`` of the linear part, which training leaves as they are.
+    """
     dataset: CombinedSimilarityDataset = train_loader.dataset
     embeddings = dataset.model_embeddings
     features = [dataset[index]["dataset_tokens"] for index in range(len(dataset))]
-    model = build_ranker(config, embeddings.view_dims, features[0].shape[-1])
+    model = build_ranker(config, embeddings.view_dims, features[0].shape[-1], dataset[0]["relations"].shape[-1])
+    for regime, weights in (linear or {}).items():
+        model.set_linear(regime, torch.from_numpy(weights).float())
     model.fit_scaling(torch.from_numpy(embeddings.vectors), torch.from_numpy(np.concatenate(features)))
     return RankerTrainer(model, config, output_dir, train_loader, validation_loader)

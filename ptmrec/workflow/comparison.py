@@ -5,6 +5,7 @@ import pandas as pd
 
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.sections import REGIMES, EvaluationConfig
+from ptmrec.dataloader.relation_tables import read_relation_tables
 from ptmrec.evaluation.baselines import Evidence, build_baselines
 from ptmrec.evaluation.compare import Method, Target, evaluate_methods
 from ptmrec.recommender.ensemble import Recommender, predict
@@ -12,6 +13,7 @@ from ptmrec.workflow.project import Project
 
 OURS = "Cross-Select"
 SINGLE = "Cross-Select, one network"
+LINEAR_PART = "ridge on relations"
 GROUPS = ("known data", "blind data")
 
 
@@ -36,19 +38,28 @@ def gather_evidence(project: Project) -> Evidence:
     )
 
 
-def our_methods(recommender: Recommender, models: tuple[str, ...]) -> list[Method]:
-    """Cross-Select as methods: each network by itself, and all together; one answer per draw of the images.
+def our_methods(project: Project, recommender: Recommender, models: tuple[str, ...]) -> list[Method]:
+    """Cross-Select as methods: its linear part, each network with its correction, and all together.
 
-    A user has one draw, so metrics are means over the draws, not metrics of a mean.
+    One answer per draw of the images: a user has one draw, so metrics are means over the draws, not metrics of a mean.
+    Where the correction earned nothing on validation, there are no networks, and the linear part is all.
     """
+    tables, weights = read_relation_tables(project.relate(*KNOWN), models)
+
+    def linear(target: Target) -> np.ndarray:
+        return tables[target.regime, target.dataset] @ weights[target.regime]
+
+    if not recommender.epochs:
+        return [Method(OURS, linear)]
     tokens = recommender.tokens_of(list(models))
 
-    def answers(members: list, target: Target) -> np.ndarray:
-        return np.stack([predict(members, tokens, draw, target.regime).scores for draw in target.tokens])
+    def answers(target: Target) -> np.ndarray:
+        return predict(recommender.members, tokens, target.tokens, target.regime, tables[target.regime, target.dataset])
 
     return [
-        Method(SINGLE, lambda target: np.stack([answers([member], target) for member in recommender.members])),
-        Method(OURS, lambda target: answers(recommender.members, target)),
+        Method(LINEAR_PART, linear),
+        Method(SINGLE, answers),
+        Method(OURS, lambda target: answers(target).mean(axis=0)),
     ]
 
 
@@ -56,23 +67,5 @@ def compare_methods(project: Project, recommender: Recommender) -> pd.DataFrame:
     """Metrics of every method on every target, see :func:`~ptmrec.evaluation.compare.evaluate_methods`."""
     evidence = gather_evidence(project)
     baselines = build_baselines(project.config.get(EvaluationConfig).baselines, evidence)
-    methods = [*baselines, *our_methods(recommender, evidence.truth.models)]
+    methods = [*baselines, *our_methods(project, recommender, evidence.truth.models)]
     return evaluate_methods(list_targets(project), evidence.truth, methods)
-
-
-def calibration(project: Project, recommender: Recommender) -> pd.DataFrame:
-    """Expected against measured accuracy of every known model on every target.
-
-    Returns:
-        One row per target and model: ``group, dataset, regime, model, expected, std, measured``.
-    """
-    models = project.models(*KNOWN)
-    truth = project.truth.only(models)
-    parts = []
-    for target in list_targets(project):
-        answer = recommender.predict(recommender.tokens_of(list(models)), target.tokens, target.regime)
-        measured = truth.row(target.regime, target.dataset)
-        place = {"group": target.group, "dataset": target.dataset, "regime": target.regime, "model": models}
-        values = {"expected": answer.accuracy, "std": answer.spread, "measured": measured}
-        parts.append(pd.DataFrame({**place, **values}))
-    return pd.concat(parts, ignore_index=True)

@@ -16,7 +16,7 @@ from ptmrec.progress import progress
 PASSES = (0, 1, 2, 3, 5, 8, 16, 32, 64)
 """Numbers of passes that are compared; all candidates come last."""
 VERIFIED, MEAN_RANK, RANDOM = "Cross-Select", "mean rank", "random order"
-LOGME, HALVING = "LogME", "successive halving"
+LOGME, HALVING = "LogME, four draws", "successive halving"
 DRAWS = 20
 """Random orders whose metrics are averaged."""
 
@@ -32,7 +32,7 @@ class PassTarget:
         prior: ``(N,)`` scores without running a candidate.
         mean_rank: ``(N,)`` mean skill on known data sets.
         revealed: ``(N,)`` scores of the true features on all images of the draw.
-        logme: ``(N,)`` LogME on the same images.
+        logme: ``(N,)`` LogME, measured on four draws of as many images.
         shares: ``(S,)`` shares of the images that successive halving has run after each of its rounds, ascending to 1.
         rounds: ``(S, N)`` scores of the true features on those shares of the images.
         seconds: ``(N,)`` time to run each candidate on all images.

@@ -4,9 +4,9 @@ Notebooks and the command line call the methods of :class:`Project`; each does i
 """
 
 import platform
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,47 +14,44 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import norm
 
-from ptmrec.benchmark.battery import read_battery
-from ptmrec.benchmark.ground_truth import GroundTruth, read_ground_truth
-from ptmrec.benchmark.splits import KNOWN, Splits, read_splits
+from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import (
-    AutoEncoderConfig,
-    DatasetTokenConfig,
-    ExtractConfig,
-    PathsConfig,
     RankerConfig,
     RelationConfig,
     ZooConfig,
 )
 from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
-from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset, kind_of_shots
+from ptmrec.dataloader.dataset_tokens import SPLITS
 from ptmrec.dataloader.model_datasets import (
     ModelEmbeddingDataset,
     ModelParameterDataset,
     read_model_tokens,
     write_model_tokens,
 )
+from ptmrec.dataloader.relation_tables import RELATIONS_NAME, read_relation_tables
+from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.extractors.explanation import explanation_images
 from ptmrec.extractors.views import ViewExtractor
-from ptmrec.files import read_json, write_json
+from ptmrec.files import write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.progress import progress
-from ptmrec.recommender.ensemble import Recommender, load_ranker, predict, save_ranker
+from ptmrec.recommender.ensemble import Recommender, load_ranker, save_ranker
+from ptmrec.recommender.knowledge import Knowledge
+from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
 from ptmrec.recommender.references import References
+from ptmrec.relations.linear import COLUMNS
 from ptmrec.relations.transport_files import write_transport
 from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
 from ptmrec.train.checkpoints import load_tensors
 from ptmrec.train.history import History
 from ptmrec.train.ranker_trainer import make_ranker_trainer
+from ptmrec.workflow.committed import ProjectFiles
+from ptmrec.workflow.knowledge import make_knowledge, write_relations
 from ptmrec.workflow.step import Step, code_version, hold, run_step
-from ptmrec.zoo.card import Card
 from ptmrec.zoo.features import extract_features
-from ptmrec.zoo.real import is_real, read_models
-from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 _TRAINING_CODE = (
     *("model", "loss", "train", "dataloader", "files", "workflow/project", "recommender"),
@@ -62,73 +59,16 @@ _TRAINING_CODE = (
 )
 
 
-class Project:
-    """A configuration, the committed files it names, and the steps made from them.
+class Project(ProjectFiles):
+    """The steps made from a configuration and the committed files it names.
 
     Args:
         config: the configuration of the run.
     """
 
     def __init__(self, config: ConfigParser) -> None:
-        self.config = config
-        self.paths = config.get(PathsConfig)
-        self.extract_config = config.get(ExtractConfig)
-        self.autoencoder_config = config.get(AutoEncoderConfig)
-        self.ranker_config = config.get(RankerConfig)
+        super().__init__(config)
         self._finished: set[str] = set()
-
-    # What is committed.
-
-    @cached_property
-    def zoo(self) -> list[Snapshot]:
-        """Snapshots of the zoo and of the real models that are installed; in the smoke profile a part of the zoo."""
-        every = self.config.get(ZooConfig).every
-        return read_models(self.paths) if every == 1 else read_zoo(self.paths.zoo)[::every]
-
-    @cached_property
-    def cards(self) -> dict[str, Card]:
-        """Cards by model name."""
-        return {snapshot.name: snapshot.card for snapshot in self.zoo}
-
-    @property
-    def embedded(self) -> tuple[str, ...]:
-        """Names of the models of the zoo proper, which are measured in both regimes; the real ones are not."""
-        return tuple(snapshot.name for snapshot in self.zoo if not is_real(snapshot))
-
-    @cached_property
-    def splits(self) -> Splits:
-        """Roles of the data sets."""
-        return read_splits(self.paths.splits)
-
-    def models(self, *roles: str) -> tuple[str, ...]:
-        """Names of the models with some roles (``train``, ``validation``, ``blind``), sorted; all without roles."""
-        return tuple(name for name, card in self.cards.items() if not roles or self.splits.model_role(card) in roles)
-
-    @cached_property
-    def truth(self) -> GroundTruth:
-        """Measured accuracies."""
-        return read_ground_truth(self.paths.ground_truth).only(list(self.cards))
-
-    @cached_property
-    def estimators(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Measured LogME and k-NN scores: data set -> model -> scores."""
-        return read_json(self.paths.estimators)
-
-    @cached_property
-    def battery_sets(self) -> tuple[str, ...]:
-        """Known data sets whose images the battery holds: every model can be run on them."""
-        return tuple(name for name in read_battery(self.paths.battery) if name in self.splits.known)
-
-    @property
-    def token_folder(self) -> Path:
-        """Dataset tokens made from the configured number of images per class."""
-        return self.paths.dataset_tokens / kind_of_shots(self.config.get(DatasetTokenConfig).shots)
-
-    def dataset_tokens(self, *splits: str) -> DatasetTokenDataset:
-        """Dataset tokens of some split folders."""
-        return DatasetTokenDataset(self.token_folder, splits)
-
-    # Steps.
 
     def _run(self, step: Step, work: Callable[[Path], None]) -> Path:
         """Run a step once per project; its inputs do not change under a running job."""
@@ -139,10 +79,9 @@ class Project:
 
     def extract(self) -> Path:
         """Views of every model: weights vector, responses, card, token of its source."""
-        real = [path for snapshot in self.zoo if is_real(snapshot) for path in (snapshot.folder, snapshot.weights)]
         step = Step(
             "views",
-            [self.paths.zoo, self.token_folder, *real],
+            [self.paths.zoo, self.token_folder, *self.real_files],
             [self.extract_config, self.config.get(ZooConfig)],
             ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
@@ -156,10 +95,17 @@ class Project:
                 write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))
 
     def explain(self) -> Path:
-        """Transport of every embedded model: how the references explain its features of the probe images."""
+        """Transport of every model: how the references explain its features of the probe images."""
         step = Step(
             "transport",
-            [self.paths.zoo, self.paths.reference, self.paths.battery, self.paths.splits, self.paths.encoder],
+            [
+                self.paths.zoo,
+                *self.real_files,
+                self.paths.reference,
+                self.paths.battery,
+                self.paths.splits,
+                self.paths.encoder,
+            ],
             [self.config.get(RelationConfig), self.config.get(ZooConfig)],
             (
                 *("relations", "extractors/probes", "extractors/explanation", "zoo", "files", "benchmark/battery"),
@@ -172,8 +118,7 @@ class Project:
     def _explain(self, folder: Path) -> None:
         images = explanation_images(self.config.get(RelationConfig), self.paths.battery, self.splits.known)
         coordinates = References(self.config).coordinates(images)
-        embedded = [snapshot for snapshot in self.zoo if not is_real(snapshot)]
-        for snapshot in progress(embedded, "explaining models"):
+        for snapshot in progress(self.zoo, "explaining models"):
             if not (folder / f"{snapshot.name}.npz").is_file():
                 write_transport(folder, snapshot.name, coordinates, extract_features(snapshot.load(), images))
 
@@ -219,17 +164,43 @@ class Project:
         model.load_state_dict(load_tensors(best))
         return model.eval()
 
+    def relate(self, *roles: str) -> Path:
+        """Relations of every model to every data set, with a linear part fitted on those with some roles."""
+        phase = "-".join(roles)
+        step = Step(
+            f"relations-{phase}",
+            [self.paths.zoo, self.paths.reference, self.paths.ground_truth, self.paths.splits],
+            [self.config.get(ZooConfig)],
+            ("relations", "dataloader/relation_tables", "workflow/knowledge", "files", "benchmark"),
+            self.paths.artifacts / "relations" / phase,
+        )
+        folder = self._run(step, lambda folder: write_relations(self, roles, folder / RELATIONS_NAME))
+        return folder / RELATIONS_NAME
+
+    def validation_curve(self) -> np.ndarray:
+        """tau_w on the validation data sets by epoch, mean over the seeds; epoch 0 is the linear part alone."""
+        folders = [self.train_ranker("selection", seed) for seed in range(self.ranker_config.seeds)]
+        taus = [History.load(folder / "ranker_history.json").to_frame()["validation_tau_w"] for folder in folders]
+        models = self.models(*KNOWN)
+        tables, weights = read_relation_tables(self.relate("train"), models)
+        truth = self.truth.only(models)
+        linear = [
+            weighted_tau(truth.row(regime, name), tables[regime, name] @ weights[regime])
+            for name in self.splits.validation
+            for regime in self.ranker_config.regimes
+        ]
+        return np.array([np.mean(linear), *np.mean(taus, axis=0)])
+
     def select_epochs(self) -> int:
-        """Number of epochs that does best on the validation data sets.
+        """Number of epochs that does best on the validation data sets; 0 when the correction earns nothing there.
 
         Rankers learn from the training data sets only. The epoch with the largest tau_w on the validation data
         sets, mean over the seeds and smoothed over five epochs because those are few, is how long the final
-        rankers, which learn from all known data sets, are trained.
+        rankers, which learn from all known data sets, are trained. It has to beat the linear part alone.
         """
-        folders = [self.train_ranker("selection", seed) for seed in range(self.ranker_config.seeds)]
-        taus = [History.load(folder / "ranker_history.json").to_frame()["validation_tau_w"] for folder in folders]
-        smooth = pd.Series(np.mean(taus, axis=0)).rolling(5, min_periods=1, center=True).mean()
-        return int(smooth.argmax()) + 1
+        linear, *trained = self.validation_curve()
+        smooth = pd.Series(trained).rolling(5, min_periods=1, center=True).mean()
+        return int(smooth.argmax()) + 1 if smooth.max() > linear else 0
 
     def train_ranker(self, phase: str, seed: int, epochs: int | None = None) -> Path:
         """Train one ranker.
@@ -238,39 +209,41 @@ class Project:
             phase: ``selection`` (training models and data sets, watched on all known models and the validation
                 data sets) or ``final`` (all known models and data sets).
             seed: member of the ensemble.
-            epochs: instead of the configured number.
+            epochs: instead of the configured number; 0: the linear part alone.
         """
-        tokens = self.embed()
-        config = replace(
-            self.ranker_config, seed=self.ranker_config.seed + seed, epochs=epochs or self.ranker_config.epochs
-        )
+        tokens, final = self.embed(), phase == "final"
+        relations = self.relate(*(KNOWN if final else ("train",)))
+        number = self.ranker_config.epochs if epochs is None else epochs
+        config = replace(self.ranker_config, seed=self.ranker_config.seed + seed, epochs=max(number, 1))
         step = Step(
             f"ranker-{phase}-{seed}",
-            [tokens, self.token_folder, self.paths.ground_truth, self.paths.splits],
+            [tokens, relations, self.token_folder, self.paths.ground_truth, self.paths.splits],
             [config],
             _TRAINING_CODE,
             self.paths.artifacts / "rankers" / f"{phase}-{seed}",
         )
-        return self._run(step, lambda folder: self._train_ranker(phase, config, folder))
+        return self._run(step, lambda folder: self._train_ranker(final, config, number == 0, folder))
 
-    def _train_ranker(self, phase: str, config: RankerConfig, folder: Path) -> None:
-        final = phase == "final"
+    def _train_ranker(self, final: bool, config: RankerConfig, untrained: bool, folder: Path) -> None:
         common = {"regimes": tuple(config.regimes), "batch_size": config.batch_size, "seed": config.seed}
-        known = self.token_sources(*KNOWN)
+        relations = self.relate(*(KNOWN if final else ("train",)))
+        known = self.token_sources(relations, *KNOWN)
         training = build_combined_similarity_loader(
-            known if final else self.token_sources("train"),
+            known if final else self.token_sources(relations, "train"),
             KNOWN if final else ("train",),
             shuffle=True,
             **common,
         )
         validation = None if final else build_combined_similarity_loader(known, ("validation",), **common)
-        trainer = make_ranker_trainer(training, config, folder, validation)
-        trainer.fit(resume=True)
-        if not final:
-            trainer.load_best()
+        linear = read_relation_tables(relations, known.models)[1]
+        trainer = make_ranker_trainer(training, config, folder, validation, linear)
+        if not untrained:
+            trainer.fit(resume=True)
+            if not final:
+                trainer.load_best()
         save_ranker(trainer.model, folder / "ranker.safetensors")
 
-    def token_sources(self, *roles: str) -> TokenSources:
+    def token_sources(self, relations: Path, *roles: str) -> TokenSources:
         """Where lists of the models with some roles come from; of all models without roles."""
         return TokenSources(
             self.token_folder,
@@ -278,6 +251,7 @@ class Project:
             self.paths.ground_truth,
             self.models(*roles),
             tuple(self.ranker_config.views),
+            relations,
         )
 
     def train_rankers(self) -> list[Path]:
@@ -288,27 +262,21 @@ class Project:
 
     def _load_ranker(self, folder: Path) -> RankingCrossAttentionTransformer:
         dim = self.dataset_tokens("train").items[0][0].features.shape[-1]
-        ranker = build_ranker(self.ranker_config, self.model_tokens().view_dims, dim)
+        ranker = build_ranker(self.ranker_config, self.model_tokens().view_dims, dim, len(COLUMNS))
         load_ranker(ranker, folder / "ranker.safetensors")
         return ranker
 
-    def spread_scale(self) -> float:
-        """How much wider than stated the errors on new data sets are.
-
-        Networks are surer of themselves than they should be on data sets they have not seen. The rankers of
-        the selection phase have not seen the validation data sets: their stated spread times this factor
-        holds 90 % of the measured accuracies there.
-        """
-        members = [self._load_ranker(self.train_ranker("selection", seed)) for seed in range(self.ranker_config.seeds)]
-        models = self.models(*KNOWN)
-        tokens_of_models = ModelEmbeddingDataset(self.embed(), list(models), tuple(self.ranker_config.views)).vectors
-        truth = self.truth.only(models)
-        ratios = []
-        for name, tokens in self.dataset_tokens("validation").by_name().items():
-            for regime in self.ranker_config.regimes:
-                answer = predict(members, tokens_of_models, tokens.features, regime)
-                ratios.append(np.abs(truth.row(regime, name) - answer.accuracy) / answer.spread)
-        return float(np.nanquantile(np.concatenate(ratios), 0.9) / norm.ppf(0.95))
+    def knowledge(self) -> Knowledge:
+        """What is known of pairs, fitted on the known data sets."""
+        step = Step(
+            "knowledge",
+            [self.explain(), self.paths.zoo, self.paths.reference, self.paths.ground_truth, self.paths.splits],
+            [self.config.get(ZooConfig)],
+            ("relations", "recommender/knowledge", "recommender/knowledge_files", "workflow/knowledge", "files"),
+            self.paths.artifacts / "knowledge",
+        )
+        folder = self._run(step, lambda folder: write_knowledge(folder / "all", make_knowledge(self)))
+        return read_knowledge(folder / "all")
 
     def model_tokens(self) -> ModelEmbeddingDataset:
         """Tokens of all models as the rankers read them."""
@@ -320,7 +288,6 @@ class Project:
         first = self.dataset_tokens("train").items[0][0]
         recommender = Recommender(
             [self._load_ranker(folder) for folder in self.train_rankers()],
-            self.spread_scale(),
             self.autoencoder(),
             self.ranker_config,
             self.autoencoder_config,
@@ -329,9 +296,11 @@ class Project:
             tuple(embeddings.names),
             embeddings.vectors,
             self.splits.known,
+            self.knowledge(),
         )
         with hold(self.paths.artifacts / "steps" / "recommender.lock", "recommender"):
             recommender.save(self.recommender_folder)
+            shutil.copy2(self.relate(*KNOWN), self.recommender_folder / RELATIONS_NAME)
         return recommender
 
     @property

@@ -112,6 +112,17 @@ def write_snapshot(folder: Path, card: Card, model: "nn.Module", half: bool = Tr
     return Snapshot(folder, card)
 
 
+def read_snapshot(folder: Path) -> Snapshot:
+    """The snapshot in one folder.
+
+    Raises:
+        ArtifactError: no card or no weights there.
+    """
+    card = read_card(folder)
+    weight_files(folder)
+    return Snapshot(folder, card)
+
+
 def read_zoo(folder: Path | str) -> list[Snapshot]:
     """All snapshots of a zoo folder, sorted by name.
 
@@ -123,8 +134,7 @@ def read_zoo(folder: Path | str) -> list[Snapshot]:
         raise ArtifactError(f"{folder}: no zoo there; build one with: ptmrec zoo build")
     snapshots: dict[str, Snapshot] = {}
     for path in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        weight_files(path)
-        snapshot = Snapshot(path, read_card(path))
+        snapshot = read_snapshot(path)
         if snapshot.name in snapshots:
             raise ArtifactError(
                 f"{path}: model name {snapshot.name!r} is already taken by {snapshots[snapshot.name].folder}"

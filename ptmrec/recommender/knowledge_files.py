@@ -1,0 +1,101 @@
+"""Knowledge on disk: a folder of its own inside the recommender's."""
+
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json, read_npz, write_json, write_npz
+from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
+from ptmrec.relations.conformal import Conformal
+from ptmrec.relations.expected import ExpectedAccuracy
+from ptmrec.relations.linear import COLUMNS, LinearRanker
+from ptmrec.relations.samples import read_samples, write_samples
+from ptmrec.relations.scores import SCORES_NAME, read_scores, write_scores
+from ptmrec.zoo.card import Card
+
+MODELS, TRANSPORTS, FITTED, SAMPLES = "models.json", "transports.safetensors", "fitted.npz", "samples"
+STEPS = 127
+"""Largest step of a coordinate's weight in a column of a transport: maps are kept in 8 bits."""
+
+
+def write_knowledge(folder: Path, knowledge: Knowledge) -> None:
+    """Write everything into a folder that is being made."""
+    folder.mkdir(parents=True)
+    cards = {name: card.to_dict() for name, card in knowledge.cards.items()}
+    write_json(folder / MODELS, {"cards": cards, "base": knowledge.base.tolist()})
+    write_scores(folder / SCORES_NAME, {"known": knowledge.scores})
+    for sample in knowledge.samples:
+        write_samples(folder / SAMPLES, [sample])
+    maps = {name: to_bytes(values) for name, values in zip(knowledge.cards, knowledge.transports, strict=True)}
+    save_file(maps, folder / TRANSPORTS)
+    write_npz(folder / FITTED, _fitted_arrays(knowledge))
+
+
+def read_knowledge(folder: Path) -> Knowledge:
+    """Read what :func:`write_knowledge` wrote.
+
+    Raises:
+        ArtifactError: a file is missing, damaged, or does not fit the others.
+    """
+    models, arrays = read_json(folder / MODELS), read_npz(folder / FITTED)
+    try:
+        cards = {name: Card(**card) for name, card in models["cards"].items()}
+        base = np.array(models["base"], dtype=bool)
+        scores = read_scores(folder / SCORES_NAME)["known"].only(_known(arrays), list(cards))
+        maps = load_file(folder / TRANSPORTS)
+        regimes = {name: _regime(arrays, name) for name in dict.fromkeys(key.split("/")[0] for key in arrays)}
+        transports = tuple(maps[name] for name in cards)
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
+        raise ArtifactError(f"{folder}: damaged or of another version ({error}); run: ptmrec reproduce") from None
+    samples = tuple(read_samples(folder / SAMPLES, name)[0] for name in scores.datasets)
+    if base.shape != (len(cards),) or any(
+        m.shape[:1] != s.coordinates.shape[1:] for m in maps.values() for s in samples
+    ):
+        raise ArtifactError(f"{folder}: its files do not fit together; run: ptmrec reproduce")
+    return Knowledge(cards, base, samples, scores, transports, regimes)
+
+
+def to_bytes(transport: np.ndarray) -> np.ndarray:
+    """A map ``(r, d)`` in 8 bits, each column by its largest value: columns are standardised before they count."""
+    exact = np.asarray(transport, np.float64)
+    largest = np.maximum(np.abs(exact).max(axis=0), 1e-12)
+    return np.round(exact / largest * STEPS).astype(np.int8)
+
+
+def _fitted_arrays(knowledge: Knowledge) -> dict[str, np.ndarray]:
+    arrays = {}
+    for regime, known in knowledge.regimes.items():
+        parts = {
+            "datasets": np.array(list(known.ranker.skills), np.str_),
+            "skills": np.stack(list(known.ranker.skills.values())).astype(np.float32),
+            "measured": known.ranker.measured,
+            "ranker": known.ranker.weights,
+            "left_out": known.left_out,
+            **{f"expected_{key}": value for key, value in known.expected.to_arrays().items()},
+            **{f"conformal_{key}": value for key, value in known.conformal.to_arrays().items()},
+        }
+        arrays |= {f"{regime}/{key}": value for key, value in parts.items()}
+    return arrays
+
+
+def _known(arrays: dict[str, np.ndarray]) -> list[str]:
+    return [str(name) for name in next(value for key, value in arrays.items() if key.endswith("/datasets"))]
+
+
+def _regime(arrays: dict[str, np.ndarray], regime: str) -> RegimeKnowledge:
+    own = {key.removeprefix(f"{regime}/"): value for key, value in arrays.items() if key.startswith(f"{regime}/")}
+    skills = dict(zip((str(name) for name in own["datasets"]), own["skills"].astype(np.float64), strict=True))
+    if own["ranker"].shape != (len(COLUMNS),) or own["left_out"].shape != (len(skills), len(COLUMNS)):
+        raise ValueError(f"weights of {regime} are of another number of relations")
+
+    def named(prefix: str) -> dict[str, np.ndarray]:
+        return {key.removeprefix(prefix): value for key, value in own.items() if key.startswith(prefix)}
+
+    ranker = LinearRanker(own["ranker"], skills, own["measured"].astype(bool))
+    expected, conformal = named("expected_"), named("conformal_")
+    return RegimeKnowledge(
+        ranker, own["left_out"], ExpectedAccuracy.from_arrays(expected), Conformal.from_arrays(conformal)
+    )

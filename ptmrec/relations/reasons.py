@@ -1,0 +1,89 @@
+"""Why a model ranks where it does: exact for the linear part, which is a sum."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ptmrec.relations.linear import LinearRanker
+from ptmrec.relations.pairs import RELATIONS, PairTable, shares, skill_logits
+from ptmrec.relations.ridge import ridge_left_out_classes
+from ptmrec.relations.samples import DatasetSample
+
+SKILLS = ("skill_encoder", "skill_reference", "skill_transport", "mean_skill")
+"""Relations that are means of skills on known data sets, in the order of their logits."""
+WORST = 3
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What makes the score of one model for one data set.
+
+    Attributes:
+        model: its name.
+        relations: what each relation adds to the score, beside the mean over the known models.
+        evidence: what each known data set adds through the model's skill there; these sum to what the four relations
+            that are mean skills add, the mean over the known models not taken off.
+        worst_classes: indices of the classes that transport separates worst, worst first, and how many of their
+            images are right when they are left out.
+    """
+
+    model: str
+    relations: dict[str, float]
+    evidence: dict[str, float]
+    worst_classes: dict[int, float]
+
+    def sentence(self, class_names: tuple[str, ...] = ()) -> str:
+        """In words: the relations and data sets that weigh most, and the worst classes."""
+        parts = sorted(self.relations.items(), key=lambda item: -abs(item[1]))[:3]
+        carried = sorted(self.evidence.items(), key=lambda item: -abs(item[1]))[:3]
+        said = ", ".join(f"{name.replace('_', ' ')} {value:+.2f}" for name, value in parts)
+        sets = ", ".join(f"{name} {value:+.2f}" for name, value in carried)
+        worst = [
+            f"{class_names[place] if place < len(class_names) else f'class {place}'} ({share:.0%} right)"
+            for place, share in self.worst_classes.items()
+        ]
+        hard = f"; separated worst: {', '.join(worst)}" if worst else ""
+        return f"{self.model}: {said}; skill carried by {sets}{hard}"
+
+
+def explain_score(
+    ranker: LinearRanker, pairs: PairTable, target: str, place: int, sample: DatasetSample, transport: np.ndarray
+) -> Reasons:
+    """Reasons of one model.
+
+    Args:
+        ranker: the linear ranker.
+        pairs: models and data sets.
+        target: the data set.
+        place: position of the model.
+        sample: images of the target, for the classes.
+        transport: ``(r, d)`` of the model.
+    """
+    inputs = ranker.inputs(pairs, target)
+    inputs = inputs - np.where(np.abs(inputs).any(axis=1)[:, None], inputs, 0)[pairs.base].mean(axis=0)
+    own = (inputs[place] * ranker.weights).reshape(2, len(RELATIONS)).sum(axis=0)
+    return Reasons(
+        list(pairs.cards)[place],
+        dict(zip(RELATIONS, own.tolist(), strict=True)),
+        evidence_of(ranker, pairs, target, place),
+        _worst(sample, transport),
+    )
+
+
+def evidence_of(ranker: LinearRanker, pairs: PairTable, target: str, place: int) -> dict[str, float]:
+    """What each known data set adds to a model's score through its skill there."""
+    others = [name for name in ranker.skills if name != target]
+    table = np.stack([ranker.skills[name] for name in others])[:, [place]]
+    halves = ranker.weights.reshape(2, len(RELATIONS))[0 if ranker.measured[place] else 1]
+    total = np.zeros(len(others))
+    for name, logits in zip(SKILLS, skill_logits(pairs.likeness(target, others)), strict=True):
+        total += halves[RELATIONS.index(name)] * (shares(table, logits) * np.nan_to_num(table))[:, 0]
+    return dict(zip(others, total.tolist(), strict=True))
+
+
+def _worst(sample: DatasetSample, transport: np.ndarray) -> dict[int, float]:
+    if len(np.unique(sample.labels)) < 2:
+        return {}
+    found = ridge_left_out_classes(sample.coordinates @ np.asarray(transport, np.float64), sample.labels)
+    order = sorted(found, key=found.get)[:WORST]
+    return {int(label): float(found[label]) for label in order}
