@@ -256,6 +256,9 @@ class RankerConfig(TrainingOptions):
     temperature_start: float = setting(3.0, "temperature of the loss at the start", min=0.01)
     temperature_end: float = setting(1.0, "temperature of the loss at the end", min=0.01)
     accuracy_weight: float = setting(0.1, "weight of the accuracy head's likelihood", min=0.0)
+    least_gain: float = setting(
+        0.01, "tau_w that cross-attention has to add on the validation data sets, or the linear part answers alone"
+    )
     regimes: list[str] = setting(list(REGIMES), "regimes to learn", choices=REGIMES)
     seeds: int = setting(3, "members of the ensemble, each with its own seed", min=1)
     epochs: int = setting(60, "passes over the training data", min=1)

@@ -196,11 +196,12 @@ class Project(ProjectFiles):
 
         Rankers learn from the training data sets only. The epoch with the largest tau_w on the validation data
         sets, mean over the seeds and smoothed over five epochs because those are few, is how long the final
-        rankers, which learn from all known data sets, are trained. It has to beat the linear part alone.
+        rankers, which learn from all known data sets, are trained. It has to beat the linear part alone by
+        ``[ranker] least_gain``, or it is noise of a few lists that is chosen.
         """
         linear, *trained = self.validation_curve()
         smooth = pd.Series(trained).rolling(5, min_periods=1, center=True).mean()
-        return int(smooth.argmax()) + 1 if smooth.max() > linear else 0
+        return int(smooth.argmax()) + 1 if smooth.max() >= linear + self.ranker_config.least_gain else 0
 
     def train_ranker(self, phase: str, seed: int, epochs: int | None = None) -> Path:
         """Train one ranker.
@@ -288,6 +289,7 @@ class Project(ProjectFiles):
         first = self.dataset_tokens("train").items[0][0]
         recommender = Recommender(
             [self._load_ranker(folder) for folder in self.train_rankers()],
+            self.select_epochs(),
             self.autoencoder(),
             self.ranker_config,
             self.autoencoder_config,
