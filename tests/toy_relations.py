@@ -1,12 +1,14 @@
-"""Toy data sets in a reference space, and candidates explained in it."""
+"""Toy data sets in a reference space, and models explained in it."""
 
 import numpy as np
+from conftest import make_card
 
-from ptmrec.relations.candidates import Candidate
 from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.samples import DatasetSample
+from ptmrec.relations.scores import PairScores, join_rows, score_dataset
 
 DATASETS = ("a", "b", "c", "d")
+FAMILIES = ("vgg", "vit", "resnet")
 RANK, CLASSES, EACH = 12, 3, 10
 
 
@@ -18,14 +20,42 @@ def make_sample(name: str, centre: np.ndarray, generator: np.random.Generator) -
     return DatasetSample(name, centre, coordinates, labels)
 
 
-def make_pairs(models: int = 16) -> PairTable:
-    """Four data sets with axes of their own; each model sees the axes of the data set it was trained on."""
+def make_samples() -> list[DatasetSample]:
+    """Four data sets with axes of their own."""
     generator = np.random.default_rng(0)
     centres = {name: np.roll(np.repeat([1.0, 0.05], [4, 8]), 3 * place) for place, name in enumerate(DATASETS)}
-    samples = {name: make_sample(name, centre, generator) for name, centre in centres.items()}
-    candidates = []
-    for index in range(models):
-        source = "abc"[index % 3]
-        transport = centres[source][:, None] * generator.normal(size=(RANK, 5))
-        candidates.append(Candidate(f"m{index}", transport, 0.9, (source,), 1000 * (index + 1), index / models))
-    return PairTable(candidates, samples)
+    return [make_sample(name, centre, generator) for name, centre in centres.items()]
+
+
+def make_transports(models: int = 16) -> list[np.ndarray]:
+    """Each model sees the axes of the data set it was trained on: a, b, c in turn."""
+    generator = np.random.default_rng(1)
+    centres = [np.roll(np.repeat([1.0, 0.05], [4, 8]), 3 * place) for place in range(3)]
+    return [centres[index % 3][:, None] * generator.normal(size=(RANK, 5)) for index in range(models)]
+
+
+def make_cards(models: int = 16) -> dict:
+    """Cards of those models; families take turns slower than sources."""
+    return {
+        f"m{index}": make_card(
+            f"m{index}",
+            FAMILIES[index // 3 % 3],
+            num_params=1000 * (index + 1),
+            source_accuracy=index / models,
+            datasets=["abc"[index % 3]],
+        )
+        for index in range(models)
+    }
+
+
+def make_scores(models: int = 16) -> PairScores:
+    """Scores of the models; few-shot scores are what transport says, with noise."""
+    samples, transports = make_samples(), make_transports(models)
+    rows = [score_dataset(sample, samples, transports) for sample in samples]
+    noise = 0.02 * np.random.default_rng(2).normal(size=(len(samples), models))
+    return join_rows(DATASETS, list(make_cards(models)), rows, np.stack([row.transport for row in rows]) + noise)
+
+
+def make_pairs(models: int = 16, base: np.ndarray | None = None) -> PairTable:
+    """Relations of these models to these data sets."""
+    return PairTable(make_cards(models), make_scores(models), base)

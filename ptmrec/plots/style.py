@@ -25,6 +25,8 @@ METHOD_COLOURS = {
     "LogME": _COLOURS[4],
     "transport": sns.color_palette("dark")[4],
     "ridge on relations": _COLOURS[6],
+    "ridge, features": sns.color_palette("dark")[9],
+    "LogME, four draws": sns.color_palette("dark")[6],
     "random order": _COLOURS[8],
     "successive halving": sns.color_palette("dark")[2],
     **dict(zip(("H-score", "LEEP", "NCE", "N-LEEP", "PARC", "TransRate"), sns.color_palette("Dark2"), strict=False)),

@@ -18,7 +18,7 @@ from ptmrec.zoo.card import Card
 
 MODELS, TRANSPORTS, FITTED, SAMPLES = "models.json", "transports.safetensors", "fitted.npz", "samples"
 STEPS = 127
-"""Largest step of a coordinate's weight in a column of a transport: maps are kept in 8 bits."""
+"""Largest number of 8 bits: maps are kept in steps of their rows' typical size and their columns' largest value."""
 
 
 def write_knowledge(folder: Path, knowledge: Knowledge) -> None:
@@ -29,7 +29,9 @@ def write_knowledge(folder: Path, knowledge: Knowledge) -> None:
     write_scores(folder / SCORES_NAME, {"known": knowledge.scores})
     for sample in knowledge.samples:
         write_samples(folder / SAMPLES, [sample])
-    maps = {name: to_bytes(values) for name, values in zip(knowledge.cards, knowledge.transports, strict=True)}
+    maps = {}
+    for name, values in zip(knowledge.cards, knowledge.transports, strict=True):
+        maps[name], maps[f"{name}/rows"] = to_bytes(values)
     save_file(maps, folder / TRANSPORTS)
     write_npz(folder / FITTED, _fitted_arrays(knowledge))
 
@@ -47,22 +49,25 @@ def read_knowledge(folder: Path) -> Knowledge:
         scores = read_scores(folder / SCORES_NAME)["known"].only(_known(arrays), list(cards))
         maps = load_file(folder / TRANSPORTS)
         regimes = {name: _regime(arrays, name) for name in dict.fromkeys(key.split("/")[0] for key in arrays)}
-        transports = tuple(maps[name] for name in cards)
+        transports = tuple(maps[name] * maps[f"{name}/rows"][:, None] for name in cards)
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise ArtifactError(f"{folder}: damaged or of another version ({error}); run: ptmrec reproduce") from None
     samples = tuple(read_samples(folder / SAMPLES, name)[0] for name in scores.datasets)
-    if base.shape != (len(cards),) or any(
-        m.shape[:1] != s.coordinates.shape[1:] for m in maps.values() for s in samples
-    ):
+    if base.shape != (len(cards),) or any(m.shape[:1] != s.coordinates.shape[1:] for m in transports for s in samples):
         raise ArtifactError(f"{folder}: its files do not fit together; run: ptmrec reproduce")
     return Knowledge(cards, base, samples, scores, transports, regimes)
 
 
-def to_bytes(transport: np.ndarray) -> np.ndarray:
-    """A map ``(r, d)`` in 8 bits, each column by its largest value: columns are standardised before they count."""
+def to_bytes(transport: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A map ``(r, d)`` in 8 bits, and the size ``(r,)`` of its rows to multiply them with.
+
+    The size of a column is lost: columns are standardised before they count.
+    """
     exact = np.asarray(transport, np.float64)
-    largest = np.maximum(np.abs(exact).max(axis=0), 1e-12)
-    return np.round(exact / largest * STEPS).astype(np.int8)
+    rows = np.maximum(np.sqrt((exact**2).mean(axis=1)), 1e-12)
+    even = exact / rows[:, None]
+    largest = np.maximum(np.abs(even).max(axis=0), 1e-12)
+    return np.round(even / largest * STEPS).astype(np.int8), rows.astype(np.float32)
 
 
 def _fitted_arrays(knowledge: Knowledge) -> dict[str, np.ndarray]:

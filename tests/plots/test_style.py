@@ -17,7 +17,8 @@ from ptmrec.plots.style import (
     words,
 )
 from ptmrec.workflow.comparison import OURS, SINGLE
-from ptmrec.workflow.crossed import LINEAR, TRANSPORT
+from ptmrec.workflow.passes import HALVING, LOGME, RANDOM
+from ptmrec.workflow.quadrants import LINEAR, ONE_DRAW, TRANSPORT
 from ptmrec.zoo.card import read_card
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,8 @@ def test_style_is_put_back():
 
 
 def test_every_method_has_a_colour_of_its_own():
-    assert set(BASELINES) <= set(METHOD_COLOURS)
+    ours = {OURS, SINGLE, LINEAR, TRANSPORT, ONE_DRAW, LOGME, HALVING, RANDOM}
+    assert set(BASELINES) | ours <= set(METHOD_COLOURS)
     assert len(set(METHOD_COLOURS.values())) == len(METHOD_COLOURS)
 
 

@@ -1,9 +1,11 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.recommender.verify import Verification
 
 
 def make(tied, part=""):
@@ -17,7 +19,10 @@ def make(tied, part=""):
             "trained_on": "toy",
             "score": [1 - i / 7 for i in range(count)],
             "expected_accuracy": 0.5,
-            "accuracy_std": 0.1,
+            "low_80": 0.4,
+            "high_80": 0.6,
+            "low_95": 0.3,
+            "high_95": 0.7,
             "tied_with_best": tied,
         }
     )
@@ -54,3 +59,14 @@ def test_a_notebook_shows_table_and_sentences():
     assert "<table" in shown
     assert "303 of 600 images used" in shown
     assert "tied" in shown
+
+
+def test_remarks_come_in_the_order_in_which_they_matter():
+    frame = make([True, True]).frame.assign(verified=[True, False])
+    verification = Verification(np.array([-0.5, np.nan]), np.array([0.25, np.nan]))
+    answer = Recommendation(frame, "low_data", 9, 9, 3, "", Path("r"), ("Beware.",), verification)
+    first, tie, verified, last = answer.remarks()
+    assert first == "Beware." and "tied" in tie and "9 of 9 images used" in last
+    assert verified == "verified 1 of 2 candidates on the images in 0.2 s"
+    assert answer.readable()["run"].tolist() == ["yes", ""]
+    assert answer.readable()["accuracy"].tolist() == ["0.50 (0.40-0.60)"] * 2

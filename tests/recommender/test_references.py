@@ -7,7 +7,7 @@ from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.relations.samples import read_samples, read_space
-from ptmrec.relations.similarity import reference_similarity
+from ptmrec.relations.similarity import covariance_similarity
 
 pytestmark = pytest.mark.slow
 CONFIG = ConfigParser(overrides={"encoder.device": "cpu"})
@@ -24,9 +24,9 @@ def test_a_sample_of_the_batterys_images_is_most_like_the_data_set_they_come_fro
     sample = references.sample("mine", part.images, part.labels, read_space(PATHS.reference))
     assert sample.coordinates.shape == (len(part.labels), read_space(PATHS.reference).basis.shape[1])
     likeness = {}
-    for name in ("clothing", "mnist", "blood_cells", "rsscn7", "cifar10"):
+    for name in ("clothing", "mnist", "blood_cells", "trashnet", "cifar10"):
         known = read_samples(PATHS.reference, name)[0]
-        likeness[name] = reference_similarity((sample.coordinates, sample.labels), (known.coordinates, known.labels))
+        likeness[name] = covariance_similarity(sample.covariances, known.covariances)
     assert max(likeness, key=likeness.get) == "clothing"
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from toy_relations import make_pairs
+from toy_relations import make_samples
 
 from ptmrec.relations.distance import fit_surroundings
 from ptmrec.relations.samples import DatasetSample
@@ -8,7 +8,7 @@ from ptmrec.relations.samples import DatasetSample
 
 @pytest.fixture(scope="module")
 def samples() -> dict[str, DatasetSample]:
-    return make_pairs().samples
+    return {sample.name: sample for sample in make_samples()}
 
 
 def test_a_known_data_set_finds_itself_at_distance_0(samples):

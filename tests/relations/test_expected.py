@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
-from toy_relations import make_pairs
+from toy_relations import make_samples, make_transports
 
+from ptmrec.errors import ArtifactError
 from ptmrec.relations.expected import (
     COPIES,
     PENALTY,
@@ -13,7 +14,9 @@ from ptmrec.relations.expected import (
     fit_expected,
     known_separation,
     left_out_errors,
+    read_separations,
     separations,
+    write_separations,
 )
 from ptmrec.relations.ridge import ridge_left_out
 from ptmrec.relations.samples import DatasetSample
@@ -53,8 +56,7 @@ def test_separable_classes_separate_and_shuffled_ones_do_not():
 
 
 def test_separation_is_the_mean_of_the_models_corrected_for_chance():
-    pairs = make_pairs(4)
-    sample, transports = pairs.samples["a"], [candidate.transport for candidate in pairs.candidates]
+    sample, transports = make_samples()[0], make_transports(4)
     shares = [ridge_left_out(sample.coordinates @ t, sample.labels[None])[1][0] for t in transports]
     (found,) = separations(sample, transports)
     assert found.virtual == pytest.approx(np.mean([(share - 1 / 3) / (2 / 3) for share in shares]))
@@ -116,3 +118,18 @@ def test_a_data_set_is_left_out_of_its_own_answer():
     again = left_out_errors(known, scores, poisoned)
     np.testing.assert_allclose(again["d0"], errors["d0"] - 0.4)
     assert np.mean([np.abs(error).mean() for error in errors.values()]) < 0.08
+
+
+def test_separations_come_back_from_disk_and_damage_is_one_line(tmp_path):
+    known = {"toy": known_separation(toy_sample(), [np.eye(12)])}
+    path = write_separations(tmp_path / "separations.json", {"draw 0": known})
+    assert read_separations(path) == {"draw 0": known}
+    path.write_text('{"draw 0": {"toy": {"own": 3}}}')
+    with pytest.raises(ArtifactError, match=r"separations\.json: damaged"):
+        read_separations(path)
+
+
+def test_one_class_alone_does_not_separate():
+    sample = toy_sample()
+    alone = DatasetSample("alone", sample.token, sample.coordinates, np.zeros(len(sample.labels), int))
+    assert separations(alone, [np.eye(12)]) == [Separation(0.0, 0.0, 2)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ptmrec.relations.similarity import covariance_similarity, dataset_distance, reference_similarity
+from ptmrec.relations.similarity import covariance_similarity, covariances, dataset_distance
 
 GENERATOR = np.random.default_rng(5)
 
@@ -13,15 +13,19 @@ def test_dataset_distance_is_zero_for_the_same_and_symmetric():
 
 
 def test_covariances_are_compared_by_their_cosine():
-    first, second = GENERATOR.normal(size=(30, 6)), GENERATOR.normal(size=(50, 6)) * np.arange(1, 7)
-    covariances = [np.cov(values.T, bias=True) for values in (first, second)]
-    cosine = (covariances[0] * covariances[1]).sum() / np.prod([np.linalg.norm(c) for c in covariances])
-    assert covariance_similarity(first, second) == pytest.approx(cosine)
-    assert covariance_similarity(first, 3 * first + 5) == pytest.approx(1.0)
+    labels = [np.arange(30) % 3, np.arange(50) % 4]
+    sets = [GENERATOR.normal(size=(30, 6)), GENERATOR.normal(size=(50, 6)) * np.arange(1, 7)]
+    means = [np.stack([v[own == k].mean(axis=0) for k in np.unique(own)]) for v, own in zip(sets, labels, strict=True)]
+    expected = 0.0
+    for first, second in (sets, means):
+        pair = [np.cov(values.T, bias=True) for values in (first, second)]
+        expected += (pair[0] * pair[1]).sum() / np.prod([np.linalg.norm(c) for c in pair])
+    found = covariance_similarity(*(covariances(v, own) for v, own in zip(sets, labels, strict=True)))
+    assert found == pytest.approx(expected)
+    scaled = covariances(3 * sets[0] + 5, labels[0])
+    assert covariance_similarity(scaled, covariances(sets[0], labels[0])) == pytest.approx(2.0)
 
 
-def test_a_data_set_is_most_like_itself():
-    labels = np.repeat(np.arange(3), 10)
-    first, second = (GENERATOR.normal(size=(30, 6)) * GENERATOR.random(6) + labels[:, None] for _ in range(2))
-    assert reference_similarity((first, labels), (first, labels)) == pytest.approx(2.0)
-    assert reference_similarity((first, labels), (second, labels)) < 2.0
+def test_one_class_alone_has_no_covariance_between_classes():
+    alone = covariances(GENERATOR.normal(size=(10, 4)), np.zeros(10, int))
+    assert covariance_similarity(alone, alone) == pytest.approx(1.0)

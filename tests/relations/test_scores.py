@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from toy_relations import DATASETS, make_samples, make_scores, make_transports
+
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_npz, write_npz
+from ptmrec.relations.scores import join_rows, read_scores, score_dataset, write_scores
+from ptmrec.relations.transport import transport_score
+
+
+def test_a_row_is_what_a_loop_over_pairs_gives():
+    samples, transports = make_samples(), make_transports(5)
+    row = score_dataset(samples[0], samples, transports)
+    for place, transport in enumerate(transports):
+        exact = transport_score(samples[0].coordinates, samples[0].labels, transport)
+        assert row.transport[place] == pytest.approx(exact)
+    for place, other in enumerate(samples):
+        cosine = samples[0].token @ other.token / np.linalg.norm(samples[0].token) / np.linalg.norm(other.token)
+        assert row.encoder[place] == pytest.approx(cosine)
+    assert row.reference[0] == pytest.approx(2.0)
+
+
+def test_a_new_data_set_and_new_models_join_what_is_there():
+    scores, samples = make_scores(5), make_samples()
+    row = score_dataset(samples[1], [*samples, samples[1]], make_transports(5))
+    more = scores.with_dataset("new", row)
+    assert more.datasets == (*DATASETS, "new")
+    np.testing.assert_array_equal(more.transport[-1], row.transport)
+    np.testing.assert_array_equal(more.encoder[-1], row.encoder)
+    np.testing.assert_array_equal(more.encoder[:, -1], row.encoder)
+    assert np.isnan(more.few_shot[-1]).all()
+    wider = scores.with_models(["x"], np.zeros((4, 1)), np.ones((4, 1)))
+    assert wider.models[-1] == "x"
+    assert (wider.transport[:, -1] == 0).all() and (wider.few_shot[:, -1] == 1).all()
+
+
+def test_a_part_comes_in_the_order_asked_for_and_what_is_missing_is_named():
+    scores = make_scores(5)
+    part = scores.only(["c", "a"], ["m4", "m0"])
+    np.testing.assert_array_equal(part.transport, scores.transport[[2, 0]][:, [4, 0]])
+    np.testing.assert_array_equal(part.reference, scores.reference[[2, 0]][:, [2, 0]])
+    with pytest.raises(ArtifactError, match="'zebra' has no pair scores"):
+        scores.only(["a"], ["zebra"])
+
+
+def test_variants_come_back_from_disk(tmp_path):
+    scores = make_scores(5)
+    blank = join_rows(
+        DATASETS, scores.models, list(zip(scores.transport, scores.encoder, scores.reference, strict=True))
+    )
+    path = write_scores(tmp_path / "scores.npz", {"one": scores, "two": blank})
+    found = read_scores(path)
+    assert list(found) == ["one", "two"]
+    for name in ("transport", "few_shot", "encoder", "reference"):
+        np.testing.assert_allclose(getattr(found["one"], name), getattr(scores, name), rtol=1e-6)
+    assert np.isnan(found["two"].few_shot).all()
+
+
+def test_tables_that_do_not_fit_are_one_line(tmp_path):
+    path = write_scores(tmp_path / "scores.npz", {"one": make_scores(5)})
+    write_npz(path, {**read_npz(path), "one/transport": np.zeros((2, 2), np.float32)})
+    with pytest.raises(ArtifactError, match=r"scores\.npz: 'one' does not fit together"):
+        read_scores(path)
