@@ -78,17 +78,21 @@ def train(ctx: click.Context, name: str) -> None:
 
 @main.command()
 @click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
-@click.option("--crossed", is_flag=True, help="Leave each data set out in turn instead of the fixed split.")
+@click.option("--crossed", is_flag=True, help="Leave data sets and families out in turn instead of the fixed split.")
 @click.pass_context
 def evaluate(ctx: click.Context, style: str, crossed: bool) -> None:
     """Compare the ranker with static lists and estimators on known and blind data sets."""
     from ptmrec.config.sections import EvaluationConfig
     from ptmrec.evaluation.compare import summarise
     from ptmrec.workflow.comparison import OURS, compare_methods
-    from ptmrec.workflow.crossed import LINEAR, CrossedEvaluation
+    from ptmrec.workflow.crossed import CrossedEvaluation
+    from ptmrec.workflow.quadrants import LINEAR, run_quadrants, seed_means
 
     project = open_run(ctx)
-    frame = CrossedEvaluation(project).run() if crossed else compare_methods(project, project.recommender())
+    if crossed:
+        frame = seed_means(run_quadrants(CrossedEvaluation(project)))
+    else:
+        frame = compare_methods(project, project.recommender())
     settings = project.config.get(EvaluationConfig)
     summary = summarise(frame, LINEAR if crossed else OURS, settings.bootstrap_draws, settings.level).round(3)
     brief = ["method", "group", "regime", "tau_w", "tau_w_low", "tau_w_high", "gain", "gain_low", "gain_high"]

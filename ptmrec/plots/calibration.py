@@ -19,12 +19,13 @@ def plot_expected(frame: pd.DataFrame, group: str, level: float) -> Figure:
     Dots are models; a bar is a data set's mean with the mean of its intervals.
 
     Args:
-        frame: one row per target and model: ``group, dataset, regime, expected, low, high, measured``.
+        frame: one row per target and model: ``group, dataset, regime, expected, measured`` and the ends of the
+            interval, such as ``low_80`` and ``high_80``.
         group: targets that are drawn.
-        level: level of the intervals, for the legend.
+        level: level of the intervals, 0.8 or 0.95.
     """
     part = frame[frame["group"] == group].dropna(subset="measured")
-    colours = category_colours(part["dataset"])
+    colours, ends = category_colours(part["dataset"]), [f"{end}_{100 * level:.0f}" for end in ("low", "high")]
     with thesis_style():
         figure = Figure(figsize=(TEXT_WIDTH, 3.7), layout="constrained")
         axes = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -34,8 +35,8 @@ def plot_expected(frame: pd.DataFrame, group: str, level: float) -> Figure:
             for name, colour in colours.items():
                 points = own[own["dataset"] == name]
                 ax.plot(points["expected"], points["measured"], ".", ms=2, mew=0, alpha=0.5, color=colour)
-                mean = points[["expected", "low", "high", "measured"]].mean()
-                ax.plot([mean["low"], mean["high"]], [mean["measured"]] * 2, color=colour, lw=1.2)
+                mean = points[["expected", "measured", *ends]].mean()
+                ax.plot(mean[ends], [mean["measured"]] * 2, color=colour, lw=1.2)
                 ax.plot(mean["expected"], mean["measured"], "o", ms=4, mec="w", mew=0.5, color=colour)
             error = (own["measured"] - own["expected"]).abs().groupby(own["dataset"]).mean().mean()
             ax.set(title=f"{label}: {100 * error:.1f} points of error", xlabel="expected accuracy")

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from scipy.stats import norm
 from sklearn.decomposition import PCA
 
 from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, category_colours, thesis_style, words
@@ -104,42 +102,4 @@ def plot_targets(frame: pd.DataFrame, group: str, methods: Sequence[str]) -> Fig
             ax.set_title(f"{group} sets, {REGIME_LABELS[regime]}")
         axes[0].set_ylabel(r"$\tau_w$")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, columnspacing=1)
-    return figure
-
-
-def plot_calibration(frame: pd.DataFrame, group: str, level: float = 0.9) -> Figure:
-    """Expected against measured accuracy on the targets of a group, one square per regime, a colour per data set.
-
-    Dots are models; a bar is a data set's mean with the mean interval that the ranker states.
-
-    Args:
-        frame: one row per target and model: ``group, dataset, regime, model, expected, std, measured``.
-        group: targets that are drawn.
-        level: level of the intervals.
-    """
-    part = frame[frame["group"] == group]
-    colours = category_colours(part["dataset"])
-    reach = float(norm.ppf((1 + level) / 2))
-    with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 3.7), layout="constrained")
-        axes = figure.subplots(1, 2, sharex=True, sharey=True)
-        for ax, (regime, label) in zip(axes, REGIME_LABELS.items(), strict=True):
-            own = part[part["regime"] == regime]
-            ax.plot([0, 1], [0, 1], color="0.3", lw=0.8)
-            for name, colour in colours.items():
-                points = own[own["dataset"] == name]
-                ax.plot(points["expected"], points["measured"], ".", ms=2, mew=0, alpha=0.5, color=colour)
-                mean = points[["expected", "measured", "std"]].mean()
-                bar = {"xerr": reach * mean["std"], "fmt": "o", "ms": 4, "mec": "w", "mew": 0.5, "lw": 1.2}
-                ax.errorbar(mean["expected"], mean["measured"], color=colour, **bar)
-            inside = ((own["measured"] - own["expected"]).abs() <= reach * own["std"]).mean()
-            ax.set(title=f"{label}: {100 * inside:.0f} % of models inside", xlabel="expected accuracy")
-            ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-        axes[0].set_ylabel("measured accuracy")
-        handles = [
-            Line2D([], [], ls="", marker="o", ms=4, color=colour, label=words([name])[0])
-            for name, colour in colours.items()
-        ]
-        handles.append(Line2D([], [], color="0.3", lw=1.2, label=f"{100 * level:.0f} % interval"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1)
     return figure

@@ -20,6 +20,9 @@ RELATIONS = (
 ENCODER_SHARPNESS, REFERENCE_SHARPNESS, TRANSPORT_SHARPNESS = 6.0, 4.0, 4.0
 """How fast the weight of a known data set falls with its unlikeness: factors in the softmax over similarities."""
 
+FARTHEST = 3.0
+"""Largest deviation of a relation that counts: what lies further out than any known model is not carried further."""
+
 
 class PairTable:
     """Relations of models to data sets.
@@ -84,7 +87,7 @@ class PairTable:
             self.size,
             self.source_accuracy,
         ]
-        return np.nan_to_num(np.stack(columns, axis=1))
+        return np.clip(np.nan_to_num(np.stack(columns, axis=1)), -FARTHEST, FARTHEST)
 
     def _source_likeness(self, known: list[str], alike: np.ndarray) -> np.ndarray:
         """Likeness ``(N,)`` of the target and the likest data set each model was trained on; NaN where unknown."""

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ptmrec.relations.pairs import PairTable, standard
+from ptmrec.relations.pairs import FARTHEST, PairTable, standard
 
 PENALTY = 10.0
+BEST = np.sqrt(3)
+"""Skill of the best of very many models: standardised ranks lie between minus this and this."""
 
 
 def estimate_skills(pairs: PairTable, skills: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -27,7 +29,8 @@ def estimate_skills(pairs: PairTable, skills: Mapping[str, np.ndarray]) -> dict[
     """
     inputs = _inputs(pairs, list(skills))
     weights = fit_within_families(pairs, inputs, skills)
-    return {name: np.where(pairs.trained_on(name), np.nan, inputs[name] @ weights) for name in skills}
+    estimates = {name: np.clip(values @ weights, -BEST, BEST) for name, values in inputs.items()}
+    return {name: np.where(pairs.trained_on(name), np.nan, values) for name, values in estimates.items()}
 
 
 def fit_within_families(
@@ -67,7 +70,7 @@ def _inputs(pairs: PairTable, known: list[str]) -> dict[str, np.ndarray]:
     for name, here in few_shot.items():
         own = (nothing, virtual[name]) if here is None else (here, nothing)
         columns = (virtual[name], *own, *overall, pairs.size, pairs.source_accuracy)
-        found[name] = np.nan_to_num(np.stack(columns, axis=1))
+        found[name] = np.clip(np.nan_to_num(np.stack(columns, axis=1)), -FARTHEST, FARTHEST)
     return found
 
 

@@ -20,6 +20,9 @@ KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND = QUADRANTS = (
 TARGET = "(target)"
 """Name of the data set that is ranked for, as if somebody brought it."""
 
+FIRST = "draw 0"
+"""The draw of a data set's images that is known when the data set is."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -60,7 +63,6 @@ class CrossedEvaluation:
         self.draws = draws or tuple(range(1, settings.draws))
         self.cards = {name: project.cards[name] for name in project.embedded if name not in settings.references}
         self.families = np.array([card.family for card in self.cards.values()])
-        self.bank_families = {project.cards[name].family for name in settings.references if name in project.cards}
         self.truth: GroundTruth = project.truth.only(list(self.cards))
         self.datasets = tuple(project.splits.all)
         self._rankers: dict[tuple, LinearRanker] = {}
@@ -103,9 +105,9 @@ class CrossedEvaluation:
             variant: pair scores of the target; those of the case's draw without it.
             known_by: pair scores of the known data sets; those of draw 0 without it.
         """
-        prefix = f"without {case.family}, " if case.family in self.bank_families else ""
+        prefix = f"without {case.family}, " if f"without {case.family}, {FIRST}" in self.scores else ""
         row = self.scores[variant or f"{prefix}draw {case.draw}"]
-        known = self._registered(self.scores[known_by or f"{prefix}draw 0"].only(case.known, list(self.cards)))
+        known = self._registered(self.scores[known_by or f"{prefix}{FIRST}"].only(case.known, list(self.cards)))
         place, others = row.datasets.index(case.dataset), [row.datasets.index(name) for name in case.known]
         own = (row.encoder[place, others], row.reference[place, others])
         alike = (np.append(values, itself) for values, itself in zip(own, (1.0, 2.0), strict=True))

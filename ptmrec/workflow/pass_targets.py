@@ -4,10 +4,9 @@ import numpy as np
 
 from ptmrec.evaluation.baselines.static import mean_rank
 from ptmrec.relations.posterior import Posterior, fit_posterior
-from ptmrec.workflow.crossed import BLIND_DATA, TARGET, Case, CrossedEvaluation
+from ptmrec.workflow.crossed import BLIND_DATA, FIRST, TARGET, Case, CrossedEvaluation
 from ptmrec.workflow.passes import PassTarget
 
-FIRST = "draw 0"
 ROUNDS = {0.2: "2 per class", 0.5: "5 per class"}
 """Shares of a draw's images that successive halving runs first -> pair scores made from so many."""
 

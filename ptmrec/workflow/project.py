@@ -256,9 +256,9 @@ class Project(ProjectFiles):
         )
 
     def train_rankers(self) -> list[Path]:
-        """The final rankers, one per seed."""
+        """The final rankers, one per seed; one alone when the linear part answers."""
         epochs = self.select_epochs()
-        seeds = range(self.ranker_config.seeds)
+        seeds = range(self.ranker_config.seeds if epochs else 1)  # untrained ones answer alike
         return [self.train_ranker("final", seed, epochs) for seed in progress(seeds, "final rankers")]
 
     def _load_ranker(self, folder: Path) -> RankingCrossAttentionTransformer:

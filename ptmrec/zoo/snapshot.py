@@ -118,9 +118,8 @@ def read_snapshot(folder: Path) -> Snapshot:
     Raises:
         ArtifactError: no card or no weights there.
     """
-    card = read_card(folder)
     weight_files(folder)
-    return Snapshot(folder, card)
+    return Snapshot(folder, read_card(folder))
 
 
 def read_zoo(folder: Path | str) -> list[Snapshot]:

@@ -16,7 +16,15 @@ def _leaves_pyplot_alone():
 
 def test_expected_is_square_with_intervals_and_names():
     rows = [
-        {"group": group, "dataset": name, "regime": regime, "expected": 0.5, "low": 0.2, "high": 0.7, "measured": value}
+        {
+            "group": group,
+            "dataset": name,
+            "regime": regime,
+            "expected": 0.5,
+            "low_80": 0.2,
+            "high_80": 0.7,
+            "measured": value,
+        }
         for group in ("known data", "blind data")
         for regime in ("low_data", "fine_tuning")
         for name, value in (("solar_cells", 0.55), ("solar_cells", 0.45), ("gtsrb", 0.9), ("gtsrb", np.nan))

@@ -80,21 +80,3 @@ def test_targets_show_every_method_and_the_ceiling():
         assert ax.collections[0].get_segments()[0][0][1] == 0.9
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [OURS, "mean rank", "ceiling"]
     assert_readable(figure)
-
-
-def test_calibration_is_square_with_intervals_and_names():
-    rows = [
-        {"group": group, "dataset": name, "regime": regime, "expected": 0.5, "std": 0.1, "measured": measured}
-        for group in ("known data", "blind data")
-        for regime in ("low_data", "fine_tuning")
-        for name, measured in (("solar_cells", 0.55), ("solar_cells", 0.45), ("gtsrb", 0.9), ("gtsrb", 0.9))
-    ]
-    figure = figures.plot_calibration(pd.DataFrame(rows), "blind data")
-    for ax, regime in zip(figure.axes, ("low data", "fine-tuning"), strict=True):
-        assert ax.get_xlim() == ax.get_ylim() == (0, 1) and ax.get_aspect() == 1
-        assert ax.get_title() == f"{regime}: 50 % of models inside"
-        spans = [container.lines[2][0].get_segments()[0] for container in ax.containers]
-        assert spans[0][:, 0] == pytest.approx([0.5 - 0.1645, 0.5 + 0.1645], abs=1e-3)
-        assert sorted(span[0, 1] for span in spans) == pytest.approx([0.5, 0.9])
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["gtsrb", "solar cells", "90 % interval"]
-    assert_readable(figure)

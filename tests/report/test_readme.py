@@ -17,7 +17,9 @@ RESULTS = ROOT / "constants" / "results"
 def test_the_committed_readme_is_what_the_command_makes():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert fill_readme(text, RESULTS) == text
-    assert set(re.findall(r"<!-- numbers:(\w+) -->", text)) == {"results", "crossed", "coverage", "zoo", "times"}
+    assert set(re.findall(r"<!-- numbers:(\w+) -->", text)) == {
+        *("results", "quadrants", "passes", "coverage", "zoo", "times")
+    }
 
 
 def test_numbers_follow_the_files(tmp_path):
@@ -38,7 +40,10 @@ def test_copied_results_hold_no_paths_and_the_range_of_times(tmp_path):
     facts = json.loads((results / "zoo.json").read_text())
     (results / "zoo.json").write_text(json.dumps(facts | {"config": {"paths": str(tmp_path)}}))
     shares = json.loads((results / "coverage.json").read_text())
-    (results / "evaluation.json").write_text(json.dumps({"coverage_90": shares}))
+    (results / "evaluation.json").write_text(json.dumps({"coverage": shares}))
+    (results / "passes.csv").write_text(
+        "regime,method,k,regret1\nlow_data,Cross-Select,3,2.0\nlow_data,Cross-Select,9,1"
+    )
     for run, seconds in (("1", 5.0), ("2", 7.0)):
         (tmp_path / "artifacts" / "runs" / run).mkdir(parents=True)
         notebook = new_notebook(metadata={"papermill": {"duration": seconds}})
@@ -47,6 +52,7 @@ def test_copied_results_hold_no_paths_and_the_range_of_times(tmp_path):
     assert json.loads((tmp_path / "kept" / "times.json").read_text()) == {"01_a": [5.0, 7.0]}
     assert json.loads((tmp_path / "kept" / "zoo.json").read_text()) == facts
     assert json.loads((tmp_path / "kept" / "coverage.json").read_text()) == shares
+    assert json.loads((tmp_path / "kept" / "passes.json").read_text()) == {"low_data, Cross-Select, 3": 2.0}
     assert (tmp_path / "kept" / "summary.csv").read_text() == (RESULTS / "summary.csv").read_text()
 
 

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
+from ptmrec.errors import DataError
+from ptmrec.recommender.answer import EXPLAINED, answer
+from ptmrec.recommender.ensemble import Recommender
+from ptmrec.recommender.images import read_user_images
+from ptmrec.recommender.references import References
+from ptmrec.zoo.snapshot import read_zoo
+
+pytestmark = pytest.mark.slow
+CONFIG = ConfigParser()
+PATHS = CONFIG.get(PathsConfig)
+DIGITS = load_digits()
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return Recommender.load(PATHS.recommender), References(CONFIG), read_zoo(PATHS.zoo)
+
+
+def ask(parts, labels, snapshots=None, **options):
+    recommender, references, zoo = parts
+    images = np.repeat((DIGITS.images[:150] * 255 / 16).astype(np.uint8)[..., None], 3, axis=3)
+    chosen = read_user_images(images, labels)
+    listed = zoo if snapshots is None else snapshots
+    return answer(recommender, recommender.knowledge, references, listed, chosen, "low_data", CONFIG, **options)
+
+
+def test_models_come_best_first_with_intervals_around_what_is_expected(parts):
+    found = ask(parts, DIGITS.target[:150])
+    frame = found.frame
+    assert frame["score"].is_monotonic_decreasing
+    assert frame["rank"].tolist() == list(range(1, len(frame) + 1))
+    for inner, outer in (("low_80", "low_95"), ("expected_accuracy", "low_80"), ("high_95", "high_80")):
+        assert (frame[inner] >= frame[outer]).all()
+    assert (frame["high_80"] >= frame["expected_accuracy"]).all()
+    assert len(found.reasons) == EXPLAINED and found.verification is None
+
+
+def test_a_models_score_does_not_depend_on_which_others_are_listed(parts):
+    whole = ask(parts, DIGITS.target[:150]).frame.set_index("model")
+    few = ask(parts, DIGITS.target[:150], parts[2][::10][::-1]).frame.set_index("model")
+    columns = ["score", "expected_accuracy", "low_95"]
+    np.testing.assert_allclose(few[columns], whole.loc[few.index, columns])
+
+
+def test_unlabelled_images_are_ranked_by_clusters_and_cannot_be_verified(parts):
+    blank = ask(parts, None)
+    assert np.ptp(blank.frame["score"]) > 0
+    assert not any("shuffled labels" in note for note in blank.notes)
+    with pytest.raises(DataError, match="two classes or more"):
+        ask(parts, None, verify=1)
