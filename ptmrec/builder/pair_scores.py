@@ -43,9 +43,10 @@ class Layout:
     labels: np.ndarray
     position: np.ndarray
 
-    def probes(self, kinds: tuple[int, ...], without: str) -> np.ndarray:
-        """Positions of the images models are explained on, without those of one image set."""
-        return np.flatnonzero(np.isin(self.draw, kinds) & (self.origin != without))
+    def probes(self, kinds: tuple[int, ...], without: str = "") -> np.ndarray:
+        """Positions of the images models are explained on, without those of one image set if one is named."""
+        left_out = (self.origin == without) & (self.draw != PROBE)
+        return np.flatnonzero(np.isin(self.draw, kinds) & ~left_out)
 
     def sample(self, name: str, draw: int, shots: int) -> np.ndarray:
         """Positions of the first ``shots`` images per class of a draw of a data set."""

@@ -90,7 +90,7 @@ def _position(labels: np.ndarray) -> np.ndarray:
 
 
 def _write(folder: Path, features: Features, layout: Layout, splits: Splits, settings: RelationConfig) -> None:
-    rows = layout.probes((PROBE, BATTERY), without="-")
+    rows = layout.probes((PROBE, BATTERY))
     space = fit_reference_space({name: features[name][rows] for name in (ENCODER, *settings.references)}, settings.rank)
     write_space(folder, space)
     for name in splits.known:

@@ -30,7 +30,7 @@ class PairScores:
         few_shot: ``(T, N)`` the same score from the features of the model itself; NaN where it never ran.
         encoder: ``(T, T)`` cosine of the data sets' mean features by the image encoder.
         reference: ``(T, T)`` likeness in the reference space, see
-            :func:`~ptmrec.relations.similarity.reference_similarity`.
+            :func:`~ptmrec.relations.similarity.covariance_similarity`.
     """
 
     datasets: tuple[str, ...]

@@ -37,7 +37,7 @@ def explain(coordinates: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, 
     transport = np.linalg.solve(gram, coordinates.T @ scaled / length)
     leverage = np.einsum("pr,rp->p", coordinates, np.linalg.solve(gram, coordinates.T)) / length
     residual = (scaled - coordinates @ transport) / np.maximum(1 - leverage, 1e-6)[:, None]
-    return transport, 1 - float((residual**2).sum() / (scaled**2).sum())
+    return transport, 1 - float((residual**2).sum() / max((scaled**2).sum(), 1e-300))
 
 
 def transport_score(coordinates: np.ndarray, labels: np.ndarray, transport: np.ndarray) -> float:

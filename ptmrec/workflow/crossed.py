@@ -122,7 +122,7 @@ class CrossedEvaluation:
 
     def ranker(self, case: Case, pairs: PairTable) -> LinearRanker:
         """The linear ranker fitted on what is known; the target's images have no part in it."""
-        key = (case.regime, case.family, case.known)
+        key = (case.regime, case.family, case.known, pairs.scores.transport[:-1].tobytes())
         if key not in self._rankers:
             self._rankers[key] = fit_linear_ranker(pairs, self.accuracies(case))
         return self._rankers[key]

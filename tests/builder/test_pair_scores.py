@@ -46,6 +46,11 @@ def changed(rows, models):
     return features
 
 
+def test_probes_are_left_out_of_nothing():
+    assert len(LAYOUT.probes((PROBE, BATTERY))) == 42
+    assert len(LAYOUT.probes((PROBE, BATTERY), "a")) == len(LAYOUT.probes((PROBE,))) == 30
+
+
 def test_few_shot_scores_are_those_of_the_models_own_features():
     features, scores = make_features(), run(make_features())["both"]
     rows = LAYOUT.sample("b", 1, 3)

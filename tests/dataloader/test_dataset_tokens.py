@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from toy_lists import write_tokens
 
-from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, DatasetTokens, class_tokens, cluster_tokens
+from ptmrec.dataloader.dataset_tokens import (
+    DatasetTokenDataset,
+    DatasetTokens,
+    class_tokens,
+    cluster_labels,
+    cluster_tokens,
+)
 from ptmrec.errors import ArtifactError
 
 GENERATOR = np.random.default_rng(0)
@@ -49,3 +55,11 @@ def test_clusters_take_the_place_of_classes():
 
 def test_no_token_folder_needed_to_read_nothing(tmp_path):
     assert len(DatasetTokenDataset(tmp_path, ())) == 0
+
+
+def test_clusters_are_groups_of_like_images_and_never_more_than_there_are():
+    features = np.repeat(np.eye(3), 6, axis=0) + GENERATOR.normal(size=(18, 3)) * 0.01
+    labels = cluster_labels(features, 3, seed=0)
+    assert len(np.unique(labels)) == 3
+    assert (labels.reshape(3, 6) == labels.reshape(3, 6)[:, :1]).all()
+    assert len(np.unique(cluster_labels(np.ones((8, 4)), 5, seed=0))) == 1

@@ -61,3 +61,12 @@ def test_tables_that_do_not_fit_are_one_line(tmp_path):
     write_npz(path, {**read_npz(path), "one/transport": np.zeros((2, 2), np.float32)})
     with pytest.raises(ArtifactError, match=r"scores\.npz: 'one' does not fit together"):
         read_scores(path)
+
+
+def test_a_file_that_is_none_is_one_line(tmp_path):
+    (tmp_path / "scores.npz").write_bytes(b"nonsense")
+    with pytest.raises(ArtifactError, match=r"scores\.npz"):
+        read_scores(tmp_path / "scores.npz")
+    write_npz(tmp_path / "scores.npz", {"datasets": np.array(["a"])})
+    with pytest.raises(ArtifactError, match="models"):
+        read_scores(tmp_path / "scores.npz")
