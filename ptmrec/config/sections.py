@@ -274,6 +274,10 @@ class EvaluationConfig(Section):
     level: float = setting(0.95, "level of the intervals", min=0.5, max=0.999)
     neighbours: int = setting(3, "data sets behind the k-NN row", min=1)
     baselines: list[str] = setting(
-        ["parameter count", "source accuracy", "mean rank", "k-NN, data sets", "k-NN, features", "LogME"],
+        [
+            *("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "kernel ridge, tokens"),
+            *("learned tokens, self-attention", "k-NN, features", "LogME", "H-score", "LEEP", "NCE", "N-LEEP"),
+            *("TransRate", "PARC"),
+        ],
         "rows beside ours, out of the registry of ptmrec.evaluation.baselines",
     )

@@ -28,6 +28,11 @@ class Target:
     regime: str
     tokens: np.ndarray
 
+    @property
+    def mean_token(self) -> np.ndarray:
+        """Mean ``(E,)`` of the tokens."""
+        return self.tokens.astype(np.float64).mean(axis=(0, 1))
+
 
 @dataclass(frozen=True)
 class Method:

@@ -50,7 +50,7 @@ def kendall_tau_b(true: np.ndarray, scores: np.ndarray) -> float:
     true, scores = _pair(true, scores)
     if _constant(true, scores):
         return 0.0
-    return _or_zero(stats.kendalltau(true, scores).statistic)
+    return _or_zero(stats.kendalltau(true, scores, method="asymptotic").statistic)
 
 
 def spearman(true: np.ndarray, scores: np.ndarray) -> float:

@@ -29,6 +29,8 @@ METHOD_COLOURS = {
     "LogME, four draws": sns.color_palette("dark")[6],
     "random order": _COLOURS[8],
     "successive halving": sns.color_palette("dark")[2],
+    "kernel ridge, tokens": sns.color_palette("dark")[0],
+    "learned tokens, self-attention": sns.color_palette("dark")[3],
     **dict(zip(("H-score", "LEEP", "NCE", "N-LEEP", "PARC", "TransRate"), sns.color_palette("Dark2"), strict=False)),
 }
 """Every method that can be compared has its colour in every figure."""

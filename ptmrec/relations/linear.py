@@ -1,7 +1,7 @@
 """The linear ranker: a ridge from relations to how well models did on known data sets."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,6 +45,12 @@ class LinearRanker:
             return scores
         return np.where(self.measured & ~np.isnan(self.skills[known]), self.skills[known], scores)
 
+    def as_new(self, pairs: PairTable) -> "LinearRanker":
+        """The ranker if no model had ever been measured; ``pairs`` as in fitting."""
+        skills = {name: np.where(self.measured, row, np.nan) for name, row in self.skills.items()}
+        estimated = estimate_skills(pairs, skills)
+        return replace(self, skills=estimated, measured=np.zeros_like(self.measured))
+
     def recognise(self, pairs: PairTable, target: str) -> str | None:
         """Name of the known data set the images come from, None when they are new."""
         known = [name for name in self.skills if name != target]
@@ -52,7 +58,9 @@ class LinearRanker:
         return known[int(alike.argmax())] if alike.max() >= SAME else None
 
 
-def fit_linear_ranker(pairs: PairTable, accuracies: Mapping[str, np.ndarray]) -> LinearRanker:
+def fit_linear_ranker(
+    pairs: PairTable, accuracies: Mapping[str, np.ndarray], relations: Sequence[str] = RELATIONS
+) -> LinearRanker:
     """Fit the ridge; each known data set is predicted from the others, as a new one will be.
 
     What new models will be like is practised on the known ones: their skills are estimated, too, and a second ridge
@@ -62,11 +70,13 @@ def fit_linear_ranker(pairs: PairTable, accuracies: Mapping[str, np.ndarray]) ->
         pairs: models and data sets; only its known models (``base``) teach.
         accuracies: known data set -> measured accuracy ``(N,)``, NaN = not measured. A model trained on a data set
             has no say there: it has seen the data.
+        relations: those that count; all others have no weight.
     """
     skills = {name: skill_of(np.where(pairs.trained_on(name), np.nan, row)) for name, row in accuracies.items()}
     estimated = estimate_skills(pairs, skills)
     measured = ~np.isnan(np.stack(list(skills.values()))).all(axis=0)
-    weights = np.concatenate([_fit_measured(pairs, skills), _fit_new(pairs, estimated, skills)])
+    kept = np.isin(RELATIONS, relations)
+    weights = np.concatenate([_fit_measured(pairs, skills, kept), _fit_new(pairs, estimated, skills, kept)])
     merged = {name: np.where(measured, values, estimated[name]) for name, values in skills.items()}
     return LinearRanker(weights, merged, measured)
 
@@ -78,12 +88,14 @@ def left_out_weights(pairs: PairTable, accuracies: Mapping[str, np.ndarray]) -> 
     return np.stack([fit_linear_ranker(pairs, part).weights for part in parts])
 
 
-def _fit_measured(pairs: PairTable, skills: Mapping[str, np.ndarray]) -> np.ndarray:
-    rows = {name: pairs.relations(name, skills) for name in skills}
+def _fit_measured(pairs: PairTable, skills: Mapping[str, np.ndarray], kept: np.ndarray) -> np.ndarray:
+    rows = {name: pairs.relations(name, skills) * kept for name in skills}
     there = {name: pairs.base & ~np.isnan(values) for name, values in skills.items()}
     inputs = np.concatenate([rows[name][there[name]] for name in skills])
     return ridge_weights(inputs, np.concatenate([values[there[name]] for name, values in skills.items()]))
 
 
-def _fit_new(pairs: PairTable, estimated: Mapping[str, np.ndarray], skills: Mapping[str, np.ndarray]) -> np.ndarray:
-    return fit_within_families(pairs, {name: pairs.relations(name, estimated) for name in estimated}, skills)
+def _fit_new(
+    pairs: PairTable, estimated: Mapping[str, np.ndarray], skills: Mapping[str, np.ndarray], kept: np.ndarray
+) -> np.ndarray:
+    return fit_within_families(pairs, {name: pairs.relations(name, estimated) * kept for name in estimated}, skills)

@@ -44,8 +44,9 @@ class PairTable:
         self.size = standard(np.log([card.num_params for card in cards.values()]), self.base)
         self.source_accuracy = standard(np.array([card.source_accuracy for card in cards.values()]), self.base)
         self._sources = np.array([[name in card.datasets for name in scores.datasets] for card in cards.values()])
-        ranks = [rankdata(row[self.base]) for row in scores.transport]
-        self._transport_ranks = np.array([(row - row.mean()) / max(row.std(), 1e-12) for row in ranks])
+        ranks = rankdata(scores.transport[:, self.base], axis=1)
+        spread = np.maximum(ranks.std(axis=1, keepdims=True), 1e-12)
+        self._transport_ranks = (ranks - ranks.mean(axis=1, keepdims=True)) / spread
 
     def trained_on(self, name: str) -> np.ndarray:
         """Which models ``(N,)`` were trained on a data set: what they reach there says nothing of new data."""

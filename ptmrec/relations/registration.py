@@ -44,13 +44,14 @@ def fit_within_families(
         skills: data set -> skills; NaN does not count.
     """
     families = np.array([card.family for card in pairs.cards.values()])
+    groups = (families == np.unique(families)[:, None]).astype(np.float64)
     rows, targets = [], []
     for name, values in skills.items():
-        for family in np.unique(families):
-            kept = pairs.base & ~np.isnan(values) & (families == family)
-            if kept.any():
-                rows.append(inputs[name][kept] - inputs[name][kept].mean(axis=0))
-                targets.append(values[kept] - values[kept].mean())
+        kept = pairs.base & ~np.isnan(values)
+        own = groups[:, kept]
+        own = own.T @ (own / np.maximum(own.sum(axis=1, keepdims=True), 1))
+        rows.append(inputs[name][kept] - own @ inputs[name][kept])
+        targets.append(values[kept] - own @ values[kept])
     return ridge_weights(np.concatenate(rows), np.concatenate(targets))
 
 

@@ -2,6 +2,8 @@
 
 import ptmrec.evaluation.baselines.static  # noqa: I001  the order of import is the order of the rows
 import ptmrec.evaluation.baselines.nearest
+import ptmrec.evaluation.baselines.kernel_ridge
+import ptmrec.evaluation.baselines.learned_tokens
 import ptmrec.evaluation.baselines.measured  # noqa: F401
 from ptmrec.evaluation.baselines.base import BASELINES, Evidence, build_baselines, register_baseline
 

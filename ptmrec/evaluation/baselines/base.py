@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.errors import ConfigError
 from ptmrec.evaluation.compare import Method, Target
+from ptmrec.relations.pairs import skill_of
 from ptmrec.zoo.card import Card
 
 
@@ -32,6 +34,18 @@ class Evidence:
     def others(self, target: Target) -> list[str]:
         """The known data sets without the target, whose own measurements no baseline may use."""
         return [name for name in self.tokens if name != target.dataset]
+
+    @cached_property
+    def mean_tokens(self) -> dict[str, np.ndarray]:
+        """Mean token ``(E,)`` of each known data set."""
+        return {name: tokens.astype(np.float64).mean(axis=(0, 1)) for name, tokens in self.tokens.items()}
+
+    def skills(self, regime: str, names: Sequence[str]) -> np.ndarray:
+        """Skill ``(K, N)`` of the candidates on some data sets; NaN where never measured, or trained on the data."""
+        return np.stack([skill_of(np.where(self._seen(name), np.nan, self.truth.row(regime, name))) for name in names])
+
+    def _seen(self, name: str) -> np.ndarray:
+        return np.array([name in card.datasets for card in self.cards.values()])
 
 
 Baseline = Callable[[Target, Evidence], np.ndarray]
