@@ -24,7 +24,7 @@ PROBE, BATTERY = -2, -1
 """What stands for the draw of an image that belongs to no draw of a data set."""
 
 Features = Mapping[str, np.ndarray]
-"""Name of a model, or of the encoder -> its features ``(n, d)`` of the images of a layout."""
+"""Name of a model, or of the encoder -> its features ``(n, d)`` of the images of a layout; NaN where it did not run."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class PairScorer:
             for name in self.datasets:
                 rows = self.layout.sample(name, variant.draw, variant.shots)
                 labels, parts = self._labels(variant, rows), np.split(self.joined[rows], self.ends, axis=1)
-                table.append([ridge_loo_score(part, labels) for part in parts])
+                table.append([np.nan if np.isnan(part).any() else ridge_loo_score(part, labels) for part in parts])
             self._few_shots[key] = np.array(table)
         return self._few_shots[key]
 

@@ -8,8 +8,8 @@ from operator import attrgetter
 import numpy as np
 import pandas as pd
 
-from ptmrec.config.sections import EvaluationConfig, RelationConfig
-from ptmrec.evaluation.baselines import Evidence, build_baselines
+from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
+from ptmrec.evaluation.baselines import BASELINES, Evidence
 from ptmrec.evaluation.baselines.measured import ROWS
 from ptmrec.evaluation.compare import Target
 from ptmrec.evaluation.metrics import METRICS, all_metrics
@@ -88,19 +88,22 @@ def build_rankers(crossed: CrossedEvaluation) -> dict[str, Ranker]:
     tokens = crossed.project.dataset_tokens("train", "validation", "test").by_name()
     features = {name: tokens[name].features for name in crossed.datasets}
 
-    def baseline(name: str) -> Ranker:
-        def rank(case: Case, pairs: PairTable) -> np.ndarray:
-            evidence = Evidence(
-                crossed.cards,
-                crossed.known_truth(case.family),
-                {other: features[other] for other in case.known},
-                crossed.project.estimators,
-                settings.neighbours,
-            )
-            target = Target(case.quadrant, case.dataset, case.regime, features[case.dataset])
-            return build_baselines([name], evidence)[0].rank(target)
+    evidence: dict[tuple, Evidence] = {}
 
-        return rank
+    def gather(case: Case) -> Evidence:
+        key = (case.family, case.known)
+        if key not in evidence:
+            known = {other: features[other] for other in case.known}
+            parts = (crossed.known_truth(case.family), known, crossed.project.estimators, settings.neighbours)
+            evidence[key] = Evidence(crossed.cards, *parts)
+        return evidence[key]
+
+    targets = {
+        (name, regime): Target("", name, regime, features[name]) for name in crossed.datasets for regime in REGIMES
+    }
+
+    def baseline(name: str) -> Ranker:
+        return lambda case, pairs: BASELINES[name](targets[case.dataset, case.regime], gather(case))
 
     return {
         **{name: baseline(name) for name in settings.baselines},
