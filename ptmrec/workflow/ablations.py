@@ -59,7 +59,8 @@ def _rankers(crossed: CrossedEvaluation, case: Case) -> Iterator[tuple[str, str,
         yield "images", value, lambda value=value: _ranked(crossed.pairs(case, value), accuracies)
     for count in KNOWN_COUNTS:
         for seed in range(SEEDS):
-            yield "known data sets", str(count), lambda part=_part(case, count, seed): _of_known(crossed, part)
+            part = _part(case, count, seed)
+            yield "known data sets", str(count), lambda part=part: _of_known(crossed, part)
     yield "skills", "estimated", lambda: _ranked(pairs, accuracies, new=True)
 
 
