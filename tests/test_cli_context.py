@@ -1,4 +1,8 @@
+import click
+import pytest
 from cli_calls import call
+
+from ptmrec.cli_context import TimeLimit
 
 
 def test_options_of_the_group_may_stand_after_the_command(tmp_path):
@@ -10,3 +14,12 @@ def test_options_of_the_group_may_stand_after_the_command(tmp_path):
     assert "[ranker] width = 32    (override)" in after.stdout
     assert "requires an argument" in call("config", "--set").stderr
     assert call("zoo", "list", "--format", "ids", "--profile", "fast").exit_code == 2
+
+
+def test_times_are_seconds_or_minutes():
+    limit = TimeLimit()
+    for written, seconds in (("90", 90), ("60s", 60), ("1.5m", 90), ("2 min", 120), (30, 30)):
+        assert limit.convert(written, None, None) == seconds
+    for written in ("0", "soon", "-5", "3h", ""):
+        with pytest.raises(click.BadParameter, match="is no time; write for example 60s or 2m"):
+            limit.convert(written, None, None)

@@ -67,16 +67,19 @@ def fit_linear_ranker(
     learns what such skills are worth (within families, see :mod:`ptmrec.relations.registration`).
 
     Args:
-        pairs: models and data sets; only its known models (``base``) teach.
+        pairs: models and data sets; only its known models (``base``) teach. What was measured of others is their
+            skill, and changes no weight.
         accuracies: known data set -> measured accuracy ``(N,)``, NaN = not measured. A model trained on a data set
             has no say there: it has seen the data.
         relations: those that count; all others have no weight.
     """
-    skills = {name: skill_of(np.where(pairs.trained_on(name), np.nan, row)) for name, row in accuracies.items()}
-    estimated = estimate_skills(pairs, skills)
-    measured = ~np.isnan(np.stack(list(skills.values()))).all(axis=0)
+    rows = {name: np.where(pairs.trained_on(name), np.nan, row) for name, row in accuracies.items()}
+    taught = {name: skill_of(np.where(pairs.base, row, np.nan)) for name, row in rows.items()}
+    estimated = estimate_skills(pairs, taught)
     kept = np.isin(RELATIONS, relations)
-    weights = np.concatenate([_fit_measured(pairs, skills, kept), _fit_new(pairs, estimated, skills, kept)])
+    weights = np.concatenate([_fit_measured(pairs, taught, kept), _fit_new(pairs, estimated, taught, kept)])
+    skills = {name: skill_of(row) for name, row in rows.items()}
+    measured = ~np.isnan(np.stack(list(skills.values()))).all(axis=0)
     merged = {name: np.where(measured, values, estimated[name]) for name, values in skills.items()}
     return LinearRanker(weights, merged, measured)
 

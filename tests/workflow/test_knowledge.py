@@ -31,6 +31,8 @@ def test_nothing_blind_teaches(project, tmp_path, monkeypatch):
     for regime in REGIMES:
         poisoned = project.truth.accuracy[regime].copy()
         poisoned[blind] = np.random.default_rng(0).random((len(blind), poisoned.shape[1]))
+        others = ~base_models(project, KNOWN)
+        poisoned[:, others] = np.random.default_rng(1).random((len(poisoned), others.sum()))
         monkeypatch.setitem(project.truth.accuracy, regime, poisoned)
     after = read_relation_tables(write_relations(project, KNOWN, tmp_path / "b.npz"), list(project.cards))[1]
     for regime in REGIMES:

@@ -8,7 +8,7 @@ from conftest import make_card
 from ptmrec.errors import ArtifactError
 from ptmrec.hardware.costs import count_flops
 from ptmrec.zoo.architectures import FAMILIES, build_model
-from ptmrec.zoo.snapshot import Snapshot, read_zoo, write_snapshot
+from ptmrec.zoo.snapshot import Snapshot, read_snapshot, read_zoo, write_snapshot
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -83,3 +83,13 @@ def test_a_failed_write_leaves_no_card(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         write_snapshot(tmp_path / "m", make_card(), build_model("vgg", "small", 3))
     assert list((tmp_path / "m").iterdir()) == []
+
+
+def test_one_folder_is_one_snapshot_and_one_that_lacks_something_is_one_line(toy_zoo):
+    folder = toy_zoo / "vgg-small-toy"
+    assert read_snapshot(folder) == read_zoo(toy_zoo)[0]
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ArtifactError, match=r"vgg-small-toy: no model\.safetensors"):
+        read_snapshot(folder)
+    with pytest.raises(ArtifactError):
+        read_snapshot(toy_zoo / "absent")
