@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis_style
 
 COLUMNS = {"regret1": "accuracy points lost", "tau_w": r"$\tau_w$"}
-MARKERS = {method: marker for method, marker in zip(METHOD_COLOURS, "osD^vPX*<>hp" * 3, strict=False)}
+MARKERS = "osD^vPX*<>hp"
 
 
 def plot_passes(frame: pd.DataFrame) -> Figure:
@@ -39,9 +39,9 @@ def plot_passes(frame: pd.DataFrame) -> Figure:
 
 
 def _draw(ax: Axes, part: pd.DataFrame, column: str) -> None:
-    for method, rows in part.groupby("method", sort=False):
+    for marker, (method, rows) in zip(MARKERS, part.groupby("method", sort=False), strict=False):
         rows = rows.sort_values("k")
-        ax.plot(rows["k"], rows[column], f"{MARKERS[method]}-", color=METHOD_COLOURS[method], ms=3, lw=1, label=method)
+        ax.plot(rows["k"], rows[column], f"{marker}-", color=METHOD_COLOURS[method], ms=3, lw=1, label=method)
     ticks = sorted(part["k"].unique())
     ax.set_xscale("symlog", linthresh=1, linscale=0.5)
     ax.set_xticks(ticks, [*map(str, ticks[:-1]), "all"])

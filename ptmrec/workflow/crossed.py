@@ -13,10 +13,11 @@ from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.scores import SCORES_NAME, PairRow, PairScores, read_scores
 from ptmrec.workflow.project import Project
 
-KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND = QUADRANTS = (
+KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND, BLIND_SOURCES = QUADRANTS = (
     *("known models, known data", "known models, blind data", "blind families, known data"),
-    "blind families, blind data",
+    *("blind families, blind data", "blind families and sources, blind data"),
 )
+"""The last one lists models of one family and of the blind sources of the fixed split, for its blind data sets."""
 TARGET = "(target)"
 """Name of the data set that is ranked for, as if somebody brought it."""
 
@@ -63,6 +64,8 @@ class CrossedEvaluation:
         self.draws = draws or tuple(range(1, settings.draws))
         self.cards = {name: project.cards[name] for name in project.embedded if name not in settings.references}
         self.families = np.array([card.family for card in self.cards.values()])
+        blind = project.splits.sources.blind
+        self.blind_sources = np.array([bool({*card.datasets} & {*blind}) for card in self.cards.values()])
         self.truth: GroundTruth = project.truth.only(list(self.cards))
         self.datasets = tuple(project.splits.all)
         self._rankers: dict[tuple, LinearRanker] = {}
@@ -76,11 +79,12 @@ class CrossedEvaluation:
 
     def cases(self, quadrants: tuple[str, ...] = QUADRANTS) -> Iterator[Case]:
         """Every list of the quadrants asked for."""
+        splits = self.project.splits
         for quadrant in quadrants:
-            families = sorted(set(self.families)) if quadrant in (BLIND_FAMILIES, DOUBLE_BLIND) else [""]
+            families = [""] if quadrant in (KNOWN_DATA, BLIND_DATA) else sorted(set(self.families))
             for family in families:
-                for name in self.datasets:
-                    known = self.datasets
+                for name in splits.blind if quadrant == BLIND_SOURCES else self.datasets:
+                    known = splits.known if quadrant == BLIND_SOURCES else self.datasets
                     if quadrant in (BLIND_DATA, DOUBLE_BLIND):
                         known = tuple(other for other in known if other != name)
                     for regime in REGIMES:
@@ -89,13 +93,19 @@ class CrossedEvaluation:
     def judge(self, case: Case) -> np.ndarray:
         """True accuracies ``(N,)`` of a case's candidates, NaN for all other models."""
         trained = np.array([case.dataset in card.datasets for card in self.cards.values()])
-        counted = ~trained if not case.family else ~trained & (self.families == case.family)
+        counted = ~trained & (self.families == case.family) if case.family else ~trained
+        if case.quadrant == BLIND_SOURCES:
+            counted &= self.blind_sources
         return np.where(counted, self.truth.row(case.regime, case.dataset), np.nan)
+
+    def hidden(self, case: Case) -> np.ndarray:
+        """Models ``(N,)`` bool of which nothing measured is known."""
+        hidden = self.families == case.family
+        return hidden | self.blind_sources if case.quadrant == BLIND_SOURCES else hidden
 
     def accuracies(self, case: Case) -> dict[str, np.ndarray]:
         """What is known: data set -> measured accuracy ``(N,)``, NaN for the family left out."""
-        hidden = self.families == case.family
-        return {name: np.where(hidden, np.nan, self.truth.row(case.regime, name)) for name in case.known}
+        return {name: np.where(self.hidden(case), np.nan, self.truth.row(case.regime, name)) for name in case.known}
 
     def pairs(self, case: Case, variant: str | None = None, known_by: str | None = None) -> PairTable:
         """Relations of the models to the known data sets and to the target.
@@ -112,7 +122,7 @@ class CrossedEvaluation:
         own = (row.encoder[place, others], row.reference[place, others])
         alike = (np.append(values, itself) for values, itself in zip(own, (1.0, 2.0), strict=True))
         target = PairRow(row.transport[place], *alike)
-        return PairTable(self.cards, known.with_dataset(TARGET, target), self.families != case.family)
+        return PairTable(self.cards, known.with_dataset(TARGET, target), ~self.hidden(case))
 
     def _registered(self, scores: PairScores) -> PairScores:
         """Few-shot scores are known of the battery's data sets alone: a new model runs on no other images."""
@@ -122,7 +132,7 @@ class CrossedEvaluation:
 
     def ranker(self, case: Case, pairs: PairTable) -> LinearRanker:
         """The linear ranker fitted on what is known; the target's images have no part in it."""
-        key = (case.regime, case.family, case.known, pairs.scores.transport[:-1].tobytes())
+        key = (case.quadrant, case.regime, case.family, case.known, pairs.scores.transport[:-1].tobytes())
         if key not in self._rankers:
             self._rankers[key] = fit_linear_ranker(pairs, self.accuracies(case))
         return self._rankers[key]

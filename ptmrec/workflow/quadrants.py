@@ -64,7 +64,8 @@ def _judge(crossed: CrossedEvaluation, draws: list[Case], rankers: dict[str, Ran
         for method, rank in rankers.items():
             if case.family and method in MEASURED:
                 continue
-            key = (method, case.family, case.dataset, case.regime, case.draw if method in LOOKING else 0)
+            listed = there.tobytes()
+            key = (method, listed, case.dataset, case.regime, case.draw if method in LOOKING else 0)
             if key not in kept or method == LINEAR:
                 started = time.perf_counter()
                 scores = rank(case, pairs)

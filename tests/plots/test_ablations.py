@@ -5,7 +5,6 @@ from conftest import assert_readable
 
 from ptmrec.plots.ablations import differences, plot_ablations
 
-
 CHANGES = (("full", "", 0.0), ("bank", "bank of 0", -0.2), ("one relation", "mean_skill", 0.0))
 
 

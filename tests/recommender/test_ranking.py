@@ -11,6 +11,8 @@ from ptmrec.recommender.ranking import recommend
 from ptmrec.zoo import real
 from ptmrec.zoo.real import read_real
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def digits():

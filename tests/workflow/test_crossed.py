@@ -6,6 +6,7 @@ from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.workflow.crossed import (
     BLIND_DATA,
     BLIND_FAMILIES,
+    BLIND_SOURCES,
     DOUBLE_BLIND,
     KNOWN_DATA,
     QUADRANTS,
@@ -39,8 +40,9 @@ def test_every_data_set_is_a_target_in_both_regimes_and_every_family_is_left_out
     families = set(crossed.families)
     for quadrant in QUADRANTS:
         found = {(case.dataset, case.regime, case.family) for case in cases if case.quadrant == quadrant}
-        out = families if quadrant in (BLIND_FAMILIES, DOUBLE_BLIND) else {""}
-        assert found == {(name, regime, f) for name in crossed.datasets for regime in REGIMES for f in out}
+        out = {""} if quadrant in (KNOWN_DATA, BLIND_DATA) else families
+        names = crossed.project.splits.blind if quadrant == BLIND_SOURCES else crossed.datasets
+        assert found == {(name, regime, f) for name in names for regime in REGIMES for f in out}
     for case in cases:
         assert (case.dataset in case.known) == (case.quadrant in (KNOWN_DATA, BLIND_FAMILIES))
 
@@ -56,6 +58,12 @@ def test_models_that_have_seen_the_data_set_and_references_are_no_candidates(cro
         np.testing.assert_array_equal(np.isnan(true), trained)
     judged = crossed.judge(case_of(crossed, DOUBLE_BLIND, "dtd10", family="vit"))
     np.testing.assert_array_equal(np.isfinite(judged), crossed.families == "vit")
+    case = case_of(crossed, BLIND_SOURCES, "dtd10", family="vit")
+    sources = crossed.project.splits.sources.blind
+    for card, true in zip(crossed.cards.values(), crossed.judge(case), strict=True):
+        assert np.isfinite(true) == (card.family == "vit" and bool({*card.datasets} & {*sources}))
+    for row in crossed.accuracies(case).values():
+        assert np.isnan(row[crossed.blind_sources | (crossed.families == "vit")]).all()
 
 
 def test_no_reference_of_a_family_left_out_is_used(crossed):
@@ -69,7 +77,8 @@ def test_no_reference_of_a_family_left_out_is_used(crossed):
 
 @pytest.mark.parametrize("regime", REGIMES)
 @pytest.mark.parametrize(
-    ("quadrant", "family"), [(BLIND_DATA, ""), (DOUBLE_BLIND, "densenet"), (BLIND_FAMILIES, "vit")]
+    ("quadrant", "family"),
+    [(BLIND_DATA, ""), (DOUBLE_BLIND, "densenet"), (BLIND_FAMILIES, "vit"), (BLIND_SOURCES, "mixer")],
 )
 def test_what_was_measured_on_what_is_left_out_does_not_reach_a_score(crossed, monkeypatch, quadrant, family, regime):
     """The leak test: with other accuracies on the target, and of the family, every method gives the same scores."""
