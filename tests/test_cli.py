@@ -172,7 +172,8 @@ def test_a_mistyped_path_is_answered_before_anything_heavy_is_imported():
 
 
 def test_ranking_the_embedded_zoo_needs_no_open_clip(digits):
-    assert modules_after("recommend", digits, "--format", "ids") == "['pandas', 'torch']"
+    found = modules_after("recommend", digits, "--format", "ids")
+    assert "'torch'" in found and "open_clip" not in found
 
 
 def test_of_a_split_folder_the_training_part_is_used_and_that_is_said(tmp_path):

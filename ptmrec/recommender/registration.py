@@ -44,20 +44,27 @@ class Registrar:
 
     def __init__(self, knowledge: Knowledge, references: References, config: ConfigParser) -> None:
         paths, known = config.get(PathsConfig), knowledge.scores.datasets
+        settings = config.get(RelationConfig)
         self.known = knowledge.samples
         self.battery = {name: part for name, part in read_battery(paths.battery).items() if name in known}
-        self.images = explanation_images(config.get(RelationConfig), paths.battery, known)
+        self.images = explanation_images(settings, paths.battery, known)
+        self.origin = np.repeat(["", *self.battery], [settings.probes, *(len(p.labels) for p in self.battery.values())])
         self.coordinates = references.coordinates(self.images)
 
     def run(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
         """``transport (r, d)`` of a model, and its scores ``transported`` and ``few_shot`` ``(K,)`` on known data sets.
 
-        The second is NaN where the battery has no images.
+        The second is NaN where the battery has no images; in the first a data set's own battery images have no part.
         """
         model = snapshot.load()
-        transport, share = explain(self.coordinates, extract_features(model, self.images))
+        features = extract_features(model, self.images)
+        transport, share = explain(self.coordinates, features)
         few_shot = [self._few_shot(model, sample) for sample in self.known]
-        transported = [transport_scores(s.coordinates, s.labels, [transport])[0] for s in self.known]
+        transported = []
+        for sample in self.known:
+            kept = self.origin != sample.name
+            own = transport if kept.all() else explain(self.coordinates[kept], features[kept])[0]
+            transported.append(transport_scores(sample.coordinates, sample.labels, [own])[0])
         arrays = {"transport": transport, "explained": share, "transported": transported, "few_shot": few_shot}
         return {name: np.asarray(values) for name, values in arrays.items()}
 

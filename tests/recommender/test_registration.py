@@ -45,7 +45,7 @@ def found(knowledge, config, snapshot):
 
 def test_a_new_model_is_explained_as_its_twin_in_the_zoo_was(knowledge, found):
     place = list(knowledge.cards).index(TWIN)
-    np.testing.assert_allclose(found["transported"], knowledge.scores.transport[:, place], atol=0.05)
+    np.testing.assert_allclose(found["transported"], knowledge.scores.transport[:, place], atol=0.1)
     seen = np.isfinite(found["few_shot"])
     assert 5 <= seen.sum() < len(seen)
     assert np.corrcoef(found["few_shot"][seen], knowledge.scores.few_shot[seen, place])[0, 1] > 0.9

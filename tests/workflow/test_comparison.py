@@ -8,6 +8,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, PathsConfig
 from ptmrec.dataloader.relation_tables import read_relation_tables
 from ptmrec.evaluation.compare import evaluate_methods
+from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.recommender.ensemble import Recommender
 from ptmrec.workflow.comparison import gather_evidence, list_targets, our_methods
 from ptmrec.workflow.project import Project
@@ -69,5 +70,8 @@ def test_with_a_correction_each_network_and_each_draw_answers(project, recommend
     assert scores.shape == (len(target.tokens), len(models))
     assert alone.shape == (len(recommender.members), *scores.shape)
     np.testing.assert_allclose(alone.mean(axis=0), scores, atol=1e-5)
-    if not recommender.epochs:  # the committed correction is zero
-        np.testing.assert_allclose(scores[0], linear.rank(target), atol=1e-4)
+    if not recommender.epochs:  # the committed correction is zero, its linear part that of the whole zoo
+        table = read_relation_tables(project.relate(*KNOWN), models)[0][target.regime, target.dataset]
+        weights = recommender.members[0].linear[REGIMES.index(target.regime)].numpy()
+        np.testing.assert_allclose(scores[0], table @ weights, atol=1e-4)
+    assert weighted_tau(scores[0], linear.rank(target)) > 0.5
