@@ -48,7 +48,7 @@ def plot_ablations(frame: pd.DataFrame) -> Figure:
 
 
 def _draw(ax: Axes, part: pd.DataFrame) -> None:
-    colour = METHOD_COLOURS["ridge on relations"]
+    colour = METHOD_COLOURS["Cross-Select"]
     for row in part.itertuples():
         shown = row.low > 0 or row.high < 0
         ax.plot([row.low, row.high], [row.label] * 2, color=colour, lw=1.2)

@@ -11,6 +11,8 @@ from sklearn.decomposition import PCA
 from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, category_colours, thesis_style, words
 
 MARKERS = "osD^vPX*<>hp"
+WIDE = 14
+"""Targets from which on the panels of a figure stand one above the other."""
 
 
 def plot_token_map(tokens: np.ndarray, panels: Mapping[str, Sequence[str]], title: str) -> Figure:
@@ -49,17 +51,19 @@ def plot_method_bars(summary: pd.DataFrame, groups: Sequence[str], ours: str) ->
         ours: the method the others are compared with.
     """
     rows = [(group, regime) for group in groups for regime in REGIME_LABELS]
+    parts = [summary[(summary["group"] == group) & (summary["regime"] == regime)].iloc[::-1] for group, regime in rows]
+    heights = [len(part) + 4 for part in parts]
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 1.55 * len(rows) + 0.4), layout="constrained")
-        axes = figure.subplots(len(rows), 2, sharex="col", sharey=True, width_ratios=[1.25, 1])
-        for (bars, gains), (group, regime) in zip(axes, rows, strict=True):
-            part = summary[(summary["group"] == group) & (summary["regime"] == regime)].iloc[::-1]
+        figure = Figure(figsize=(TEXT_WIDTH, 0.14 * sum(heights) + 0.4), layout="constrained")
+        grid = {"width_ratios": [1.25, 1], "height_ratios": heights, "squeeze": False}
+        axes = figure.subplots(len(rows), 2, sharex="col", sharey="row", **grid)
+        for (bars, gains), (group, regime), part in zip(axes, rows, parts, strict=True):
             _draw_bars(bars, part)
             _draw_gains(gains, part[part["method"] != ours])
-            bars.set_title(f"{REGIME_LABELS[regime]}, {int(part['targets'].iloc[0])} {group} sets", loc="left")
-            gains.set_title("difference, 95 % interval")
+            bars.set_title(f"{REGIME_LABELS[regime]}; {group}, {int(part['targets'].iloc[0])} data sets", loc="left")
+            bars.margins(y=0.02)
         axes[-1, 0].set_xlabel(r"mean $\tau_w$ (dashed: ceiling)")
-        axes[-1, 1].set_xlabel(f"{ours} minus method")
+        axes[-1, 1].set_xlabel(f"{ours}\nminus method, 95 % interval")
     return figure
 
 
@@ -82,12 +86,14 @@ def _draw_gains(ax: Axes, part: pd.DataFrame) -> None:
 
 
 def plot_targets(frame: pd.DataFrame, group: str, methods: Sequence[str]) -> Figure:
-    """tau_w of some methods on each target of a group, with the target's ceiling."""
+    """tau_w of some methods on each target of a group, with the target's ceiling; many targets take the whole width."""
+    whole = frame[frame["group"] == group]
+    wide = whole["dataset"].nunique() > WIDE
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 3.0), layout="constrained")
-        axes = figure.subplots(1, 2, sharey=True)
+        figure = Figure(figsize=(TEXT_WIDTH, 5.0 if wide else 3.0), layout="constrained")
+        axes = figure.subplots(*((2, 1) if wide else (1, 2)), sharey=True, sharex=wide)
         for ax, regime in zip(axes, REGIME_LABELS, strict=True):
-            part = frame[(frame["group"] == group) & (frame["regime"] == regime)]
+            part = whole[whole["regime"] == regime]
             datasets = list(dict.fromkeys(part["dataset"]))
             for index, method in enumerate(methods):
                 values = part[part["method"] == method].set_index("dataset")["tau_w"].loc[datasets]
@@ -99,7 +105,8 @@ def plot_targets(frame: pd.DataFrame, group: str, methods: Sequence[str]) -> Fig
             ax.set_xticks(centres, words(datasets), rotation=60, ha="right", rotation_mode="anchor")
             ax.axhline(0, color="0.7", lw=0.5)
             ax.grid(axis="x", lw=0.3)
-            ax.set_title(f"{group} sets, {REGIME_LABELS[regime]}")
-        axes[0].set_ylabel(r"$\tau_w$")
+            ax.set_title(f"{REGIME_LABELS[regime]}; {group}")
+            ax.set_ylabel(r"$\tau_w$")
+        axes[-1].set_ylabel(r"$\tau_w$" if wide else "")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, columnspacing=1)
     return figure

@@ -21,7 +21,7 @@ def plot_weights(table: pd.DataFrame) -> Figure:
         axes = figure.subplots(1, len(table.columns), sharey=True, squeeze=False)[0]
         for ax, regime in zip(axes, table.columns, strict=True):
             own = table[regime]
-            colour = METHOD_COLOURS["ridge on relations"]
+            colour = METHOD_COLOURS["Cross-Select"]
             ax.plot(own[measured], words(measured), "o", ms=5, color=colour, label="measured models")
             new = own[[name + NEW for name in measured]]
             ax.plot(new, words(measured), "o", ms=5, mfc="none", color=colour, label="new models")

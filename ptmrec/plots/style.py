@@ -24,7 +24,7 @@ METHOD_COLOURS = {
     "k-NN, features": _COLOURS[9],
     "LogME": _COLOURS[4],
     "transport": sns.color_palette("dark")[4],
-    "ridge on relations": _COLOURS[6],
+    "ridge on relations": (0.1, 0.1, 0.1),
     "ridge, features": sns.color_palette("dark")[9],
     "LogME, four draws": sns.color_palette("dark")[6],
     "random order": _COLOURS[8],

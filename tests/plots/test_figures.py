@@ -39,7 +39,7 @@ def test_method_bars_and_paired_differences_side_by_side():
     bars, gains = figure.axes[:2]
     assert [patch.get_width() for patch in bars.patches] == pytest.approx([0.4, 0.3, 0.2])
     assert [to_rgb(patch.get_facecolor()) for patch in bars.patches] == [METHOD_COLOURS[m] for m in METHODS[::-1]]
-    assert bars.get_title(loc="left") == "low data, 8 blind data sets"
+    assert bars.get_title(loc="left") == "low data; blind data, 8 data sets"
     assert any(np.allclose(line.get_xdata(), 0.9) for line in bars.lines)  # the ceiling
     points = {line.get_ydata()[0]: line for line in gains.lines if line.get_marker() == "o"}
     assert set(points) == {"mean rank", "LogME"}
@@ -47,7 +47,7 @@ def test_method_bars_and_paired_differences_side_by_side():
     assert points["LogME"].get_markerfacecolor() != "w"
     spans = [list(line.get_xdata()) for line in gains.lines if len(line.get_xdata()) == 2]
     assert [-0.3, -0.1] in spans and [-0.05, 0.25] in spans
-    assert figure.axes[-1].get_xlabel() == "Cross-Select minus method"
+    assert figure.axes[-1].get_xlabel() == "Cross-Select\nminus method, 95 % interval"
     assert_readable(figure)
     assert len(figures.plot_method_bars(make_summary(), ["known data", "blind data"], OURS).axes) == 8
 
