@@ -41,7 +41,11 @@ def build_reference(config: ConfigParser, images: Path | None = None) -> Path:
     Raises:
         ConfigError: a reference that is not in the zoo, or of a blind family or source.
     """
-    one_thread()
+    with one_thread():
+        return _build(config, images)
+
+
+def _build(config: ConfigParser, images: Path | None) -> Path:
     paths, settings = config.get(PathsConfig), config.get(RelationConfig)
     splits, references = read_splits(paths.splits), References(config)
     pictures, layout = gather_images(settings, paths.battery, images or paths.images, splits)

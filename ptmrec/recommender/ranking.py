@@ -110,14 +110,19 @@ def _without_new_real(snapshots: list[Snapshot], recommender: "Recommender") -> 
 
 @contextmanager
 def _few_threads(config: ConfigParser) -> Iterator[None]:
-    """One thread while the embedded encoder works: it is too small for more, which cost a lot on a busy machine."""
+    """One thread: the embedded encoder and the many small eigenproblems of transport gain nothing by more.
+
+    On a busy machine they would cost several times as much. An encoder of one's own keeps torch's threads.
+    """
     import torch
+    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
     if config.get(EncoderConfig).model == "embedded":
         torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 

@@ -85,5 +85,5 @@ def _worst(sample: DatasetSample, transport: np.ndarray) -> dict[int, float]:
     if len(np.unique(sample.labels)) < 2:
         return {}
     found = ridge_left_out_classes(sample.coordinates @ np.asarray(transport, np.float64), sample.labels)
-    order = sorted(found, key=found.get)[:WORST]
-    return {int(label): float(found[label]) for label in order}
+    order = [label for label in sorted(found, key=found.get) if found[label] < 1]
+    return {label: found[label] for label in order[:WORST]}

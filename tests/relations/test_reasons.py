@@ -53,6 +53,6 @@ def test_the_worst_classes_are_named():
     mixed = type(sample)(sample.name, sample.token, sample.coordinates.copy(), sample.labels)
     mixed.coordinates[sample.labels > 0] = np.random.default_rng(0).normal(size=(20, 12)) * 0.3
     found = explain_score(RANKER, PAIRS, "a", 0, mixed, transport)
-    assert list(found.worst_classes)[-1] == 0
+    assert 0 not in list(found.worst_classes)[:2]
     assert "separated worst: b (" in found.sentence(("a", "b", "c")) or "c (" in found.sentence(("a", "b", "c"))
     assert set(found.evidence) <= set(DATASETS)
