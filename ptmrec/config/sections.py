@@ -273,6 +273,7 @@ class EvaluationConfig(Section):
     bootstrap_draws: int = setting(10_000, "resamples of the targets behind each interval", min=100)
     level: float = setting(0.95, "level of the intervals", min=0.5, max=0.999)
     neighbours: int = setting(3, "data sets behind the k-NN row", min=1)
+    every: int = setting(1, "judge on every n-th data set only where they are left out in turn (smoke profile)", min=1)
     baselines: list[str] = setting(
         [
             *("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "kernel ridge, tokens"),

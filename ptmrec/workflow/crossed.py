@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from ptmrec.benchmark.ground_truth import GroundTruth
-from ptmrec.config.sections import REGIMES, RelationConfig
+from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.scores import SCORES_NAME, PairRow, PairScores, read_scores
@@ -68,6 +68,7 @@ class CrossedEvaluation:
         self.blind_sources = np.array([bool({*card.datasets} & {*blind}) for card in self.cards.values()])
         self.truth: GroundTruth = project.truth.only(list(self.cards))
         self.datasets = tuple(project.splits.all)
+        self.every = project.config.get(EvaluationConfig).every
         self._rankers: dict[tuple, LinearRanker] = {}
         self._truths: dict[str, GroundTruth] = {}
 
@@ -83,7 +84,7 @@ class CrossedEvaluation:
         for quadrant in quadrants:
             families = [""] if quadrant in (KNOWN_DATA, BLIND_DATA) else sorted(set(self.families))
             for family in families:
-                for name in splits.blind if quadrant == BLIND_SOURCES else self.datasets:
+                for name in (splits.blind if quadrant == BLIND_SOURCES else self.datasets)[:: self.every]:
                     known = splits.known if quadrant == BLIND_SOURCES else self.datasets
                     if quadrant in (BLIND_DATA, DOUBLE_BLIND):
                         known = tuple(other for other in known if other != name)

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def crossed(tmp_path_factory):
     artifacts = str(tmp_path_factory.mktemp("artifacts"))
-    crossed = CrossedEvaluation(open_project("smoke", overrides={"paths.artifacts": artifacts}))
+    crossed = CrossedEvaluation(
+        open_project("smoke", overrides={"paths.artifacts": artifacts, "evaluation.every": "1"})
+    )
     every = list(crossed.cases())
     crossed.cases = lambda quadrants: [c for c in every if c.quadrant in quadrants and c.dataset in ("dtd10", "gtsrb")]
     return crossed

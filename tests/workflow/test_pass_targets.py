@@ -13,11 +13,13 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def targets(tmp_path_factory):
     artifacts = str(tmp_path_factory.mktemp("artifacts"))
-    return list_pass_targets(CrossedEvaluation(open_project("smoke", overrides={"paths.artifacts": artifacts})))
+    return list_pass_targets(
+        CrossedEvaluation(open_project("smoke", overrides={"paths.artifacts": artifacts, "evaluation.every": "3"}))
+    )
 
 
-def test_every_data_set_is_left_out_in_both_regimes(targets):
-    assert len(targets) == 28 * len(REGIMES)
+def test_data_sets_are_left_out_in_both_regimes(targets):
+    assert len(targets) == 10 * len(REGIMES)
     for target in targets:
         arrays = (target.truth, target.prior, target.mean_rank, target.revealed, target.logme, target.seconds)
         assert len({len(array) for array in arrays}) == 1

@@ -13,7 +13,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def frame(tmp_path_factory):
     artifacts = str(tmp_path_factory.mktemp("artifacts"))
-    project = open_project("smoke", overrides={"paths.artifacts": artifacts, "evaluation.baselines": "mean rank,LogME"})
+    project = open_project(
+        "smoke",
+        overrides={"paths.artifacts": artifacts, "evaluation.baselines": "mean rank,LogME", "evaluation.every": "3"},
+    )
     return run_quadrants(CrossedEvaluation(project, (1, 2)))
 
 
