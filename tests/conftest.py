@@ -1,6 +1,8 @@
 import os
 
 os.environ["PTMREC_PROGRESS"] = "off"
+os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each slow each other down several times
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ.pop("PTMREC_CONFIG", None)
 
 from pathlib import Path
