@@ -56,6 +56,17 @@ class PairScores:
         tables = (self.transport[cells], self.few_shot[cells], self.encoder[pairs], self.reference[pairs])
         return PairScores(tuple(datasets), tuple(models), *tables)
 
+    def registered(self, battery: Sequence[str]) -> "PairScores":
+        """The scores as they are known of new models, which run on the battery's data sets alone."""
+        seen = np.isin(self.datasets, battery)
+        return replace(self, few_shot=np.where(seen[:, None], self.few_shot, np.nan))
+
+    def brought(self, name: str, known: Sequence[str]) -> "PairRow":
+        """The row of one data set, as if somebody brought it, to join scores of known ones in their order."""
+        place, others = self.datasets.index(name), [self.datasets.index(other) for other in known]
+        encoder, reference = (table[place, others] for table in (self.encoder, self.reference))
+        return PairRow(self.transport[place], np.append(encoder, 1.0), np.append(reference, 2.0))
+
     def with_dataset(self, name: str, row: "PairRow") -> "PairScores":
         """The scores with one more data set, of which nothing but its images is known.
 

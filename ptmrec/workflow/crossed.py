@@ -10,7 +10,7 @@ from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
-from ptmrec.relations.scores import SCORES_NAME, PairRow, PairScores, read_scores
+from ptmrec.relations.scores import SCORES_NAME, PairScores, read_scores
 from ptmrec.workflow.project import Project
 
 KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND, BLIND_SOURCES = QUADRANTS = (
@@ -118,18 +118,9 @@ class CrossedEvaluation:
         """
         prefix = f"without {case.family}, " if f"without {case.family}, {FIRST}" in self.scores else ""
         row = self.scores[variant or f"{prefix}draw {case.draw}"]
-        known = self._registered(self.scores[known_by or f"{prefix}{FIRST}"].only(case.known, list(self.cards)))
-        place, others = row.datasets.index(case.dataset), [row.datasets.index(name) for name in case.known]
-        own = (row.encoder[place, others], row.reference[place, others])
-        alike = (np.append(values, itself) for values, itself in zip(own, (1.0, 2.0), strict=True))
-        target = PairRow(row.transport[place], *alike)
+        known = self.scores[known_by or f"{prefix}{FIRST}"].only(case.known, list(self.cards))
+        known, target = known.registered(self.project.battery_sets), row.brought(case.dataset, case.known)
         return PairTable(self.cards, known.with_dataset(TARGET, target), ~self.hidden(case))
-
-    def _registered(self, scores: PairScores) -> PairScores:
-        """Few-shot scores are known of the battery's data sets alone: a new model runs on no other images."""
-        seen = np.isin(scores.datasets, self.project.battery_sets)
-        few_shot = np.where(seen[:, None], scores.few_shot, np.nan)
-        return PairScores(**{**vars(scores), "few_shot": few_shot})
 
     def ranker(self, case: Case, pairs: PairTable) -> LinearRanker:
         """The linear ranker fitted on what is known; the target's images have no part in it."""

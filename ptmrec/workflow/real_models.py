@@ -5,7 +5,7 @@ import pandas as pd
 
 from ptmrec.relations.linear import fit_linear_ranker
 from ptmrec.relations.pairs import PairTable, rank_share
-from ptmrec.relations.scores import SCORES_NAME, PairRow, read_scores
+from ptmrec.relations.scores import SCORES_NAME, read_scores
 from ptmrec.workflow.crossed import FIRST, TARGET
 from ptmrec.workflow.project import Project
 
@@ -28,14 +28,11 @@ def place_real_models(project: Project) -> pd.DataFrame:
     new = ~np.isin(names, project.embedded)
     variants = read_scores(project.paths.reference / SCORES_NAME)
     first, brought = (variants[name].only(datasets, names) for name in (FIRST, BROUGHT))
-    seen = np.isin(datasets, project.battery_sets)
-    first = type(first)(**{**vars(first), "few_shot": np.where(seen[:, None], first.few_shot, np.nan)})
+    first = first.registered(project.battery_sets)
     rows = []
-    for place, target in enumerate(datasets if new.any() else ()):
+    for target in datasets if new.any() else ():
         known = [name for name in datasets if name != target]
-        others = [datasets.index(name) for name in known]
-        alike = (np.append(brought.encoder[place, others], 1.0), np.append(brought.reference[place, others], 2.0))
-        scores = first.only(known, names).with_dataset(TARGET, PairRow(brought.transport[place], *alike))
+        scores = first.only(known, names).with_dataset(TARGET, brought.brought(target, known))
         pairs = PairTable(project.cards, scores, ~new)
         accuracies = {name: np.where(new, np.nan, project.truth.row(REGIME, name)) for name in known}
         predicted = rank_share(fit_linear_ranker(pairs, accuracies).scores(pairs, TARGET))
