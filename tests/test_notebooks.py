@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def overrides(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
-    places = {"artifacts": "artifacts", "figures": "figures", "generated": "generated"}
+    places = {"artifacts": "artifacts", "figures": "figures", "thesis_output": "thesis"}
     return {f"paths.{key}": str(folder / name) for key, name in places.items()}
 
 
@@ -32,7 +32,7 @@ def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeyp
     folder = Path(overrides["paths.artifacts"])
     assert len(list((folder / "runs").glob("*/*.ipynb"))) == 5
     assert {path.suffix for path in Path(overrides["paths.figures"]).iterdir()} == {".pdf", ".png"}
-    tables = {path.name for path in Path(overrides["paths.generated"]).iterdir()}
+    tables = {path.name for path in (Path(overrides["paths.thesis_output"]) / "generated").iterdir()}
     assert {"results_blind_data.tex", "results_known_data.tex", "number_num_models.tex"} <= tables
     assert any(line.startswith("executed notebooks") for line in lines)
     summary = pd.read_csv(folder / "results" / "summary.csv")

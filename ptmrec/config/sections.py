@@ -118,7 +118,8 @@ class PathsConfig(Section):
     recommender: Path = setting(Path("constants/recommender"), "the ranker that ptmrec recommend uses")
     artifacts: Path = setting(Path("artifacts"), "everything runs write")
     figures: Path = setting(Path("figures"), "exported figures, PDF and PNG")
-    generated: Path = setting(Path("thesis/generated"), "exported LaTeX tables and numbers")
+    thesis: Path = setting(Path("thesis"), "the thesis's sections and bibliographies")
+    thesis_output: Path = setting(Path("thesis"), "where generated/, figures/ and build/ of the thesis go")
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def plot_ground_truth(truth: GroundTruth, cards: Mapping[str, Card], regime: str
         strip.imshow([[colours[family]] for family in families], aspect="auto", interpolation="nearest")
         strip.set(xticks=[], yticks=[], ylabel=f"{len(families)} models")
         limits = {"vmin": -SCORE_LIMIT, "vmax": SCORE_LIMIT}
-        image = ax.imshow(scores[rows][:, columns], aspect="auto", cmap="vlag", interpolation="nearest", **limits)
+        image = ax.imshow(scores[rows][:, columns], aspect="auto", interpolation="nearest", **limits)
         ax.set_xticks(range(len(columns)), words(truth.datasets[column] for column in columns), rotation=90)
         ax.tick_params(length=0)
         mark_roles(ax, [own[column] for column in columns], rows=False)

@@ -49,6 +49,10 @@ SOURCE_GROUPS = {
 ROLE_LABELS = {"train": "training", "validation": "validation", "blind": "blind"}
 REGIME_LABELS = {"low_data": "low data", "fine_tuning": "fine-tuning"}
 _STYLE = {
+    # The thesis is set in Times; STIX is its like, and comes with matplotlib.
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "image.cmap": "cividis",
     "font.size": 8,
     "figure.titlesize": 9,
     "axes.titlesize": 9,
@@ -87,12 +91,23 @@ def thesis_style() -> Iterator[None]:
         yield
 
 
-def save_figure(figure: Figure, name: str, folder: Path) -> list[Path]:
-    """Write a figure as ``<name>.pdf`` and ``<name>.png``.
+def save_figure(figure: Figure, name: str, folder: Path, alt: str) -> list[Path]:
+    """Write a figure as ``<name>.pdf`` and ``<name>.png``, its alternative text inside.
 
     The creation date is left out of the files, so that the same data give the same bytes.
+
+    Args:
+        figure: the figure.
+        name: file name without its ending.
+        folder: where it goes.
+        alt: what the figure shows, in a sentence or two, for who cannot see it.
+
+    Raises:
+        ValueError: there is no alternative text.
     """
-    metadata = {"pdf": {"CreationDate": None}, "png": {}}
+    if not alt.strip():
+        raise ValueError(f"figure {name!r}: say what it shows, for readers who cannot see it")
+    metadata = {"pdf": {"CreationDate": None, "Subject": alt}, "png": {"Description": alt}}
     return [
         atomic_write(
             folder / f"{name}.{kind}",

@@ -68,7 +68,9 @@ def draw_figure(folder: Path, figures: Path) -> list[Path]:
     """Draw the README's figure from the committed results: methods on data sets left out, and what ours gains."""
     summary = pd.read_csv(folder / "quadrants_summary.csv")
     summary = summary[summary["method"].isin([*SHOWN, RIDGE])]
-    return save_figure(plot_method_bars(summary, ["known models, blind data"], RIDGE), "readme_methods", figures)
+    alt = "Bars: how well each method ranks models for data sets left out, and what the ridge on relations gains."
+    figure = plot_method_bars(summary, ["known models, blind data"], RIDGE)
+    return save_figure(figure, "readme_methods", figures, alt)
 
 
 def _results(folder: Path) -> str:

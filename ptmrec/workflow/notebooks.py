@@ -15,6 +15,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError, PtmrecError
 from ptmrec.log import logger
+from ptmrec.workflow.outputs import RUN
 
 
 class NotebookError(PtmrecError):
@@ -158,6 +159,7 @@ def reproduce(config: ConfigParser, notebooks: Path, parameters: dict[str, Any])
     paths, started = config.get(PathsConfig), time.time()
     runs = paths.artifacts / "runs" / time.strftime("%Y%m%d_%H%M%S")
     config.save(runs / "config.json")
+    os.environ[RUN] = runs.name  # kernels inherit it too, for the records of what they make
     os.environ["PTMREC_PROGRESS"] = "plain"  # kernels inherit it: their bars would be widgets nobody sees
     found = find_notebooks(notebooks)
     progress = _Progress(len(found))
@@ -170,7 +172,7 @@ def reproduce(config: ConfigParser, notebooks: Path, parameters: dict[str, Any])
     return [
         f"executed notebooks  {runs}",
         *_made("figures", paths.figures, "*.pdf", started),
-        *_made("tables and numbers", paths.generated, "*.tex", started),
+        *_made("tables and numbers", paths.thesis_output / "generated", "*.tex", started),
         *_made("results", paths.artifacts / "results", "*", started),
     ]
 

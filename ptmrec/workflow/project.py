@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +33,6 @@ from ptmrec.dataloader.relation_tables import RELATIONS_NAME, read_relation_tabl
 from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.extractors.explanation import explanation_images
 from ptmrec.extractors.views import ViewExtractor
-from ptmrec.files import write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.progress import progress
@@ -309,22 +307,6 @@ class Project(ProjectFiles):
     def recommender_folder(self) -> Path:
         """Where a run writes its recommender."""
         return self.paths.artifacts / "recommender"
-
-    def save_results(self, name: str, results: dict) -> Path:
-        """Write results with the configuration and code version that made them."""
-        return write_json(
-            self.paths.artifacts / "results" / f"{name}.json",
-            {**_without_nan(results), "code_version": code_version(), "config": self.config.to_dict()},
-        )
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON knows no NaN: a value that does not exist is null."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def prepare_torch() -> None:

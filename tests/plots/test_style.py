@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import matplotlib as mpl
+import pytest
 from conftest import assert_readable
 from matplotlib.figure import Figure
 
@@ -56,10 +57,17 @@ def test_saved_figures_have_text_width_and_repeat_to_the_byte(tmp_path):
         figure = Figure(figsize=(TEXT_WIDTH, 2), layout="constrained")
         figure.subplots().set_xlabel("x")
     assert_readable(figure)
-    first = [path.read_bytes() for path in save_figure(figure, "a", tmp_path)]
-    assert [path.read_bytes() for path in save_figure(figure, "a", tmp_path)] == first
+    first = [path.read_bytes() for path in save_figure(figure, "a", tmp_path, "A line.")]
+    assert [path.read_bytes() for path in save_figure(figure, "a", tmp_path, "A line.")] == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png"]
     assert b"MediaBox [ 0 0 424.8 144 ]" in first[0]
+    assert b"A line." in first[0] and b"A line." in first[1], "the text goes with the file"
+
+
+def test_no_figure_without_alternative_text(tmp_path):
+    with pytest.raises(ValueError, match="cannot see"):
+        save_figure(Figure(), "a", tmp_path, " ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_method_that_is_compared_has_a_colour_of_its_own():

@@ -1,6 +1,3 @@
-import json
-
-import numpy as np
 import pytest
 
 from ptmrec.benchmark.splits import KNOWN
@@ -27,14 +24,6 @@ def test_models_by_role(project):
     assert set(project.models(*KNOWN)) == by_role["train"] | by_role["validation"]
     blind = set(project.splits.families.blind)
     assert all(project.cards[name].family not in blind for name in project.models(*KNOWN))
-
-
-def test_results_name_their_configuration_and_code_and_hold_no_nan(project):
-    path = project.save_results("toy", {"value": float("nan"), "list": [1.0, float("nan")], "table": {"a": np.nan}})
-    saved = json.loads(path.read_text())
-    assert (saved["value"], saved["list"], saved["table"]) == (None, [1.0, None], {"a": None})
-    assert saved["config"]["zoo"]["every"] > 1
-    assert len(saved["code_version"]) == 12
 
 
 def test_the_head_of_a_notebook_says_what_a_run_depends_on(project):
