@@ -41,7 +41,8 @@ def _paint(colour: Colour) -> Paint:
     return Paint(tint(colour, 0.2), tuple(0.85 * part for part in colour))
 
 
-MODEL, DATA, HARDWARE = _paint(_COLOURS[0]), _paint(_COLOURS[2]), _paint(_COLOURS[5])
+MODEL, DATA = _paint(_COLOURS[0]), _paint(_COLOURS[2])
+HARDWARE = Paint(tint(_COLOURS[8], 0.24), tuple(0.55 * part for part in _COLOURS[8]))  # yellow alone is no border
 """Networks somebody trained, images and what is made of them, and machines."""
 LEARNED, RESULT = _paint(_COLOURS[3]), _paint(_COLOURS[4])
 """The project's own parts (the accent), and what comes out."""
