@@ -13,9 +13,11 @@ BIN := $(VENV)/bin
 EDITOR_KEYS := $(addprefix metadata.language_info.,codemirror_mode file_extension mimetype nbconvert_exporter \
 	pygments_lexer version)
 STRIP := if test -x $(BIN)/nbstripout; then $(BIN)/nbstripout --extra-keys "$(EDITOR_KEYS)"; else cat; fi
+# What the thesis needs, as ptmrec/thesis/build.py names it too.
+LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 
-.PHONY: help install reproduce test check lint readme constraints clean
+.PHONY: help install latex reproduce thesis test check lint readme constraints clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,7 +34,16 @@ $(VENV)/installed: pyproject.toml constraints.txt
 reproduce: install ## run notebooks 01 to 05: figures, tables, results
 	$(BIN)/ptmrec --profile $(PROFILE) reproduce
 
-test: install ## run the whole test suite, notebooks included
+thesis: install ## build thesis/build/thesis.pdf from what make reproduce has made
+	$(BIN)/ptmrec --profile $(PROFILE) thesis
+
+# CI runs as root on Debian; elsewhere make thesis says what to install.
+latex:
+	command -v latexmk >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		$(LATEX) >/dev/null; }
+
+test: install latex ## run the whole test suite, notebooks included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -53,4 +64,4 @@ constraints: install ## pin every version anew
 	$(BIN)/uv pip compile --universal --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
 
 clean: ## remove what runs wrote (not the environment)
-	rm -rf artifacts thesis/generated
+	rm -rf artifacts thesis/generated thesis/figures thesis/build

@@ -169,6 +169,17 @@ def config(ctx: click.Context, style: str) -> None:
 
 
 @main.command()
+@click.pass_context
+def thesis(ctx: click.Context) -> None:
+    """Build the thesis's PDF from the last run's results; says what is missing or stale."""
+    from ptmrec.thesis.build import build_thesis
+    from ptmrec.workflow.committed import ProjectFiles
+
+    files = ProjectFiles(read_config(ctx))
+    click.echo(build_thesis(files.config, [files.cards[name] for name in files.embedded]))
+
+
+@main.command()
 @click.option("--copy", is_flag=True, help="Copy the results of the last run to constants/results first.")
 @click.pass_context
 def readme(ctx: click.Context, copy: bool) -> None:

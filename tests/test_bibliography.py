@@ -117,3 +117,7 @@ def test_an_entry_that_cannot_be_read_is_not_left_out(tmp_path):
     (tmp_path / "a.bib").write_text("@misc{one, title = {A}}\n@misc{two title = {B}\n")
     with pytest.raises(AssertionError, match="a.bib: an entry that cannot be read"):
         all_entries(tmp_path)
+
+
+def test_every_citation_has_its_entry_and_every_entry_is_cited():
+    assert citation_problems(THESIS) == []

@@ -10,6 +10,8 @@ import papermill
 import pytest
 
 from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
+from ptmrec.thesis.build import compile_pdf
 from ptmrec.workflow.notebooks import find_notebooks, reproduce
 
 pytestmark = pytest.mark.slow
@@ -33,7 +35,7 @@ def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeyp
     assert len(list((folder / "runs").glob("*/*.ipynb"))) == 5
     assert {path.suffix for path in Path(overrides["paths.figures"]).iterdir()} == {".pdf", ".png"}
     tables = {path.name for path in (Path(overrides["paths.thesis_output"]) / "generated").iterdir()}
-    assert {"results_blind_data.tex", "results_known_data.tex", "number_num_models.tex"} <= tables
+    assert {"numbers.tex", "alternatives.tex", "headline.tex", "split_blind_data.tex"} <= tables
     assert any(line.startswith("executed notebooks") for line in lines)
     summary = pd.read_csv(folder / "results" / "summary.csv")
     assert {"parameter count", "mean rank", "k-NN, data sets", "k-NN, features", "LogME", "Cross-Select"} <= set(
@@ -41,6 +43,7 @@ def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeyp
     )
     assert set(summary["group"]) == {"known data", "blind data"}
     assert summary["tau_w"].between(-1, 1).all()
+    assert compile_pdf(config.get(PathsConfig)).stat().st_size > 100_000, "the thesis, with its figures"
 
 
 def test_nbval_runs_them_live(overrides, tmp_path):

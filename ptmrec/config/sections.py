@@ -110,6 +110,7 @@ class PathsConfig(Section):
     )
     manifest: Path = setting(Path("constants/manifest.json"), "hash of every committed file of the zoo")
     image_sets: Path = setting(Path("constants/image_sets.csv"), "where each image set comes from")
+    growth: Path = setting(Path("constants/growth.csv"), "counts of public models and users, with their sources")
     splits: Path = setting(Path("constants/splits.json"), "role of each data set, family and source, with the reason")
     reference: Path = setting(Path("constants/reference"), "the reference space, and a sample of each data set in it")
     battery: Path = setting(

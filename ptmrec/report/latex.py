@@ -1,6 +1,6 @@
-"""Tables and single numbers as LaTeX files, each saying where it came from.
+"""Tables as LaTeX files, each saying where it came from.
 
-Tables fit the 360 pt of an ``article`` at 11 pt on A4 with its default margins.
+Tables fit the 426 pt (5.9 in) of the thesis's text.
 """
 
 import re
@@ -53,11 +53,6 @@ def _row(values: Iterable[object]) -> str:
     return " & ".join(escape(str(value)) for value in values) + r" \\"
 
 
-def export_number(value: float | int | str, name: str, folder: Path, origin: str) -> Path:
-    r"""Write one number for ``\input`` in running text; no line break follows it."""
-    return write_text(folder / f"{name}.tex", f"% {origin}\n{value}%\n")
-
-
 def escape(text: str) -> str:
     """Escape what LaTeX would read as a command; ``$...$`` is left as it is."""
     parts = re.split(r"(\$[^$]*\$)", text)
@@ -66,21 +61,14 @@ def escape(text: str) -> str:
 
 def results_table(summary: pd.DataFrame, group: str, ours: str = "Cross-Select") -> pd.DataFrame:
     """The rows of a group as they appear in the thesis: tau_w with interval, paired gain, NDCG@5, regret."""
+    columns = ["regime", "method", "$\\tau_w$", "ours minus this", "NDCG@5", "regret"]
     rows = []
     for (regime, method), part in summary[summary["group"] == group].groupby(["regime", "method"], sort=False):
         row = part.iloc[0]
-        is_ours = method == ours
-        rows.append(
-            {
-                "regime": REGIME_LABELS[regime],
-                "method": method,
-                "$\\tau_w$": f"{row['tau_w']:.2f} [{row['tau_w_low']:.2f}, {row['tau_w_high']:.2f}]",
-                "ours minus this": "" if is_ours else _signed(row),
-                "NDCG@5": f"{row['ndcg5']:.2f}",
-                "regret": f"{row['regret1']:.1f}",
-            }
-        )
-    return pd.DataFrame(rows)
+        tau = f"{row['tau_w']:.2f} [{row['tau_w_low']:.2f}, {row['tau_w_high']:.2f}]"
+        gain = "" if method == ours else _signed(row)
+        rows.append((REGIME_LABELS[regime], method, tau, gain, f"{row['ndcg5']:.2f}", f"{row['regret1']:.1f}"))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _signed(row: pd.Series) -> str:

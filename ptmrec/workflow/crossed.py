@@ -1,6 +1,6 @@
 """The crossed evaluation: data sets and families are left out in turn, and models are ranked from all that is left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -143,9 +143,7 @@ class CrossedEvaluation:
         scores = self.scores[f"draw {case.draw}"]
         return scores.few_shot[scores.datasets.index(case.dataset)]
 
-    def seconds(self, case: Case, estimator: str | None, candidates: np.ndarray) -> float:
-        """Measured seconds of running candidates ``(N,)`` bool on the target, and of an estimator on each."""
-        costs = [
-            self.project.estimators[case.dataset][name]["seconds"] for name in np.array(list(self.cards))[candidates]
-        ]
+    def seconds(self, case: Case, estimator: str | None, models: Iterable[str]) -> float:
+        """Measured seconds of running models on the target, and of an estimator on each."""
+        costs = [self.project.estimators[case.dataset][name]["seconds"] for name in models]
         return sum(cost["forward"] + cost.get(estimator, 0.0) for cost in costs)

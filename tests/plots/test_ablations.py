@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from conftest import assert_readable
 
-from ptmrec.plots.ablations import differences, plot_ablations
+from ptmrec.plots.ablations import differences, plot_ablations, plot_learning_curve
 
 CHANGES = (("full", "", 0.0), ("bank", "bank of 0", -0.2), ("one relation", "mean_skill", 0.0))
 
@@ -36,3 +36,21 @@ def test_one_panel_per_regime_and_open_dots_where_nothing_was_shown():
     assert [np.isclose(line.get_xdata(), -0.2).all() for line in dots] == [True, False]
     assert [line.get_markerfacecolor() == "w" for line in dots] == [False, True]
     assert_readable(figure)
+
+
+def test_rows_of_one_kind_stand_together():
+    frame = make_frame()
+    again = frame[frame["what"] == "bank"].assign(value="bank of 2")
+    labels = list(differences(pd.concat([frame, again]), "low_data")["label"])
+    assert labels == ["bank: bank of 0", "bank: bank of 2", "one relation: mean skill"]
+
+
+def test_the_learning_curve_ends_at_the_full_ranker():
+    frame = make_frame().query("what == 'full'")
+    few = frame.assign(what="known data sets", value="4", tau_w=frame["tau_w"] - 0.3)
+    figure = plot_learning_curve(pd.concat([frame, few]), 27, pd.Series({"low_data": 0.5, "fine_tuning": 0.6}))
+    assert_readable(figure)
+    curve, static = figure.axes[0].lines
+    assert list(curve.get_xdata()) == [4, 27]
+    assert curve.get_ydata() == pytest.approx([frame["tau_w"].mean() - 0.3, frame["tau_w"].mean()])
+    assert set(static.get_ydata()) == {0.5}

@@ -9,12 +9,13 @@ import pytest
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from ptmrec.report.latex import escape, export_number, export_table, results_table
+from ptmrec.report.latex import escape, export_table, results_table
 
 ROOT = Path(__file__).resolve().parents[2]
 SUMMARY = pd.read_csv(ROOT / "constants" / "results" / "summary.csv")
-TEXT_WIDTH = 360.0
+TEXT_WIDTH = 426.0
 PAGE = r"""\documentclass[11pt,a4paper]{article}
+\usepackage[textwidth=5.9in]{geometry}
 \usepackage{booktabs}
 \begin{document}
 %s
@@ -80,6 +81,11 @@ def test_results_table_says_what_the_summary_says():
     assert (frame.xs("Cross-Select", level="method")["ours minus this"] == "").all()
 
 
-def test_numbers_and_escapes(tmp_path):
-    assert export_number("0.59", "n", tmp_path, "origin").read_text() == "% origin\n0.59%\n"
+def test_a_group_without_rows_is_a_table_without_rows(tmp_path):
+    frame = results_table(SUMMARY, "nobody")
+    assert list(frame) == list(results_table(SUMMARY, "blind data")) and frame.empty
+    assert r"\label{tab:t}" in export_table(frame, "t", tmp_path, "", "", "regime").read_text()
+
+
+def test_escapes():
     assert escape("a_b & 5 % $x_1$ #{}") == r"a\_b \& 5 \% $x_1$ \#\{\}"

@@ -1,0 +1,1 @@
+"""The thesis: its numbers, tables and figures from results, its text checked, its PDF built."""

@@ -1,0 +1,104 @@
+"""Tables of the thesis, from the results of a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ptmrec.plots.style import REGIME_LABELS
+from ptmrec.report.latex import export_table, results_table
+from ptmrec.thesis.macros import camel
+from ptmrec.thesis.numbers import GROUPS, SHOWN_PASSES
+from ptmrec.thesis.results import Results
+from ptmrec.workflow.comparison import OURS
+from ptmrec.workflow.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND
+from ptmrec.workflow.quadrants import LINEAR, ONE_DRAW, TRANSPORT
+from ptmrec.zoo.card import Card
+
+HEADLINE = (
+    *("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "k-NN, features", "LogME"),
+    *(ONE_DRAW, TRANSPORT, LINEAR),
+)
+"""Rows of the headline table; the appendix has all."""
+COLUMNS = {
+    BLIND_DATA: "blind data",
+    BLIND_FAMILIES: "blind families",
+    DOUBLE_BLIND: "both blind",
+    BLIND_SOURCES: "sources blind too",
+}
+"""Groups of targets of the headline table, with the heads of their columns."""
+
+
+def write_tables(results: Results, cards: Sequence[Card], folder: Path) -> list[Path]:
+    """Write every table of the thesis.
+
+    Args:
+        results: results of a run.
+        cards: cards of the measured models.
+        folder: ``generated/`` of the thesis.
+    """
+    quadrants, origin = results.table("quadrants_summary"), results.origin("quadrants_summary.csv")
+    written = [
+        export_table(zoo_families(cards), "zoo_families", folder, ZOO_CAPTION, results.origin("zoo.json")),
+        export_table(headline_table(quadrants), "headline", folder, HEADLINE_CAPTION, origin, group="regime"),
+        export_table(
+            passes_table(results.table("passes")), "passes", folder, PASSES_CAPTION, results.origin("passes.csv")
+        ),
+    ]
+    for group, name in GROUPS.items():
+        caption = (
+            rf"All methods: {group}. Intervals hold \SetLevel\,\% of the bootstrap over targets; "
+            "differences are paired by target. Regret in accuracy points."
+        )
+        table = results_table(quadrants, group, LINEAR)
+        written.append(export_table(table, f"all_{name}", folder, caption, origin, group="regime"))
+    caption = r"All methods on the blind data sets of the fixed split, for which the committed ranker was trained."
+    table = results_table(results.table("summary"), "blind data")
+    written.append(export_table(table, "split_blind_data", folder, caption, results.origin("summary.csv"), "regime"))
+    return written
+
+
+ZOO_CAPTION = "Families of the zoo, with the number of their parameters."
+HEADLINE_CAPTION = (
+    r"Mean $\tau_w$ with the \SetLevel\,\% interval over targets. A method without a number cannot rank "
+    r"models of which nothing was measured, or was not run there."
+)
+PASSES_CAPTION = (
+    r"Accuracy points lost by the first model of the list, against the number of candidates run on the user's images."
+)
+
+
+def zoo_families(cards: Sequence[Card]) -> pd.DataFrame:
+    """Number and sizes of the models of each family."""
+    frame = pd.DataFrame([{"family": card.family, "name": card.name, "size": card.num_params} for card in cards])
+    groups = frame.groupby("family", sort=False)
+    table = groups.agg(models=("name", "count"), smallest=("size", "min"), largest=("size", "max"))
+    return table.reset_index()
+
+
+def headline_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """tau_w of the main methods, one column per quadrant, one block per regime."""
+    keys = zip(summary["regime"], summary["method"], summary["group"], strict=True)
+    columns = zip(*(summary[name] for name in ("tau_w", "tau_w_low", "tau_w_high")), strict=True)
+    cells = dict(zip(keys, (f"{mean:.2f} [{low:.2f}, {high:.2f}]" for mean, low, high in columns), strict=True))
+    rows = [
+        {
+            "regime": label,
+            "method": method,
+            **{head: cells.get((regime, method, group), "--") for group, head in COLUMNS.items()},
+        }
+        for regime, label in REGIME_LABELS.items()
+        for method in HEADLINE
+    ]
+    return pd.DataFrame(rows)
+
+
+def passes_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean points lost after some candidate passes."""
+    means = frame.groupby(["regime", "method", "k"], sort=False)["regret1"].mean()
+    rows = []
+    for regime, label in REGIME_LABELS.items():
+        for method in (OURS, "mean rank", "successive halving", "random order"):
+            cells = {camel(count).lower(): f"{means[regime, method, count]:.1f}" for count in SHOWN_PASSES}
+            rows.append({"": f"{label}, {method}", **cells})
+    return pd.DataFrame(rows)
