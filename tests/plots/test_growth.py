@@ -193,7 +193,8 @@ def test_committed_table_is_drawn_readably(committed, family, monkeypatch):
 
 def test_same_bytes_each_time(committed, tmp_path):
     first, second = (
-        [path.read_bytes() for path in save_figure(plot_growth(committed), "growth", tmp_path / name)] for name in "ab"
+        [path.read_bytes() for path in save_figure(plot_growth(committed), "growth", tmp_path / name, "Growth.")]
+        for name in "ab"
     )
     assert first == second
 
