@@ -60,7 +60,7 @@ def plot_ground_truth(truth: GroundTruth, cards: Mapping[str, Card], regime: str
     families = [cards[truth.models[row]].family for row in rows]
     colours = category_colours(families)
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 6.6), layout="constrained")
+        figure = Figure(figsize=(TEXT_WIDTH, 5.8), layout="constrained")
         figure.suptitle(f"Accuracy, standardised on each data set: {REGIME_LABELS[regime]}")
         strip, ax = figure.subplots(1, 2, width_ratios=[0.03, 1], sharey=True)
         strip.imshow([[colours[family]] for family in families], aspect="auto", interpolation="nearest")

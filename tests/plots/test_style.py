@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_style_is_put_back():
     before = mpl.rcParams["font.size"]
     with thesis_style():
-        assert mpl.rcParams["font.size"] == 8
-        assert min(mpl.rcParams[key] for key in ("xtick.labelsize", "ytick.labelsize", "legend.fontsize")) >= 7
+        assert mpl.rcParams["font.size"] == 9
+        assert min(mpl.rcParams[key] for key in ("xtick.labelsize", "ytick.labelsize", "legend.fontsize")) >= 8
     assert mpl.rcParams["font.size"] == before
 
 
