@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import FORMATS, read_config, show
-from ptmrec.errors import ConfigError
+from ptmrec.cli_context import FORMATS, complain, read_config, show
+from ptmrec.errors import ConfigError, PtmrecError
 
 if TYPE_CHECKING:
     from ptmrec.config.sections import PathsConfig
@@ -78,7 +78,10 @@ def zoo_repeat(ctx: click.Context, images: Path | None, models: int, targets: in
 @click.option("--published", is_flag=True, help="List the published zoos instead, in any format.")
 @click.pass_context
 def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
-    """List the models with what their cards say; the table then lists published zoos, which have no weights."""
+    """List the models with what their cards say, those that were added last; zoo ls is the same.
+
+    The table then lists published zoos, which have no weights.
+    """
     from ptmrec.config.sections import PathsConfig
 
     paths = read_config(ctx).get(PathsConfig)
@@ -88,10 +91,18 @@ def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
         _list_published(paths.published, style)
 
 
+zoo.add_command(zoo_list, "ls")
+
+
 def _list_models(paths: "PathsConfig", style: str) -> None:
+    from ptmrec.recommender.registered import REGISTERED, read_registered_cards
     from ptmrec.zoo.real import read_models
 
-    cards = [snapshot.card for snapshot in read_models(paths)]
+    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths)}
+    for card in read_registered_cards(paths.artifacts / REGISTERED):
+        cards.pop(card.name, None)  # an added model takes the place of another of its name, as in recommend
+        cards[card.name] = card
+    cards = list(cards.values())
     if style == "ids":
         click.echo("\n".join(card.name for card in cards))
         return
@@ -138,28 +149,32 @@ def zoo_reference(ctx: click.Context, images: Path | None) -> None:
 
 
 @zoo.command("add")
-@click.argument("folder", metavar="PATH", type=click.Path(path_type=Path))
+@click.argument("source")
+@click.option("--random-weights", is_flag=True, help="Untrained weights, of timm: and open_clip: models; for tests.")
 @click.pass_context
-def zoo_add(ctx: click.Context, folder: Path) -> None:
-    """Make recommend rank the model in PATH (config.json and safetensors), too; it is run once, never fine-tuned."""
-    import time
+def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
+    """Make recommend rank the models of SOURCE, too; each is run once, never fine-tuned.
 
-    from ptmrec.config.sections import PathsConfig
-    from ptmrec.dataloader.model_datasets import KNOWLEDGE, find_recommender
-    from ptmrec.recommender.knowledge_files import read_knowledge
-    from ptmrec.recommender.references import References
-    from ptmrec.recommender.registration import REGISTERED, Registrar, write_registered
-    from ptmrec.zoo.snapshot import read_snapshot
+    SOURCE is a folder with config.json and safetensors, a folder of such folders, a Hub id owner/name, timm:NAME or
+    open_clip:NAME/TAG. Of a Hub id only JSON and safetensors are taken; without network it is looked up in the local
+    cache. Pickled weights are never read. Exit status 1: some models of a folder could not be added.
+    """
+    from ptmrec.recommender.adding import Adder
+    from ptmrec.zoo.sources import list_sources
 
-    started, config = time.perf_counter(), read_config(ctx)
-    paths, snapshot = config.get(PathsConfig), read_snapshot(folder)
-    knowledge = read_knowledge(find_recommender(paths) / KNOWLEDGE)
-    found = Registrar(knowledge, References(config), config).run(snapshot)
-    click.echo(write_registered(paths.artifacts / REGISTERED, snapshot, found))
-    seconds, share = time.perf_counter() - started, float(found["explained"])
-    click.echo(
-        f"{snapshot.name} added in {seconds:.0f} s; the references explain {share:.0%} of its features", err=True
-    )
+    parts, failed = list_sources(source), 0
+    adder = Adder(read_config(ctx), random_weights)
+    for part in parts:
+        try:
+            click.echo(adder.add(part))
+        except PtmrecError as error:
+            if len(parts) == 1:
+                raise
+            failed += 1
+            complain(error)
+    if failed:
+        click.echo(f"{failed} of {len(parts)} models of {source} were not added, see above", err=True)
+        raise SystemExit(1)
 
 
 @zoo.command("transcribe")
@@ -184,20 +199,25 @@ def zoo_show(ctx: click.Context, name: str) -> None:
 
     from ptmrec.benchmark.ground_truth import read_ground_truth
     from ptmrec.config.sections import PathsConfig
+    from ptmrec.recommender.registered import REGISTERED, read_registered_cards
     from ptmrec.zoo.real import read_models
 
     paths = read_config(ctx).get(PathsConfig)
     cards = {snapshot.name: snapshot.card for snapshot in read_models(paths, installed_only=False)}
+    measured = set(cards)
+    cards |= {card.name: card for card in read_registered_cards(paths.artifacts / REGISTERED)}
     if name not in cards:
         near = difflib.get_close_matches(name, cards, n=1)
         raise ConfigError(f"no model {name!r} in the zoo" + (f"; did you mean {near[0]}?" if near else ""))
-    truth = read_ground_truth(paths.ground_truth, list(cards))
-    column = truth.models.index(name)
-    measured = {
-        regime: {dataset: _number(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
-        for regime, matrix in truth.accuracy.items()
-    }
-    click.echo(json.dumps({**cards[name].to_dict(), "measured_accuracy": measured}, indent=1))
+    accuracies = {}
+    if name in measured:
+        truth = read_ground_truth(paths.ground_truth, [card for card in cards if card in measured])
+        column = truth.models.index(name)
+        accuracies = {
+            regime: {dataset: _number(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
+            for regime, matrix in truth.accuracy.items()
+        }
+    click.echo(json.dumps({**cards[name].to_dict(), "measured_accuracy": accuracies}, indent=1))
 
 
 def _number(value: float) -> float | None:

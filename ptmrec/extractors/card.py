@@ -31,9 +31,9 @@ class CardExtractor:
         card = snapshot.card
         numbers = [
             np.log10(max(card.num_params, 1)) - 5,
-            np.log10(max(card.gmacs, 1e-6)) + 3,
-            np.log10(max(card.num_features, 1)) - 2,
-            card.source_accuracy,
+            np.log10(max(card.gmacs or 0, 1e-6)) + 3,
+            np.log10(max(card.num_features or 1, 1)) - 2,
+            card.source_accuracy or 0,
         ]
         words = np.zeros(WORD_SLOTS)
         words[zlib.crc32(card.family.lower().encode()) % WORD_SLOTS] = 1.0

@@ -5,7 +5,6 @@ Nothing of them is fine-tuned. Their skills on known data sets are estimated, se
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -13,10 +12,10 @@ from ptmrec.benchmark.battery import read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
 from ptmrec.extractors.explanation import explanation_images
-from ptmrec.files import read_json, read_npz, write_folder, write_json, write_npz
 from ptmrec.progress import progress
 from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
 from ptmrec.recommender.references import References
+from ptmrec.recommender.registered import REGISTERED, read_registered, write_registered
 from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.registration import estimate_skills
 from ptmrec.relations.ridge import ridge_loo_score
@@ -24,13 +23,11 @@ from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.transport import explain, transport_scores
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.features import extract_features
-from ptmrec.zoo.snapshot import Snapshot, read_snapshot
+from ptmrec.zoo.snapshot import Snapshot
 
+__all__ = ["REGISTERED", "Registrar", "extend", "read_registered", "register", "write_registered"]
 SHOTS = 10
 """Images per class of the battery a new model is judged on, as many as the known ones were."""
-PATH_NAME, NUMBERS_NAME = "model.json", "registered.npz"
-REGISTERED = "registered"
-"""Folder of the models that were added, among what runs write."""
 
 
 class Registrar:
@@ -121,27 +118,3 @@ def _extend_regime(known: RegimeKnowledge, places: list[int], count: int, pairs:
 def _plain(card: Card) -> Card:
     """A card as it comes back from JSON."""
     return Card(**card.to_dict())
-
-
-def write_registered(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray]) -> Path:
-    """Keep what was found of a model, and where its files lie."""
-
-    def write(fresh: Path) -> None:
-        write_json(fresh / PATH_NAME, {"folder": str(snapshot.folder.absolute())})
-        write_npz(fresh / NUMBERS_NAME, {name: np.asarray(values, np.float32) for name, values in found.items()})
-
-    return write_folder(folder / snapshot.name, write)
-
-
-def read_registered(folder: Path) -> list[tuple[Snapshot, dict[str, np.ndarray]]]:
-    """The models that were added, with what was found of each; none where the folder does not exist.
-
-    Raises:
-        ArtifactError: a model's files have moved or are damaged.
-    """
-    needed = ("transport", "explained", "transported", "few_shot")
-    found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        own = Path(read_json(path / PATH_NAME)["folder"])
-        found.append((read_snapshot(own), read_npz(path / NUMBERS_NAME, needed)))
-    return found

@@ -42,7 +42,8 @@ class PairTable:
         self.cards, self.scores = dict(cards), scores
         self.base = np.ones(len(cards), dtype=bool) if base is None else base
         self.size = standard(np.log([card.num_params for card in cards.values()]), self.base)
-        self.source_accuracy = standard(np.array([card.source_accuracy for card in cards.values()]), self.base)
+        reached = np.array([card.source_accuracy for card in cards.values()], np.float64)  # None, unknown, becomes NaN
+        self.source_accuracy = standard(reached, self.base)
         self._sources = np.array([[name in card.datasets for name in scores.datasets] for card in cards.values()])
         ranks = rankdata(scores.transport[:, self.base], axis=1)
         spread = np.maximum(ranks.std(axis=1, keepdims=True), 1e-12)

@@ -34,20 +34,23 @@ class Card:
         num_features: length of its feature vector.
         datasets: image sets it was trained on, as Hub cards list them; a card without the field names its
             ``source_dataset`` only.
+
+    What nobody states is not made up: numbers that are not known are None (``null`` in JSON, never NaN), words are
+    ``unknown``. Only models from elsewhere have such gaps; relations give them the mean of the known models.
     """
 
     name: str
     family: str
     architecture: Mapping[str, Any]
     num_params: int
-    input_size: int
+    input_size: int | None
     source_dataset: str
-    source_accuracy: float
+    source_accuracy: float | None
     licence: str
     seed: int
     recipe: Mapping[str, Any]
-    gmacs: float
-    num_features: int
+    gmacs: float | None
+    num_features: int | None
     datasets: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,6 +81,7 @@ def read_card(folder: Path) -> Card:
     if not isinstance(data, dict):
         raise ArtifactError(f"{path}: a card is a JSON object, found {type(data).__name__}")
     kinds = {str: (str, "text"), int: (int, "a whole number"), float: ((int, float), "a number")}
+    kinds |= {int | None: kinds[int], float | None: kinds[float]}  # a card of our own format has no gaps
     values = {}
     for entry in fields(Card):
         if entry.name == "datasets":

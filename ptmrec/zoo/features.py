@@ -20,6 +20,7 @@ def normalise(images: np.ndarray) -> Tensor:
 def extract_features(model: "SmallModel | PhotoModel", images: np.ndarray, batch_size: int = 256) -> np.ndarray:
     """Pooled features ``(n, num_features)`` float32 of images ``(n, H, W, 3)`` uint8."""
     prepare = getattr(model, "prepare", normalise)  # a real model brings its own size, mean and deviation
+    batch_size = min(batch_size, getattr(model, "batch_size", batch_size))  # large pictures fill the memory
     parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     return torch.cat([model.forward_features(prepare(part)) for part in parts]).numpy()
 

@@ -1,7 +1,7 @@
 """A published model for photographs, with the interface of the embedded ones."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import timm
@@ -17,22 +17,32 @@ BATCH = 8
 
 
 class PhotoModel(nn.Module):
-    """A timm model as body and classifier, which resizes and centres its images itself.
+    """A timm model, or an image tower, as body and classifier, which resizes and centres its images itself.
 
     Args:
-        network: the timm model; its classifier is taken off.
+        network: the timm model, whose classifier is taken off, or a tower, which has none.
         input_size: height and width of the images it takes, in pixels.
+        mean: of its three colours; without it what timm says of the model.
+        std: deviation of its colours, likewise.
     """
 
-    def __init__(self, network: nn.Module, input_size: int) -> None:
+    batch_size = 32
+    """Images to prepare at a time."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        input_size: int,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+    ) -> None:
         super().__init__()
         self.input_size = input_size
-        self.num_features = network.num_features
-        self.classifier = network.get_classifier()
-        network.reset_classifier(0)
+        self.num_features = getattr(network, "num_features", getattr(network, "output_dim", 0))
+        self.classifier = _take_classifier(network)
         self.body = network
-        for name in ("mean", "std"):
-            values = torch.tensor(network.default_cfg[name]).reshape(1, 3, 1, 1)
+        for name, stated in (("mean", mean), ("std", std)):
+            values = torch.tensor(network.default_cfg[name] if stated is None else stated).reshape(1, 3, 1, 1)
             self.register_buffer(name, values, persistent=False)
 
     def prepare(self, images: np.ndarray) -> Tensor:
@@ -50,6 +60,17 @@ class PhotoModel(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Class scores ``(B, num_classes)`` of images ``(B, 3, input_size, input_size)``."""
         return self.classifier(self.forward_features(images))
+
+
+def _take_classifier(network: nn.Module) -> nn.Module:
+    """The classifier, which the network has no longer; the identity where there is none to take."""
+    if not hasattr(network, "reset_classifier"):
+        return nn.Identity()
+    found = network.get_classifier()
+    network.reset_classifier(0)
+    if isinstance(found, tuple | list):  # distilled models have a second one that learned from a teacher
+        found = found[0]
+    return found if isinstance(found, nn.Module) else nn.Identity()
 
 
 def build_photo_model(architecture: str, weights: Mapping[str, Tensor], input_size: int) -> PhotoModel:

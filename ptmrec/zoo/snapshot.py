@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
+PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl"})
+"""How the names of pickled weights end; they are never read."""
+WINDOW = 2**26
+"""Bytes of a file that are mapped into memory at a time: mapped pages count as memory until the file is closed."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,33 @@ def weight_files(folder: Path) -> list[Path]:
         if bad or not files:
             raise ArtifactError(f"{folder / INDEX_NAME}: shard {bad[0].name if bad else '?'} is missing or outside")
         return files
-    pickles = sorted(p.name for p in folder.glob("*") if p.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"})
+    pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
     hint = f"; {pickles[0]} is a pickle, which is never loaded" if pickles else ""
     raise ArtifactError(f"{folder}: no {WEIGHTS_NAME}{hint}")
 
 
 def read_tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
-    """Stream ``(name, tensor)`` out of one safetensors file, in the order of its data section."""
+    """Stream ``(name, tensor)`` out of one safetensors file, in the order of its data section.
+
+    No more than :data:`WINDOW` bytes and one tensor are in memory, however large the file is.
+
+    Raises:
+        ArtifactError: the file is damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(file, framework="pt") as handle:
-            for name in handle.offset_keys():
-                yield name, handle.get_tensor(name)
+            waiting = list(handle.offset_keys())[::-1]
+        while waiting:
+            read = 0
+            with safe_open(file, framework="pt") as handle:
+                while waiting and read < WINDOW:
+                    name = waiting.pop()
+                    tensor = handle.get_tensor(name)
+                    read += tensor.nbytes
+                    yield name, tensor
+                    del tensor
     except (SafetensorError, OSError) as error:
         raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
 

@@ -1,5 +1,9 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +13,8 @@ from ptmrec.errors import ArtifactError
 from ptmrec.hardware.costs import count_flops
 from ptmrec.zoo.architectures import FAMILIES, build_model
 from ptmrec.zoo.snapshot import Snapshot, read_snapshot, read_zoo, write_snapshot
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -93,3 +99,47 @@ def test_one_folder_is_one_snapshot_and_one_that_lacks_something_is_one_line(toy
         read_snapshot(folder)
     with pytest.raises(ArtifactError):
         read_snapshot(toy_zoo / "absent")
+
+
+STREAM = """
+import resource, sys
+from pathlib import Path
+import torch
+from ptmrec.extractors.weights import WeightsExtractor
+from ptmrec.zoo.snapshot import Snapshot
+from conftest import make_card
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+folder = Path(sys.argv[1])
+WeightsExtractor().extract(Snapshot(folder / "one", make_card()))
+before = peak()
+WeightsExtractor().extract(Snapshot(folder / "many", make_card()))
+print(peak() - before)
+"""
+
+
+def write_sparse(folder, tensors, size=2**20):
+    """A checkpoint of zeros that takes no room on disk: ``tensors`` of ``size`` numbers in half precision."""
+    step = 2 * size
+    header = {
+        f"layer{place}.weight": {"dtype": "F16", "shape": [size], "data_offsets": [place * step, (place + 1) * step]}
+        for place in range(tensors)
+    }
+    text = json.dumps(header).encode()
+    folder.mkdir()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + tensors * step)
+
+
+def test_a_large_checkpoint_is_streamed(tmp_path):
+    """300 MiB pass through; the memory beyond one tensor's work stays under 200 MiB."""
+    write_sparse(tmp_path / "one", 1)
+    write_sparse(tmp_path / "many", 150)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    command = [sys.executable, "-c", STREAM, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 200

@@ -1,0 +1,79 @@
+"""Models that were added: where their files lie and what was found of them. Listing them imports nothing heavy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ptmrec.errors import ArtifactError
+from ptmrec.files import is_temporary, read_json, read_npz, write_folder, write_json, write_npz
+from ptmrec.log import logger
+from ptmrec.zoo.card import Card
+from ptmrec.zoo.hub import HubSnapshot
+from ptmrec.zoo.snapshot import Snapshot
+from ptmrec.zoo.sources import from_record, record_of
+
+PATH_NAME, NUMBERS_NAME = "model.json", "registered.npz"
+REGISTERED = "registered"
+"""Folder of the models that were added, among what runs write."""
+NEEDED = ("transport", "explained", "transported", "few_shot")
+
+
+def write_registered(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] | None = None) -> Path:
+    """Keep what was found of a model, and where its files lie.
+
+    Args:
+        folder: of all added models.
+        snapshot: the model.
+        found: from :class:`~ptmrec.recommender.registration.Registrar`; None for a model known by its card only.
+
+    Returns:
+        The model's own folder there; what was kept of another model of its name is replaced.
+    """
+
+    def write(fresh: Path) -> None:
+        write_json(fresh / PATH_NAME, record_of(snapshot))
+        if found is not None:
+            write_npz(fresh / NUMBERS_NAME, {name: np.asarray(values, np.float32) for name, values in found.items()})
+
+    return write_folder(folder / snapshot.name, write)
+
+
+def read_registered(folder: Path) -> list[tuple[Snapshot, dict[str, np.ndarray]]]:
+    """The models that were added and can be ranked, with what was found of each; none without the folder.
+
+    A model whose files are gone or damaged is left out, and a line says so; so is one known by its card only.
+    """
+    found = []
+    for path, snapshot in _read(folder):
+        if isinstance(snapshot, HubSnapshot) and snapshot.problem:
+            logger.info("%s is listed, not ranked: %s", snapshot.name, snapshot.problem)
+            continue
+        try:
+            found.append((snapshot, read_npz(path / NUMBERS_NAME, NEEDED)))
+        except ArtifactError as error:
+            _leave_out(path, error)
+    return found
+
+
+def read_registered_cards(folder: Path) -> list[Card]:
+    """Cards of all models that were added and are still there, those that are not ranked as well."""
+    return [snapshot.card for _, snapshot in _read(folder)]
+
+
+def _read(folder: Path) -> Iterator[tuple[Path, Snapshot]]:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if not path.is_dir() or is_temporary(path):
+            continue
+        try:
+            snapshot = from_record(read_json(path / PATH_NAME))
+        except ArtifactError as error:
+            _leave_out(path, error)
+        except (KeyError, TypeError) as error:
+            _leave_out(path, ArtifactError(f"{path / PATH_NAME}: damaged or of another version ({error})"))
+        else:
+            yield path, snapshot
+
+
+def _leave_out(path: Path, error: ArtifactError) -> None:
+    logger.warning("%s is left out (%s); add it again, or remove %s", path.name, error, path)

@@ -1,0 +1,246 @@
+"""Models of timm and open_clip that lie in a Hub-style folder, or have random weights: card, weights, rebuilding."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json
+from ptmrec.log import logger
+from ptmrec.zoo.card import CARD_NAME, Card
+from ptmrec.zoo.hub_card import UNKNOWN, Stated, check_size, read_stated
+from ptmrec.zoo.hub_files import count_parameters, hub_folder, model_files
+from ptmrec.zoo.snapshot import Snapshot, read_tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ptmrec.zoo.photo_model import PhotoModel
+
+CLIP_CONFIG = "open_clip_config.json"
+KEPT = ("mean", "std", "fixed_input_size", "interpolation", "crop_pct", "first_conv", "classifier", "pool_size")
+"""What a card keeps of timm's ``pretrained_cfg``: enough to build the model and feed it, no address to load from."""
+CARD_ONLY = "card_only"
+"""Key of an architecture that cannot be built, with the reason."""
+
+
+@dataclass(frozen=True)
+class HubSnapshot(Snapshot):
+    """A model whose card was made here: its folder holds what its author wrote, or nothing when it is untrained."""
+
+    @property
+    def source(self) -> str:
+        """What to give ``ptmrec zoo add`` to have it again."""
+        return str(self.card.architecture.get("source", self.folder))
+
+    @property
+    def untrained(self) -> bool:
+        """Whether its weights are random."""
+        return self.card.architecture.get("weights") == "random"
+
+    @property
+    def problem(self) -> str:
+        """Why the model cannot be run; empty when it can."""
+        return str(self.card.architecture.get(CARD_ONLY, ""))
+
+    def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
+        """Name and tensor of each weight, one at a time; those of an untrained model are made."""
+        if self.untrained:
+            from ptmrec.zoo.networks import build_network
+
+            yield from build_network(self.card.architecture, self.card.input_size, self.card.seed).state_dict().items()
+            return
+        for file in model_files(self.folder, str(self.card.architecture.get("library"))):
+            yield from read_tensors(file)
+
+    def load(self) -> "PhotoModel":
+        """Rebuild the model in evaluation mode, float32.
+
+        Raises:
+            ArtifactError: it is known by its card only, or its weights are missing, damaged or of another model.
+        """
+        from ptmrec.zoo.networks import as_photo_model, build_network, fill
+
+        if self.problem:
+            raise ArtifactError(f"{self.source}: {self.problem}")
+        architecture, size = self.card.architecture, self.card.input_size
+        try:
+            network = build_network(architecture, size, self.card.seed)
+            if not self.untrained:
+                fill(network, self.tensors(), architecture)
+            return as_photo_model(network, architecture, size)
+        except ArtifactError as error:
+            text = str(error)
+            raise ArtifactError(text if self.source in text else f"{self.source}: {text}") from None
+
+
+def read_hub_folder(
+    folder: Path, source: str, name: str, tag: str = "", built: Mapping[str, Any] | None = None
+) -> HubSnapshot:
+    """The model of a Hub-style folder with its card, everything of which is measured where it can be.
+
+    Args:
+        folder: with ``config.json`` or ``open_clip_config.json``, safetensors, and maybe ``README.md``.
+        source: what to give ``ptmrec zoo add`` to have it again.
+        name: of the model.
+        tag: of its weights in timm or open_clip, where it is known.
+        built: how to build it, when that is known from elsewhere than its ``config.json``.
+
+    Raises:
+        ArtifactError: a file is missing or damaged, or the weights do not fit the architecture.
+    """
+    files, config = model_files(folder), read_config(folder)
+    stated, architecture = read_stated(folder, config, tag), built or _architecture(config)
+    known = {"weights": "files", "source": source, "hub_id": _hub_id(folder, source)}
+    architecture = {**architecture, **{key: value for key, value in known.items() if value}}
+    card = _first_card(name, architecture, stated, config)
+    if CARD_ONLY in architecture:
+        measured = count_parameters(files)
+        return HubSnapshot(folder, replace(card, num_params=check_size(name, stated.num_params, measured)))
+    return measured_snapshot(HubSnapshot(folder, card), stated.num_params)
+
+
+def measured_snapshot(snapshot: HubSnapshot, stated: int | None = None) -> HubSnapshot:
+    """A model with what running it once shows: parameters, features, cost; ``stated`` parameters are compared.
+
+    Raises:
+        ArtifactError: the model cannot be built or run.
+    """
+    from ptmrec.zoo.networks import measure, timm_family
+
+    found, architecture = measure(snapshot.load()), snapshot.card.architecture
+    check_size(snapshot.name, stated, found["num_params"])
+    family = timm_family(architecture["model"]) if architecture["library"] == "timm" else "clip"
+    return replace(snapshot, card=replace(snapshot.card, family=family, **found))
+
+
+def untrained(architecture: Mapping[str, Any], source: str, name: str, input_size: int) -> HubSnapshot:
+    """A model with random weights; its card says so."""
+    recipe = {"weights": "random: untrained, for tests and comparisons"}
+    whole = {**architecture, "weights": "random", "source": source}
+    card = Card(name, UNKNOWN, whole, 1, input_size, "none", None, UNKNOWN, 0, recipe, None, None, [])
+    return measured_snapshot(HubSnapshot(Path(name), card))
+
+
+def restore(folder: Path, card: Card) -> HubSnapshot:
+    """A model that was read before; of one from the Hub the local cache is searched when its folder has moved.
+
+    Raises:
+        ArtifactError: its weights are gone.
+    """
+    snapshot = HubSnapshot(folder, card)
+    if snapshot.untrained:
+        return snapshot
+    if not folder.is_dir():
+        hub_id = card.architecture.get("hub_id")
+        if not hub_id:
+            raise ArtifactError(f"{folder}: the folder of {card.name} is gone")
+        snapshot = replace(snapshot, folder=hub_folder(str(hub_id), offline=True))
+    model_files(snapshot.folder)
+    return snapshot
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """``config.json`` of a Hub-style folder and, under ``open_clip``, what open_clip writes beside it.
+
+    Raises:
+        ArtifactError: there is neither, or one is damaged.
+    """
+    names = [name for name in (CARD_NAME, CLIP_CONFIG) if (folder / name).is_file()]
+    if not names:
+        raise ArtifactError(f"{folder}: no {CARD_NAME}; a model folder needs one beside its weights")
+    found = {name: read_json(folder / name) for name in names}
+    for name, value in found.items():
+        if not isinstance(value, dict):
+            raise ArtifactError(f"{folder / name}: expected a JSON object, found {type(value).__name__}")
+    config = dict(found.get(CARD_NAME, {}))
+    return {**config, "open_clip": found[CLIP_CONFIG]} if CLIP_CONFIG in found else config
+
+
+def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How to build the model, or why it cannot be."""
+    import timm
+
+    model, clip = config.get("architecture"), config.get("open_clip")
+    if isinstance(model, str) and timm.is_model(model):
+        inner = config.get("pretrained_cfg")
+        inner = inner if isinstance(inner, Mapping) else {}
+        return timm_architecture(model, inner, config.get("num_classes"), config.get("model_args"))
+    if isinstance(clip, Mapping) and isinstance(clip.get("model_cfg"), Mapping):
+        return clip_architecture("image tower", clip["model_cfg"], clip.get("preprocess_cfg") or {})
+    if "auto_map" in config:
+        reason = "its architecture is code in its repository, which is never run"
+    elif isinstance(model, str):
+        reason = f"timm knows no architecture {model!r}"
+    else:
+        kind = config.get("model_type") or config.get("library_name") or "one that is not stated"
+        reason = f"its library ({kind}) is none that is supported (timm, open_clip)"
+    return {"library": UNKNOWN, "model": str(model or config.get("model_type") or UNKNOWN), CARD_ONLY: reason}
+
+
+def timm_architecture(
+    model: str, stated: Mapping[str, Any], num_classes: int | None = None, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """How to build one of timm's models.
+
+    Args:
+        model: its name in timm.
+        stated: its ``pretrained_cfg``.
+        num_classes: of its classifier; without it as in ``stated``.
+        options: further arguments of its builder.
+    """
+    kept = {key: list(v) if isinstance(v, tuple) else v for key, v in stated.items() if key in KEPT and v is not None}
+    classes = stated.get("num_classes") if num_classes is None else num_classes
+    found = {"library": "timm", "model": model, "pretrained_cfg": kept}
+    found |= {} if classes is None else {"num_classes": classes}
+    return found | ({"model_args": dict(options)} if options else {})
+
+
+def clip_architecture(model: str, stated: Mapping[str, Any], colours: Mapping[str, Any]) -> dict[str, Any]:
+    """How to build the image tower of an open_clip model, from its ``model_cfg`` and ``preprocess_cfg``."""
+    from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+
+    kept = {key: stated.get(key) for key in ("embed_dim", "vision_cfg", "quick_gelu") if key in stated}
+    mean, std = colours.get("mean") or OPENAI_DATASET_MEAN, colours.get("std") or OPENAI_DATASET_STD
+    return {"library": "open_clip", "model": model, "model_cfg": kept, "mean": list(mean), "std": list(std)}
+
+
+def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
+    """Height and width of a model's images in pixels, None where neither its configuration nor timm states it.
+
+    Raises:
+        ArtifactError: they are not square.
+    """
+    import timm
+
+    inner = config.get("pretrained_cfg") or {}
+    vision = ((config.get("open_clip") or {}).get("model_cfg") or {}).get("vision_cfg") or {}
+    stated = inner.get("input_size") or config.get("image_size") or vision.get("image_size")
+    if stated is None and model and timm.is_model(model):
+        stated = timm.get_pretrained_cfg(model, allow_unregistered=True).input_size
+    sizes = set(stated[-2:]) if isinstance(stated, list | tuple) else {stated}
+    if len(sizes) > 1:
+        raise ArtifactError(f"its images are {' x '.join(str(side) for side in stated)}, and only square ones are made")
+    size = sizes.pop()
+    return size if isinstance(size, int) and 0 < size <= 4096 else None
+
+
+def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, config: Mapping[str, Any]) -> Card:
+    """The card before anything of the model was run."""
+    clip = {"open_clip": architecture} if "model_cfg" in architecture else config
+    size = input_size_of(clip, architecture["model"])
+    if size is None and CARD_ONLY not in architecture:
+        size = 224
+        logger.warning("%s: nothing states the size of its images; 224 pixels are taken", name)
+    family = str(config.get("model_type") or UNKNOWN)
+    numbers = (0, dict(stated.notes), None, None)
+    words = (stated.source, stated.accuracy, stated.licence)
+    return Card(name, family, architecture, 1, size, *words, *numbers, list(stated.datasets))
+
+
+def _hub_id(folder: Path, source: str) -> str:
+    """Hub id with the revision that was read, for a folder of the Hub's cache; empty for any other."""
+    found = re.search(r"models--([^/]+)/snapshots/([0-9a-f]+)$", folder.as_posix())
+    return f"{found[1].replace('--', '/', 1)}@{found[2]}" if found else ""

@@ -1,0 +1,185 @@
+"""What a Hub-style folder states about its model: licence, image sets, accuracy, size. Nothing is made up."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ptmrec.errors import ArtifactError
+from ptmrec.log import logger
+
+UNKNOWN = "unknown"
+IMAGE_SETS = {
+    "imagenet": "imagenet",
+    "imagenet1k": "imagenet",
+    "ilsvrc2012": "imagenet",
+    "in1k": "imagenet",
+    "imagenet12k": "imagenet-12k",
+    "in12k": "imagenet-12k",
+    "imagenet21k": "imagenet-21k",
+    "imagenet22k": "imagenet-21k",
+    "in21k": "imagenet-21k",
+    "in22k": "imagenet-21k",
+}
+"""How this project calls image sets that have several names; any other keeps the name it is given."""
+TAGS = re.compile(r"(in1k|in12k|in21k|in22k|laion400m|laion2b|datacomp|metaclip|commonpool|webli|yfcc15m|cc12m|dfn)")
+"""Image sets that the tags of timm and open_clip name, such as ``augreg_in21k_ft_in1k``."""
+ACCURACIES = ("accuracy", "acc", "top1", "top1accuracy", "acc1", "accuracytop1")
+"""Metrics of a ``model-index`` that are the share of images classified correctly."""
+SIZE_FIELDS = ("num_params", "num_parameters", "params", "parameters")
+TOLERANCE = 0.02
+"""Relative error of a stated size that is rounding."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a model's files say of it.
+
+    Attributes:
+        licence: ``unknown`` where nobody says.
+        datasets: image sets it was trained on, the last one last; empty where nobody says.
+        accuracy: on the last of them, 0 to 1; None where nobody says.
+        num_params: None where nobody says.
+        notes: where each of these came from.
+    """
+
+    licence: str
+    datasets: tuple[str, ...]
+    accuracy: float | None
+    num_params: int | None
+    notes: Mapping[str, str]
+
+    @property
+    def source(self) -> str:
+        """The image set it was trained on last."""
+        return self.datasets[-1] if self.datasets else UNKNOWN
+
+
+def read_front_matter(folder: Path) -> tuple[dict[str, Any], str]:
+    """The YAML block at the head of ``README.md``, and the whole text; nothing where there is none.
+
+    Raises:
+        ArtifactError: the block is no YAML.
+    """
+    from huggingface_hub import metadata_load
+    from yaml import YAMLError
+
+    path = folder / "README.md"
+    if not path.is_file():
+        return {}, ""
+    try:
+        return metadata_load(path) or {}, path.read_text(encoding="utf-8")
+    except (YAMLError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise ArtifactError(f"{path}: its front matter cannot be read ({reason}); mend or remove it") from None
+
+
+def read_stated(folder: Path, config: Mapping[str, Any], tag: str = "") -> Stated:
+    """What ``README.md`` and ``config.json`` say.
+
+    Args:
+        folder: of the model.
+        config: its ``config.json``.
+        tag: of timm or open_clip, which often names the image sets.
+
+    Raises:
+        ArtifactError: the front matter of ``README.md`` is no YAML.
+    """
+    front, text = read_front_matter(folder)
+    inner = config.get("pretrained_cfg")
+    inner = inner if isinstance(inner, Mapping) else {}
+    notes = {}
+    licence = _licence(front, inner, notes)
+    datasets = _datasets(front, str(tag or inner.get("tag") or ""), notes)
+    reported = list(reported_accuracies(front))
+    if not datasets and reported:
+        datasets, notes["source_dataset"] = (reported[0][0],), "the data set of model-index; nothing else names one"
+    found = [(value, verified) for name, value, verified in reported if datasets and name == datasets[-1]]
+    if found:
+        notes["accuracy"] = f"model-index of README.md, {'verified' if found[0][1] else 'self-reported'}"
+    return Stated(licence, datasets, found[0][0] if found else None, _size((config, inner, front), text), notes)
+
+
+def _licence(front: Mapping[str, Any], inner: Mapping[str, Any], notes: dict[str, str]) -> str:
+    stated = front.get("license")
+    if stated == "other":
+        stated = front.get("license_name") or stated
+    stated = stated[0] if isinstance(stated, list) and stated else stated
+    place, value = ("README.md", stated) if stated else ("pretrained_cfg", inner.get("license"))
+    if not isinstance(value, str) or not value.strip():
+        return UNKNOWN
+    notes["licence"] = place
+    return value.strip()
+
+
+def _datasets(front: Mapping[str, Any], tag: str, notes: dict[str, str]) -> tuple[str, ...]:
+    """From the tag, which gives them in the order of training, else from the front matter."""
+    found = tuple(dict.fromkeys(IMAGE_SETS.get(name, name) for name in TAGS.findall(tag.lower())))
+    if found:
+        notes["source_dataset"] = f"tag {tag}"
+        return found
+    listed = front.get("datasets")
+    listed = [listed] if isinstance(listed, str) else listed if isinstance(listed, list) else []
+    found = tuple(dict.fromkeys(image_set(name) for name in listed if isinstance(name, str) and name.strip()))
+    if found:
+        notes["source_dataset"] = "datasets of README.md"
+    return found
+
+
+def image_set(name: str) -> str:
+    """Name of an image set as this project writes it: ``ILSVRC/imagenet-1k`` and ``ImageNet`` are ``imagenet``."""
+    short = name.strip().lower().rpartition("/")[2]
+    return IMAGE_SETS.get(re.sub(r"[^a-z0-9]", "", short), short)
+
+
+def reported_accuracies(front: Mapping[str, Any]) -> Iterable[tuple[str, float, bool]]:
+    """Image set, accuracy from 0 to 1 and whether the Hub has verified it, of each entry of ``model-index``."""
+    models = front.get("model-index")
+    for model in models if isinstance(models, list) else []:
+        results = model.get("results") if isinstance(model, Mapping) else None
+        for result in results if isinstance(results, list) else []:
+            if isinstance(result, Mapping) and _kind(result.get("task")) in ("image-classification", ""):
+                yield from _accuracies_of(result)
+
+
+def _accuracies_of(result: Mapping[str, Any]) -> Iterable[tuple[str, float, bool]]:
+    data, metrics = result.get("dataset"), result.get("metrics")
+    name = (data.get("type") or data.get("name")) if isinstance(data, Mapping) else None
+    for metric in metrics if isinstance(metrics, list) and isinstance(name, str) else []:
+        if not isinstance(metric, Mapping):
+            continue
+        kind, value = re.sub(r"[^a-z0-9]", "", _kind(metric).lower()), metric.get("value")
+        if kind in ACCURACIES and isinstance(value, int | float) and not isinstance(value, bool):
+            share = value / 100 if value > 1 else float(value)  # some give per cent
+            if math.isfinite(share) and 0 <= share <= 1:
+                yield image_set(name), share, metric.get("verified") is True
+
+
+def _kind(part: Any) -> str:
+    kind = (part.get("type") or part.get("name") or "") if isinstance(part, Mapping) else ""
+    return kind if isinstance(kind, str) else ""
+
+
+def _size(places: Iterable[Mapping[str, Any]], text: str) -> int | None:
+    """Parameters as stated in a field, or in timm's way in the text: ``Params (M): 25.6``."""
+    for place in places:
+        for field in SIZE_FIELDS:
+            value = place.get(field)
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+                return int(value)
+    found = re.search(r"Params \(M\):\W*([0-9.]+[0-9])", text)
+    return round(float(found[1]) * 1e6) if found and found[1].count(".") < 2 else None
+
+
+def check_size(name: str, stated: int | None, measured: int) -> int:
+    """Parameters as measured; warns when a card states another number."""
+    if stated is not None and abs(stated - measured) > TOLERANCE * measured:
+        logger.warning(
+            "%s: its card says %s parameters, its tensors hold %s; the measured number is used",
+            name,
+            f"{stated:,}",
+            f"{measured:,}",
+        )
+    return measured

@@ -1,0 +1,199 @@
+"""What ``ptmrec zoo add SOURCE`` takes: folders, Hub ids, ``timm:NAME``, ``open_clip:NAME/TAG``."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ptmrec.config.sections import PathsConfig
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json
+from ptmrec.zoo.card import CARD_NAME, Card, read_card
+from ptmrec.zoo.hub import (
+    CLIP_CONFIG,
+    HubSnapshot,
+    clip_architecture,
+    input_size_of,
+    read_hub_folder,
+    restore,
+    timm_architecture,
+    untrained,
+)
+from ptmrec.zoo.hub_card import check_size
+from ptmrec.zoo.hub_files import HUB_ID, count_parameters, find_pickles, hub_folder
+from ptmrec.zoo.real import RealSnapshot, read_real
+from ptmrec.zoo.snapshot import Snapshot, read_snapshot, weight_files
+
+TIMM, OPEN_CLIP, RANDOM = "timm:", "open_clip:", "?random"
+KINDS = "a folder, a Hub id owner/name, timm:NAME or open_clip:NAME/TAG"
+
+
+def list_sources(source: str) -> list[str]:
+    """The sources of one model each that a source stands for: the folders in a folder of models, else itself.
+
+    Raises:
+        ArtifactError: a folder that holds no models.
+    """
+    folder = Path(source)
+    if source.startswith((TIMM, OPEN_CLIP)) or not folder.is_dir() or _is_model(folder):
+        return [source]
+    parts = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if not parts:
+        raise ArtifactError(f"{source}: no model there; a model folder holds {CARD_NAME} and model.safetensors")
+    return [str(path) for path in parts]
+
+
+def open_source(source: str, paths: PathsConfig, random_weights: bool = False) -> Snapshot:
+    """The model of a source of one model.
+
+    Args:
+        source: see :func:`list_sources`; ``?random`` at the end of a name asks for random weights.
+        paths: where the cards of real models in packages lie.
+        random_weights: take random weights, of timm and open_clip.
+
+    Raises:
+        ArtifactError: nothing such is known.
+        ArtifactError: files are missing, damaged, pickled only or of another model, or cannot be fetched.
+    """
+    name, untrained_too = source.removesuffix(RANDOM), random_weights or source.endswith(RANDOM)
+    if name.startswith(TIMM):
+        return _open_timm(name.removeprefix(TIMM), paths, untrained_too)
+    if name.startswith(OPEN_CLIP):
+        return _open_clip(name.removeprefix(OPEN_CLIP), untrained_too)
+    if untrained_too:
+        raise ArtifactError(f"{source}: random weights are for {TIMM}NAME and {OPEN_CLIP}NAME only")
+    if Path(source).is_dir():
+        return open_folder(Path(source))
+    if Path(source).exists() or not HUB_ID.fullmatch(source):
+        raise ArtifactError(f"{source}: no model folder of that name; give {KINDS}")
+    return read_hub_folder(hub_folder(source), source, _plain(source.replace("/", "--", 1)))
+
+
+def open_folder(folder: Path) -> Snapshot:
+    """The model of a local folder, of this project's format or Hub-style.
+
+    Raises:
+        ArtifactError: the folder is gone, or its files are missing or damaged.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: the folder is gone")
+    config = read_json(folder / CARD_NAME) if (folder / CARD_NAME).is_file() else None
+    own = config.get("architecture") if isinstance(config, Mapping) else None
+    if not isinstance(own, Mapping):
+        return read_hub_folder(folder, str(folder.absolute()), _plain(folder.absolute().name))
+    if "package" in own:
+        snapshot = RealSnapshot(folder, read_card(folder))
+        snapshot._read()  # one line now, when the package is missing
+        return snapshot
+    return own_snapshot(folder)
+
+
+def own_snapshot(folder: Path) -> Snapshot:
+    """A snapshot of this project's format; when its card is wrong about its size, what its tensors hold counts."""
+    snapshot = read_snapshot(folder)
+    measured = count_parameters(weight_files(folder))
+    size = check_size(snapshot.name, snapshot.card.num_params, measured)
+    return (
+        snapshot
+        if size == snapshot.card.num_params
+        else replace(snapshot, card=replace(snapshot.card, num_params=size))
+    )
+
+
+def record_of(snapshot: Snapshot) -> dict[str, Any]:
+    """What to write down of a model to have it again without network: its folder, and the card that was made here."""
+    if not isinstance(snapshot, HubSnapshot):
+        return {"folder": str(snapshot.folder.absolute())}
+    folder = snapshot.folder if snapshot.untrained else snapshot.folder.absolute()
+    return {"folder": str(folder), "card": snapshot.card.to_dict()}
+
+
+def from_record(record: Mapping[str, Any]) -> Snapshot:
+    """The model that :func:`record_of` wrote down.
+
+    Raises:
+        ArtifactError: its files are gone or damaged.
+    """
+    folder = Path(record["folder"])
+    return restore(folder, Card(**record["card"])) if "card" in record else open_folder(folder)
+
+
+def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
+    import timm
+
+    model, _, tag = name.partition(".")
+    if not timm.is_model(model):
+        raise ArtifactError(f"{TIMM}{name}: timm knows no model {model!r}{_hint(model, timm.list_models())}")
+    tags = [entry for entry in timm.list_pretrained(f"{model}.*") if entry.partition(".")[0] == model]
+    if tag and name not in tags:
+        raise ArtifactError(f"{TIMM}{name}: timm knows no weights {tag!r} of {model}{_hint(name, tags)}")
+    stated = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    if random_weights:
+        inner = (stated or timm.models.PretrainedCfg()).to_dict()
+        architecture, size = timm_architecture(model, inner), input_size_of({"pretrained_cfg": inner})
+        return untrained(architecture, f"{TIMM}{model}{RANDOM}", f"{model}-random", size)
+    for packaged in read_real(paths.real):
+        if not tag and packaged.card.architecture.get("model") == model:
+            return packaged
+    if not stated or not stated.hf_hub_id:
+        raise ArtifactError(
+            f"{TIMM}{name}: timm names no repository with safetensors for it; {_random_too(TIMM, model)}"
+        )
+    hub_id, whole = stated.hf_hub_id, f"{model}.{stated.tag}" if stated.tag else model
+    try:
+        folder = hub_folder(hub_id)
+    except ArtifactError as error:
+        raise ArtifactError(f"{TIMM}{name}: {error}, or {_random_too(TIMM, model)}") from None
+    return read_hub_folder(folder, f"{TIMM}{whole}", _plain(whole), stated.tag or "")
+
+
+def _open_clip(name: str, random_weights: bool) -> Snapshot:
+    import open_clip
+
+    model, _, tag = name.partition("/")
+    stated = open_clip.get_model_config(model)
+    if stated is None:
+        raise ArtifactError(
+            f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{_hint(model, open_clip.list_models())}"
+        )
+    colours = open_clip.get_pretrained_cfg(model, tag) if tag else {}
+    gelu = {"quick_gelu": True} if colours.get("quick_gelu") else {}
+    architecture = clip_architecture(model, {**stated, **gelu}, colours)
+    if random_weights:
+        size = input_size_of({"open_clip": architecture})
+        return untrained(architecture, f"{OPEN_CLIP}{model}{RANDOM}", f"{model}-random", size)
+    if not colours:
+        tags = open_clip.list_pretrained_tags_by_model(model)
+        raise ArtifactError(f"{OPEN_CLIP}{name}: name its weights, one of {', '.join(tags) or 'none that is known'}")
+    hub_id = str(colours.get("hf_hub") or "").rstrip("/")
+    if not HUB_ID.fullmatch(hub_id):
+        what = f"{hub_id.rpartition('/')[2]} is a pickle" if find_pickles([hub_id]) else "they are not on the Hub"
+        raise ArtifactError(f"{OPEN_CLIP}{name}: {what}, which is never read; {_random_too(OPEN_CLIP, model)}")
+    try:
+        folder = hub_folder(hub_id)
+    except ArtifactError as error:
+        raise ArtifactError(f"{OPEN_CLIP}{name}: {error}, or {_random_too(OPEN_CLIP, model)}") from None
+    return read_hub_folder(folder, f"{OPEN_CLIP}{name}", _plain(name.replace("/", "--")), tag, architecture)
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a folder is of one model: it holds a card, or files that could be weights."""
+    names = [path.name for path in folder.iterdir() if path.is_file()]
+    weights = [name for name in names if name.endswith(".safetensors")] + find_pickles(names)
+    return bool(weights) or CARD_NAME in names or CLIP_CONFIG in names
+
+
+def _plain(name: str) -> str:
+    """A name without what a card's name may not hold."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "model"
+
+
+def _hint(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _random_too(kind: str, model: str) -> str:
+    return f"try untrained weights: {kind}{model}{RANDOM}"
