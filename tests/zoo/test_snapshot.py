@@ -107,15 +107,14 @@ from pathlib import Path
 import torch
 from ptmrec.extractors.weights import WeightsExtractor
 from ptmrec.zoo.snapshot import Snapshot
-from conftest import make_card
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 folder = Path(sys.argv[1])
-WeightsExtractor().extract(Snapshot(folder / "one", make_card()))
+WeightsExtractor().extract(Snapshot(folder / "one", None))
 before = peak()
-WeightsExtractor().extract(Snapshot(folder / "many", make_card()))
+WeightsExtractor().extract(Snapshot(folder / "many", None))
 print(peak() - before)
 """
 
