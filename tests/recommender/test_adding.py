@@ -31,7 +31,7 @@ def test_a_model_that_cannot_be_built_is_kept_by_its_card(config, tmp_path):
 @pytest.mark.slow
 def test_a_folder_with_a_broken_model_and_what_recommend_makes_of_the_others(config, tmp_path):
     """The whole way: lite0 with its own weights, a saved timm model, a broken one, one without code."""
-    write_hub_model(tmp_path / "models" / "mine")
+    write_hub_model(tmp_path / "models" / "mine", "test_vit")
     write_remote_code(tmp_path / "models" / "remote")
     (tmp_path / "models" / "old").mkdir()
     (tmp_path / "models" / "old" / "pytorch_model.bin").write_bytes(b"never read")
