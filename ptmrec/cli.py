@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ptmrec.cli_context import FORMATS, CommandGroup, open_run, read_config, show
-from ptmrec.cli_recommend import doctor, recommend
+from ptmrec.cli_recommend import demo_text, doctor, recommend
 from ptmrec.cli_zoo import zoo
 
 
@@ -135,5 +135,6 @@ def readme(ctx: click.Context, copy: bool) -> None:
     folder, path = config.root / "constants" / "results", config.root / "README.md"
     if copy:
         copy_results(paths.artifacts, folder)
+        write_text(folder / "demo.txt", demo_text(config) + "\n")
     draw_figure(folder, paths.figures)
     click.echo(write_text(path, fill_readme(path.read_text(encoding="utf-8"), folder)))
