@@ -30,7 +30,10 @@ DEMO = "euro_coins"
     type=click.Choice([name.replace("_", "-") for name in REGIMES]),
     help="What you plan to do; default: by the number of images.",
 )
-@click.option("--zoo", help="Folder of model snapshots to rank, or real: the installed ImageNet models.")
+@click.option(
+    "--zoo",
+    help="Folder of models to rank; real (installed ImageNet models); hf180, openclip121, timm (published records).",
+)
 @click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
 @click.option("--preset", type=click.Choice(PRESETS), help="Run 0, 3 or 8 of the first candidates on the images.")
 @click.option("--verify", type=click.IntRange(min=1), help="Run this many of the first candidates on the images.")

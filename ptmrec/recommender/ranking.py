@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 REAL = "real"
 """Name of the zoo of real models."""
+PUBLISHED = {"hf180": "transfergraph", "openclip121": "openclip", "timm": "timm"}
+"""Names of zoos of which only published records are here -> their tables."""
 PRESETS = {"fast": 0, "balanced": 3, "best": 8}
 """Candidates that each preset runs on the images."""
 
@@ -55,8 +57,8 @@ def recommend(
             names and labels. Without it they are unlabelled.
         n: models to show.
         regime: ``low_data`` or ``fine_tuning``; chosen by the number of images without it.
-        zoo: folder of another zoo than the embedded one, whose models are read and probed first; or ``real``, for
-            the real models that are installed.
+        zoo: folder of another zoo than the embedded one, whose models are read and probed first; ``real`` for the
+            real models that are installed; ``hf180``, ``openclip121`` or ``timm`` for published records.
         config: the configuration; the project's own without it.
         skip_unreadable: leave out image files that do not decode instead of stopping.
         preset: ``fast``, ``balanced`` or ``best``: run 0, 3 or 8 of the first candidates on the images.
@@ -70,29 +72,52 @@ def recommend(
         ArtifactError: recommender, encoder or zoo are missing or do not fit together.
     """
     started, verify = time.perf_counter(), choose_passes(preset, verify)
+    _check(n, regime, zoo, verify, time_limit)
+    config = config or ConfigParser()
+    chosen = read_user_images(images, labels, skip_unreadable)
+    regime = regime or choose_regime(chosen)
+    data = str(images) if isinstance(images, str | Path) else f"{chosen.total} images"
+    if zoo in PUBLISHED:
+        from ptmrec.recommender.published import recommend_published
+
+        path = config.get(PathsConfig).published / f"{PUBLISHED[zoo]}.json"
+        return recommend_published(path, chosen, regime, n, data, started)
+    snapshots = _candidates(zoo, config.get(PathsConfig))
+    with few_threads(config):
+        found, rejected = _rank(snapshots, zoo, chosen, regime, config, verify, time_limit)
+        return _recommendation(found, rejected, n, data, started)
+
+
+def _check(n: int, regime: str | None, zoo: Any, verify: int | None, time_limit: float | None) -> None:
     check_limits(verify, time_limit)
     if regime is not None and regime not in REGIMES:
         raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
     if n < 1:
         raise ConfigError(f"n = {n}: show at least one model")
-    config = config or ConfigParser()
-    chosen = read_user_images(images, labels, skip_unreadable)
-    regime = regime or choose_regime(chosen)
-    snapshots = _candidates(zoo, config.get(PathsConfig))
-    with few_threads(config):
-        found, rejected = _rank(snapshots, zoo, chosen, regime, config, verify, time_limit)
-        return Recommendation(
-            *(found.frame, regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, _folder(config)),
-            notes=found.notes,
-            verification=found.verification,
-            doubts=found.doubts,
-            nearest=found.nearest(),
-            rejected=tuple(rejected),
-            count=n,
-            seconds=time.perf_counter() - started,
-            data=str(images) if isinstance(images, str | Path) else f"{chosen.total} images",
-            session=found,
+    if zoo in PUBLISHED and (verify or time_limit):
+        raise ConfigError(
+            f"zoo {zoo} holds records and no weights, so no candidate can be run; rank first, then add one by its "
+            "Hub id with ptmrec zoo add, which needs a network"
         )
+
+
+def _recommendation(
+    found: "Session", rejected: list[dict[str, str]], n: int, data: str, started: float
+) -> Recommendation:
+    chosen = found.chosen
+    return Recommendation(
+        *(found.frame, found.regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part),
+        ranked_by=_folder(found.config),
+        notes=found.notes,
+        verification=found.verification,
+        doubts=found.doubts,
+        nearest=found.nearest(),
+        rejected=tuple(rejected),
+        count=n,
+        seconds=time.perf_counter() - started,
+        data=data,
+        session=found,
+    )
 
 
 def _rank(
