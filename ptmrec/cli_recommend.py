@@ -97,6 +97,8 @@ def _answer(found: "Recommendation", style: str, count: int) -> None:
 def _next(found: "Recommendation", asked: str, output: Path | None) -> list[str]:
     """What was written, and what somebody may want to do now."""
     lines = [f"written: {output}"] if output is not None else []
+    if found.session is None:
+        return [*lines, f"next: ptmrec zoo add {found.frame['source'].iloc[0]}   # needs a network"]
     if found.num_classes > 1 and found.verification is None:
         return [*lines, f"next: ptmrec recommend {asked} --preset balanced   # runs the first three on the images"]
     return [*lines, f"next: ptmrec recommend {asked} --explain {found.best}"]

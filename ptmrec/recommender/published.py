@@ -107,9 +107,7 @@ def _frame(zoo: PublishedZoo, scores: np.ndarray, expected: np.ndarray, rule: st
     cards = [zoo.cards[name] for name in zoo.models]
     columns = {
         "model": zoo.models,
-        "source": [
-            str(card.get("hub_id") or card.get("weights") or name) for name, card in zip(zoo.models, cards, strict=True)
-        ],
+        "source": [_source(name, card) for name, card in zip(zoo.models, cards, strict=True)],
         "family": [card["family"] for card in cards],
         "parameters": [card.get("num_params") or 0 for card in cards],
         "licence": [str(card.get("licence") or "unknown") for card in cards],
@@ -127,6 +125,13 @@ def _frame(zoo: PublishedZoo, scores: np.ndarray, expected: np.ndarray, rule: st
     frame["tied_with_best"] = frame["score"] == frame["score"].max()
     frame.insert(0, "rank", np.arange(1, len(frame) + 1))
     return frame.assign(why=rule)
+
+
+def _source(name: str, card: dict) -> str:
+    """What ``ptmrec zoo add`` takes to fetch the model."""
+    if "weights" in card:
+        return f"timm:{card['weights']}"
+    return f"open_clip:{card['architecture']}/{card['pretrained']}" if "pretrained" in card else name
 
 
 def _shares(row: np.ndarray) -> np.ndarray:

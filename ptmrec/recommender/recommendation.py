@@ -217,7 +217,7 @@ class Recommendation:
 
     def _going_on(self, what: str) -> "Session":
         if self.session is None:
-            raise ConfigError(f"this answer was not made by ptmrec.recommend, so no model can be {what}")
+            raise ConfigError(f"this answer rests on only records, no weights, so no model can be {what} here")
         return self.session
 
     def _repr_html_(self) -> str:

@@ -28,9 +28,10 @@ def test_published_models_are_ranked_and_the_rule_is_said(name):
     assert (frame["low_80"] <= frame["expected_accuracy"]).all() and (
         frame["expected_accuracy"] <= frame["high_80"]
     ).all()
+    assert frame["source"].str.contains({"hf180": "/", "timm": "timm:"}.get(name, "open_clip:")).mean() > 0.9
     assert "cannot change this order" in answer.notes[0] and answer.leaderboard()["why"][0] in answer.notes[1]
     assert not answer.trusted and len(answer.readable(3)) == 3
-    with pytest.raises(ConfigError, match="not made by"):
+    with pytest.raises(ConfigError, match="only records"):
         answer.load()
 
 
