@@ -38,6 +38,11 @@ DEMO = "euro_coins"
 @click.option("--preset", type=click.Choice(PRESETS), help="Run 0, 3 or 8 of the first candidates on the images.")
 @click.option("--verify", type=click.IntRange(min=1), help="Run this many of the first candidates on the images.")
 @click.option("--time-limit", type=TimeLimit(), help="Run first candidates for so long, such as 60s or 2m.")
+@click.option("--max-params", metavar="5M", help="Hard limit on the parameters.")
+@click.option("--max-flops", metavar="1G", help="Hard limit on the operations of one forward pass.")
+@click.option("--max-memory", metavar="64MiB", help="Hard limit on weights and activations of one image.")
+@click.option("--max-latency", metavar="20ms", help="Hard limit on nine of ten forward passes of one image.")
+@click.option("--licence", "licences", metavar="A,B", default="", help="Licences that are accepted.")
 @click.option("--why", is_flag=True, help="Say why the first models rank where they do.")
 @click.option("--explain", "model", metavar="MODEL", help="Say why this model ranks where it does.")
 @click.pass_context

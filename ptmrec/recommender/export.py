@@ -22,12 +22,14 @@ ENDINGS = (".json", ".csv", ".html", ".png")
 def to_json(found: "Recommendation") -> str:
     """The answer as JSON.
 
-    ``limits`` and ``device`` have their place for limits of hardware; a number that is not known is null.
+    ``device`` has its place for the machine that costs are measured on; a number that is not known is null.
     """
     ran = found.verification
+    limits = {} if found.limiting is None else found.limiting.limits.to_dict()
+    relief = () if found.limiting is None else found.limiting.relief
     data = {
         "schema": SCHEMA,
-        "request": {"data": found.data, "regime": found.regime, "n": found.count, "limits": {}},
+        "request": {"data": found.data, "regime": found.regime, "n": found.count, "limits": limits},
         "device": None,
         "images": {
             "found": found.images_there,
@@ -39,6 +41,7 @@ def to_json(found: "Recommendation") -> str:
             {name: _plain(value) for name, value in row.items()} for row in found.leaderboard().to_dict("records")
         ],
         "rejected": list(found.rejected),
+        "relief": [{name: _plain(value) for name, value in step.items()} for step in relief],
         "nearest": [{"dataset": name, "weight": round(share, DECIMALS)} for name, share in found.nearest.items()],
         "trusted": found.trusted,
         "notes": list(found.notes),

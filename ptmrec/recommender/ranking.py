@@ -13,6 +13,7 @@ import numpy as np
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, PathsConfig
 from ptmrec.errors import ArtifactError, ConfigError, NothingLeftError
+from ptmrec.hardware.limits import Limits, parse_quantity
 from ptmrec.recommender.images import UserImages, choose_regime, read_user_images
 from ptmrec.recommender.recommendation import COUNT, Recommendation, check_limits
 from ptmrec.recommender.threads import few_threads
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ptmrec.recommender.ensemble import Recommender
+    from ptmrec.recommender.limiting import Limiting
     from ptmrec.recommender.references import References
     from ptmrec.recommender.session import Session
 
@@ -47,6 +49,7 @@ def recommend(
     preset: str | None = None,
     verify: int | None = None,
     time_limit: float | None = None,
+    **limits: Any,
 ) -> Recommendation:
     """Rank the models of a zoo for images.
 
@@ -64,15 +67,17 @@ def recommend(
         preset: ``fast``, ``balanced`` or ``best``: run 0, 3 or 8 of the first candidates on the images.
         verify: run this many of the first candidates on the images instead, and rank anew.
         time_limit: run first candidates for as long as this, in seconds; together with ``verify`` what ends first.
+        **limits: hard limits, see :func:`read_limits`: ``max_params="5M"``, ``max_latency="20ms"``.
 
     Raises:
-        ConfigError: unknown regime or preset, or a number or time limit that is not positive.
+        ConfigError: unknown regime or preset, a number or time limit that is not positive, or one without its unit.
         DataError: images or labels cannot be used.
         NothingLeftError: no model is left to rank.
         ArtifactError: recommender, encoder or zoo are missing or do not fit together.
     """
     started, verify = time.perf_counter(), choose_passes(preset, verify)
-    _check(n, regime, zoo, verify, time_limit)
+    set_limits = read_limits(**limits)
+    _check(n, regime, zoo, verify, time_limit, set_limits)
     config = config or ConfigParser()
     chosen = read_user_images(images, labels, skip_unreadable)
     regime = regime or choose_regime(chosen)
@@ -84,16 +89,18 @@ def recommend(
         return recommend_published(path, chosen, regime, n, data, started)
     snapshots = _candidates(zoo, config.get(PathsConfig))
     with few_threads(config):
-        found, rejected = _rank(snapshots, zoo, chosen, regime, config, verify, time_limit)
-        return _recommendation(found, rejected, n, data, started)
+        found, limiting, rejected = _rank(snapshots, zoo, chosen, regime, config, verify, time_limit, set_limits)
+        return _recommendation(found, limiting, rejected, n, data, started)
 
 
-def _check(n: int, regime: str | None, zoo: Any, verify: int | None, time_limit: float | None) -> None:
+def _check(n: int, regime: str | None, zoo: Any, verify: int | None, time_limit: float | None, limits: Limits) -> None:
     check_limits(verify, time_limit)
     if regime is not None and regime not in REGIMES:
         raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
     if n < 1:
         raise ConfigError(f"n = {n}: show at least one model")
+    if zoo in PUBLISHED and limits:
+        raise ConfigError(f"zoo {zoo} holds records without measured costs; limits are for models that are here")
     if zoo in PUBLISHED and (verify or time_limit):
         raise ConfigError(
             f"zoo {zoo} holds records and no weights, so no candidate can be run; rank first, then add one by its "
@@ -102,7 +109,7 @@ def _check(n: int, regime: str | None, zoo: Any, verify: int | None, time_limit:
 
 
 def _recommendation(
-    found: "Session", rejected: list[dict[str, str]], n: int, data: str, started: float
+    found: "Session", limiting: "Limiting", rejected: list[dict[str, str]], n: int, data: str, started: float
 ) -> Recommendation:
     chosen = found.chosen
     return Recommendation(
@@ -116,6 +123,7 @@ def _recommendation(
         count=n,
         seconds=time.perf_counter() - started,
         data=data,
+        limiting=limiting,
         session=found,
     )
 
@@ -128,9 +136,11 @@ def _rank(
     config: ConfigParser,
     verify: int | None,
     time_limit: float | None,
-) -> "tuple[Session, list[dict[str, str]]]":
-    """The ranking, and the models left out of it."""
+    limits: Limits,
+) -> "tuple[Session, Limiting, list[dict[str, str]]]":
+    """The ranking, what the limits did, and the models left out of it."""
     from ptmrec.recommender.answer import answer
+    from ptmrec.recommender.limiting import find_relief, keep_limits
     from ptmrec.recommender.registration import REGISTERED, extend, read_registered, register
 
     recommender, references = _load(config)
@@ -144,15 +154,35 @@ def _rank(
         snapshots = [*(s for s in snapshots if s.name not in cards), *(s for s, _ in added)]
     if not snapshots:
         raise NothingLeftError("no model is left to rank; see ptmrec zoo list")
+    kept, limiting, cut = keep_limits(snapshots, limits, config.get(PathsConfig))
     knowledge = register(knowledge, references, snapshots, config)
-    session = answer(recommender, knowledge, references, snapshots, chosen, regime, config, verify, time_limit)
-    return session, rejected
+    session = answer(recommender, knowledge, references, kept, chosen, regime, config, verify, time_limit)
+    return session, find_relief(limiting, session, snapshots), [*rejected, *cut]
 
 
 def _candidates(zoo: Path | str | None, paths: PathsConfig) -> list[Snapshot]:
     if zoo == REAL:
         return read_real(paths.real)
     return read_models(paths) if zoo is None else read_zoo(Path(zoo))
+
+
+def read_limits(licences: str | Sequence[str] = (), **written: str | float | None) -> Limits:
+    """Limits as people write them.
+
+    Args:
+        licences: licences that are accepted, in a list or between commas.
+        **written: ``max_params="5M"``, ``max_flops="1G"``, ``max_memory="64MiB"``, ``max_latency="20ms"``.
+
+    Raises:
+        ConfigError: a limit nobody knows, that is not positive, or has no unit.
+    """
+    kinds = {"max_params": "count", "max_flops": "count", "max_memory": "memory", "max_latency": "time"}
+    unknown = [name for name in written if name not in kinds]
+    if unknown:
+        raise ConfigError(f"{unknown[0]}: no such limit; there are {', '.join(kinds)} and licences")
+    values = {name: parse_quantity(str(text), kinds[name]) for name, text in written.items() if text is not None}
+    names = licences.split(",") if isinstance(licences, str) else licences
+    return Limits(**values, licences=tuple(name.strip().lower() for name in names if name.strip()))
 
 
 def choose_passes(preset: str | None, verify: int | None) -> int | None:

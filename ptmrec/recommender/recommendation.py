@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from ptmrec.recommender.limiting import Limiting
     from ptmrec.recommender.loading import Loaded
     from ptmrec.recommender.session import Session
     from ptmrec.recommender.verify import Verification
@@ -43,6 +44,7 @@ class Recommendation:
         count: models that are shown.
         seconds: time the answer took.
         data: what was brought, in words.
+        limiting: limits that were asked for, what models cost, and what relief would gain.
         session: what the ranking can be gone on with.
     """
 
@@ -61,6 +63,7 @@ class Recommendation:
     count: int = COUNT
     seconds: float = 0.0
     data: str = "images"
+    limiting: "Limiting | None" = field(default=None, repr=False, compare=False)
     session: "Session | None" = field(default=None, repr=False, compare=False)
 
     @property
@@ -94,11 +97,23 @@ class Recommendation:
             count: so many instead of :attr:`count`.
         """
         if all_models:
-            return self.frame.copy()
-        shown = self.frame.head(self.count if count is None else count)
+            return self._with_costs(self.frame)
+        shown = self._with_costs(self.frame).head(self.count if count is None else count)
         if self.session is None:
             return shown.copy()
         return shown.assign(why=[self.session.phrase(name) for name in shown["model"]])
+
+    def _with_costs(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """The frame with what each model costs, and what that rests on."""
+        if self.limiting is None:
+            return frame.copy()
+        costs = [self.limiting.costs[name] for name in frame["model"]]
+        return frame.assign(
+            latency_p90_ms=[own.latency for own in costs],
+            memory_mib=[None if own.memory is None else own.memory / 2**20 for own in costs],
+            gmacs=[None if own.flops is None else own.flops / 2e9 for own in costs],
+            cost_basis=[own.basis for own in costs],
+        )
 
     def readable(self, count: int | None = None) -> "pd.DataFrame":
         """The first ``count`` models in few enough columns for a terminal; ``1=`` marks a tie with the best."""
@@ -110,6 +125,8 @@ class Recommendation:
         kept = kept.assign(rank=rank, accuracy=[f"{value:.2f} ({low:.2f}-{high:.2f})" for value, low, high in parts])
         kept = kept.rename(columns={"parameters": "params"})
         kept = kept.assign(params=[_short(value) for value in kept["params"]])
+        if self.limiting is not None and self.limiting.limits:
+            kept = kept.assign(**{"p90 ms": frame["latency_p90_ms"].round(2), "MiB": frame["memory_mib"].round(1)})
         if "licence" in frame:
             kept = kept.assign(licence=frame["licence"].str.partition(";")[0], source=frame["source"])
         kept = kept.assign(why=frame["why"]) if "why" in frame else kept
@@ -213,6 +230,10 @@ class Recommendation:
         return [line for line in (*lines, *self._left_out(), self.describe()) if line]
 
     def _left_out(self) -> list[str]:
+        """Models left out by name, and by number those that break a limit."""
+        if self.limiting is not None and self.limiting.limits:
+            bases = sorted({self.limiting.costs[name].basis for name in self.frame["model"].head(self.count)})
+            return [*self.limiting.sentences(), f"costs: {'; '.join(bases)}"]
         return [f"left out: {one['model']} ({one['limit']})" for one in self.rejected]
 
     def _going_on(self, what: str) -> "Session":
