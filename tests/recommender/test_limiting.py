@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
+from ptmrec.errors import ConfigError, NothingLeftError
+from ptmrec.hardware.limits import Limits
+from ptmrec.recommender.limiting import keep_limits, measure_up
+from ptmrec.recommender.ranking import recommend
+from ptmrec.zoo.real import read_models, read_real
+
+pytestmark = pytest.mark.slow
+PATHS = ConfigParser().get(PathsConfig)
+DIGITS = load_digits()
+IMAGES = np.repeat((DIGITS.images[:100] * 255 / 16).astype(np.uint8)[..., None], 3, axis=3)
+
+
+def ask(**limits):
+    return recommend(IMAGES, DIGITS.target[:100], regime="low_data", **limits)
+
+
+def test_nothing_that_breaks_a_limit_is_recommended():
+    answer = ask(max_params="50k", max_latency="1ms")
+    board = answer.leaderboard(all_models=True)
+    assert board["parameters"].max() <= 50_000 and board["latency_p90_ms"].max() <= 1
+    assert board["cost_basis"].str.startswith("table (").all()
+    out = {row["model"] for row in answer.rejected}
+    assert out and out.isdisjoint(board["model"])
+    assert len(out) + len(board) == len(read_models(PATHS))
+    assert any("models break 50 k parameters" in line for line in answer.remarks())
+    assert {"p90 ms", "MiB"} <= set(answer.readable(3))
+
+
+def test_a_step_of_relief_is_only_named_where_it_gains():
+    free, tight = ask(), ask(max_params="8k")
+    assert not free.limiting.relief
+    for step in tight.limiting.relief:
+        assert step["gain"] > 0 and step["model"] in set(free.frame["model"])
+        assert free.frame.set_index("model").loc[step["model"], "parameters"] <= 8_000 * 1.5
+
+
+def test_when_nothing_fits_the_nearest_misses_are_named():
+    with pytest.raises(NothingLeftError, match=r"binds is 1 ms; nearest: efficientnet-lite0 \(.* ms\), "):
+        keep_limits(read_real(PATHS.real), Limits(max_latency=1), PATHS)
+
+
+def test_every_committed_model_was_measured():
+    costs = measure_up(read_models(PATHS), PATHS)
+    assert all(own.latency and own.memory and own.flops for own in costs.values())
+
+
+def test_licences_are_a_limit_too():
+    kept, _, out = keep_limits(read_models(PATHS), Limits(licences=("apache-2.0",)), PATHS)
+    assert {snapshot.name for snapshot in kept} == {snapshot.name for snapshot in read_real(PATHS.real)}
+    assert out[0]["limit"] == "apache-2.0"
+
+
+def test_a_limit_without_unit_is_refused():
+    with pytest.raises(ConfigError, match="with its unit"):
+        ask(max_latency=20)
+    with pytest.raises(ConfigError, match="max_speed: no such limit"):
+        ask(max_speed="1s")
