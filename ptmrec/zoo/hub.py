@@ -165,11 +165,10 @@ def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
 
     model, clip = config.get("architecture"), config.get("open_clip")
     if isinstance(model, str) and timm.is_model(model):
-        inner = config.get("pretrained_cfg")
-        inner = inner if isinstance(inner, Mapping) else {}
-        return timm_architecture(model, inner, config.get("num_classes"), config.get("model_args"))
+        inner, options = _part(config, "pretrained_cfg"), _part(config, "model_args")
+        return timm_architecture(model, inner, config.get("num_classes"), options)
     if isinstance(clip, Mapping) and isinstance(clip.get("model_cfg"), Mapping):
-        return clip_architecture("image tower", clip["model_cfg"], clip.get("preprocess_cfg") or {})
+        return clip_architecture("image tower", clip["model_cfg"], _part(clip, "preprocess_cfg"))
     if "auto_map" in config:
         reason = "its architecture is code in its repository, which is never run"
     elif isinstance(model, str):
@@ -215,15 +214,14 @@ def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
     """
     import timm
 
-    inner = config.get("pretrained_cfg") or {}
-    vision = ((config.get("open_clip") or {}).get("model_cfg") or {}).get("vision_cfg") or {}
-    stated = inner.get("input_size") or config.get("image_size") or vision.get("image_size")
+    vision = _part(_part(_part(config, "open_clip"), "model_cfg"), "vision_cfg")
+    stated = _part(config, "pretrained_cfg").get("input_size") or config.get("image_size") or vision.get("image_size")
     if stated is None and model and timm.is_model(model):
         stated = timm.get_pretrained_cfg(model, allow_unregistered=True).input_size
-    sizes = set(stated[-2:]) if isinstance(stated, list | tuple) else {stated}
-    if len(sizes) > 1:
-        raise ArtifactError(f"its images are {' x '.join(str(side) for side in stated)}, and only square ones are made")
-    size = sizes.pop()
+    sides = list(stated[-2:]) if isinstance(stated, list | tuple) and stated else [stated]
+    if sides[0] != sides[-1]:
+        raise ArtifactError(f"its images are {sides[0]} x {sides[1]} pixels, and only square ones are made")
+    size = sides[0]
     return size if isinstance(size, int) and 0 < size <= 4096 else None
 
 
@@ -238,6 +236,12 @@ def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, conf
     numbers = (0, dict(stated.notes), None, None)
     words = (stated.source, stated.accuracy, stated.licence)
     return Card(name, family, architecture, 1, size, *words, *numbers, list(stated.datasets))
+
+
+def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """What a configuration holds under a key, nothing when that is no object."""
+    found = config.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _hub_id(folder: Path, source: str) -> str:

@@ -121,9 +121,9 @@ def as_photo_model(network: nn.Module, architecture: Mapping[str, Any], input_si
     Raises:
         ArtifactError: it does not take colour images, or gives no feature vector.
     """
-    model = PhotoModel(network, input_size, architecture.get("mean"), architecture.get("std"))
-    model = model.to(memory_format=torch.channels_last).eval()
     try:
+        model = PhotoModel(network, input_size, architecture.get("mean"), architecture.get("std"))
+        model = model.to(memory_format=torch.channels_last).eval()
         with torch.inference_mode():
             features = model.forward_features(torch.zeros(1, 3, input_size, input_size))
     except Exception as error:  # a network may be made for anything

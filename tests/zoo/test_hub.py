@@ -96,8 +96,30 @@ def test_a_card_comes_back_from_json_and_the_model_with_it(tmp_path):
         restore(snapshot.folder, card)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_classes": "many"},
+        {"pretrained_cfg": "x"},
+        {"pretrained_cfg": {"mean": "grey"}},
+        {"pretrained_cfg": {"input_size": {}}},
+        {"model_args": [1]},
+        {"image_size": {"height": 3}},
+        {"architecture": "vit_base_patch16_224"},
+    ],
+)
+def test_a_strange_configuration_is_read_past_or_one_line(tmp_path, change):
+    folder = write_hub_model(tmp_path / "mine", "test_vit", **change)
+    try:
+        snapshot = read_hub_folder(folder, "mine", "mine")
+    except ArtifactError as error:
+        assert "\n" not in str(error)
+    else:
+        assert snapshot.card.num_features == 64
+
+
 def test_images_that_are_not_square_are_refused():
-    with pytest.raises(ArtifactError, match="128 x 256"):
+    with pytest.raises(ArtifactError, match="128 x 256 pixels"):
         input_size_of({"pretrained_cfg": {"input_size": [3, 128, 256]}})
     assert input_size_of({}, "test_vit") == 160
     assert input_size_of({"image_size": "large"}) is None
