@@ -54,7 +54,7 @@ def plot_method_bars(summary: pd.DataFrame, groups: Sequence[str], ours: str) ->
     parts = [summary[(summary["group"] == group) & (summary["regime"] == regime)].iloc[::-1] for group, regime in rows]
     heights = [len(part) + 4 for part in parts]
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 0.14 * sum(heights) + 0.4), layout="constrained")
+        figure = Figure(figsize=(TEXT_WIDTH, 0.125 * sum(heights) + 0.4), layout="constrained")
         grid = {"width_ratios": [1.25, 1], "height_ratios": heights, "squeeze": False}
         axes = figure.subplots(len(rows), 2, sharex="col", sharey="row", **grid)
         for (bars, gains), (group, regime), part in zip(axes, rows, parts, strict=True):
