@@ -1,0 +1,88 @@
+"""The models of a table as the panel draws them: a plot, and a table in HTML."""
+
+from html import escape
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ptmrec.plots.style import TEXT_WIDTH, thesis_style
+
+ALT = "Dots with intervals: the expected accuracy of each model that is shown, best on top."
+_NEAR, _FAR, _DOT = "#9ecae1", "0.75", "#08519c"
+_CELL = "padding:4px 10px;text-align:{align};white-space:nowrap;"
+_MARKED = "background:rgba(33,113,181,0.15);font-weight:600;"
+
+
+def plot_models(shown: pd.DataFrame, ax: Axes) -> Axes:
+    """Expected accuracies with their 80 % and 95 % intervals, best on top; filled where the model was run."""
+    places = np.arange(len(shown))
+    value = shown["expected_accuracy"]
+    ax.hlines(places, shown["low_95"], shown["high_95"], color=_FAR, lw=1.2, label="95 % interval")
+    ax.hlines(places, shown["low_80"], shown["high_80"], color=_NEAR, lw=5, label="80 % interval")
+    run = shown["verified"].to_numpy(bool) if "verified" in shown else np.zeros(len(shown), bool)
+    for chosen, face, label in ((~run, "white", "expected"), (run, _DOT, "expected, run on the images")):
+        if chosen.any():
+            ax.plot(value[chosen], places[chosen], "o", ms=5, color=_DOT, mfc=face, zorder=3, label=label)
+    ax.set_yticks(places, shown["model"])
+    ax.set(xlim=(0, 1.02), ylim=(len(shown) - 0.4, -0.6), xlabel="expected accuracy")
+    ax.grid(axis="x", lw=0.3)
+    return ax
+
+
+def draw(shown: pd.DataFrame, plot) -> Figure:
+    """A figure of the models that are shown.
+
+    Args:
+        shown: rows of the table.
+        plot: draws rows on axes.
+    """
+    with thesis_style():
+        figure = Figure(figsize=(TEXT_WIDTH, 1.3 + 0.26 * max(len(shown), 3)), layout="constrained")
+        ax = figure.subplots()
+        plot(shown, ax)
+        if ax.get_legend_handles_labels()[0]:
+            figure.legend(loc="outside lower center", ncols=4, columnspacing=1.2)
+    return figure
+
+
+def short_count(count: float) -> str:
+    """A number of parameters as people say it: 4.7 M, 35 k."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {letter}"
+    return f"{count:.0f}"
+
+
+def readable(shown: pd.DataFrame) -> pd.DataFrame:
+    """The columns a person compares, in words; ``1=`` marks a tie with the best."""
+    tied = shown["tied_with_best"] & (shown["tied_with_best"].sum() > 1)
+    intervals = zip(*(100 * shown[name] for name in ("expected_accuracy", "low_80", "high_80")), strict=True)
+    columns = {
+        "#": ["1=" if equal else str(rank) for rank, equal in zip(shown["rank"], tied, strict=True)],
+        "model": shown["model"].tolist(),
+        "parameters": [short_count(count) for count in shown["parameters"]],
+        "trained on": [name.replace("_", " ") for name in shown["trained_on"]],
+        "expected accuracy (80 %)": [f"{value:.0f} % ({low:.0f}–{high:.0f})" for value, low, high in intervals],
+    }
+    if "licence" in shown:
+        columns["licence"] = shown["licence"].str.partition(";")[0].tolist()
+    if "verified" in shown:
+        columns["run"] = ["yes" if run else "" for run in shown["verified"]]
+    return pd.DataFrame(columns)
+
+
+def table_html(frame: pd.DataFrame, marked: str) -> str:
+    """A readable table in HTML with the row of one model marked."""
+    right = {"parameters", "expected accuracy (80 %)"}
+    styles = {name: _CELL.format(align="right" if name in right else "left") for name in frame}
+    head = "".join(f'<th style="{styles[name]}">{escape(name)}</th>' for name in frame)
+    rows = []
+    for row in frame.to_dict("records"):
+        cells = "".join(f'<td style="{styles[name]}">{escape(text)}</td>' for name, text in row.items())
+        look = f' style="{_MARKED}"' if row["model"] == marked else ""
+        rows.append(f"<tr{look}>{cells}</tr>")
+    whole = "border-collapse:collapse;font-size:13px;line-height:1.45;"
+    line = "border-bottom:1px solid var(--jp-border-color1,#bdbdbd);"
+    return f'<table style="{whole}"><thead style="{line}"><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
