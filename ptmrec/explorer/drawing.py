@@ -1,6 +1,8 @@
 """The models of a table as the panel draws them: a plot, and a table in HTML."""
 
+from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,27 +21,28 @@ def plot_models(shown: pd.DataFrame, ax: Axes) -> Axes:
     """Expected accuracies with their 80 % and 95 % intervals, best on top; filled where the model was run."""
     places = np.arange(len(shown))
     value = shown["expected_accuracy"]
-    ax.hlines(places, shown["low_95"], shown["high_95"], color=_FAR, lw=1.2, label="95 % interval")
-    ax.hlines(places, shown["low_80"], shown["high_80"], color=_NEAR, lw=5, label="80 % interval")
+    ax.hlines(places, shown["low_95"], shown["high_95"], color=_FAR, lw=1.2, label="95 %")
+    ax.hlines(places, shown["low_80"], shown["high_80"], color=_NEAR, lw=5, label="80 %")
     run = shown["verified"].to_numpy(bool) if "verified" in shown else np.zeros(len(shown), bool)
-    for chosen, face, label in ((~run, "white", "expected"), (run, _DOT, "expected, run on the images")):
+    for chosen, face, label in ((~run, "white", "expected"), (run, _DOT, "expected, run")):
         if chosen.any():
             ax.plot(value[chosen], places[chosen], "o", ms=5, color=_DOT, mfc=face, zorder=3, label=label)
     ax.set_yticks(places, shown["model"])
-    ax.set(xlim=(0, 1.02), ylim=(len(shown) - 0.4, -0.6), xlabel="expected accuracy")
+    ax.set(xlim=(0, 1.02), ylim=(len(shown) - 0.4, -0.6), xlabel="expected accuracy, 80 % and 95 % interval")
     ax.grid(axis="x", lw=0.3)
     return ax
 
 
-def draw(shown: pd.DataFrame, plot) -> Figure:
+def draw(shown: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Any], width: float = TEXT_WIDTH) -> Figure:
     """A figure of the models that are shown.
 
     Args:
         shown: rows of the table.
         plot: draws rows on axes.
+        width: of the figure, in inches.
     """
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 1.3 + 0.26 * max(len(shown), 3)), layout="constrained")
+        figure = Figure(figsize=(width, 1.1 + 0.26 * max(len(shown), 3)), layout="constrained")
         ax = figure.subplots()
         plot(shown, ax)
         if ax.get_legend_handles_labels()[0]:

@@ -18,7 +18,10 @@ from ptmrec.explorer.findings import PRESETS, Asker, Findings
 FOLDER = "folder"
 """Value of the image chooser that stands for a path typed beside it."""
 SHOWN, MOST_SHOWN = 5, 20
-_LABEL = {"description_width": "90px"}
+_LABEL_WIDTH = "100px"
+_LABEL = {"description_width": _LABEL_WIDTH}
+_PLOT_WIDTH = 4.3
+"""Inches, so that text drawn beside the table is as large as text in it."""
 _WIDE = widgets.Layout(width="420px")
 _STEPS = [digit * 10**power for power in range(3, 12) for digit in (1, 2, 5)]
 
@@ -67,8 +70,8 @@ class Explorer:
         )
         self.folder.description, self.folder.disabled = "folder", not own
         words = [f"run {count} candidates on the images" if count else "run none" for count in PRESETS.values()]
-        self.preset = widgets.ToggleButtons(options=list(PRESETS), value=preset, tooltips=words, style=_LABEL)
-        self.preset.description, self.preset.style.button_width = "preset", "96px"
+        self.preset = widgets.ToggleButtons(options=list(PRESETS), value=preset, tooltips=words)
+        self.preset.style.button_width = "96px"
         self.button = widgets.Button(description="Recommend", button_style="primary", icon="search")
         self.status = widgets.HTML()
         self.count = widgets.IntSlider(SHOWN, 1, MOST_SHOWN, description="models", style=_LABEL, layout=_WIDE)
@@ -81,12 +84,15 @@ class Explorer:
 
     def _arrange(self) -> widgets.VBox:
         row = widgets.Layout(align_items="center", grid_gap="4px 16px", flex_flow="row wrap")
-        self._picture.layout = widgets.Layout(flex="1 1 420px", max_width="560px")
+        self._picture.layout = widgets.Layout(flex="1 1 400px", max_width="520px")
         self._table.layout = widgets.Layout(flex="0 0 auto")
-        top = widgets.Layout(align_items="flex-start", grid_gap="8px 24px", flex_flow="row wrap", margin="8px 0")
+        top = widgets.Layout(align_items="flex-start", grid_gap="8px 16px", flex_flow="row wrap", margin="8px 0")
+        # A description of its own would stand above the buttons.
+        right = widgets.Layout(width=_LABEL_WIDTH, display="flex", justify_content="flex-end", margin="2px 6px 2px 2px")
+        preset = widgets.HBox([widgets.Label("preset", layout=right), self.preset])
         rows = [
             widgets.HBox([self.images, self.folder], layout=row),
-            widgets.HBox([self.preset, self.button, self.status], layout=row),
+            widgets.HBox([preset, self.button, self.status], layout=row),
             widgets.HBox([self.count, self.limit], layout=row),
             widgets.HBox([self._table, self._picture], layout=top),
             self.model,
@@ -144,7 +150,7 @@ class Explorer:
         self.model.value = chosen if chosen in names else names[0]
         self._quiet = False
         self._table.value = table_html(readable(shown), self.model.value)
-        self._picture.value = image_html(self.figure())
+        self._picture.value = image_html(draw(shown, self.findings.plot, _PLOT_WIDTH))
         self._reason.value = f'<div style="line-height:1.5">{escape(self.explanation())}</div>'
         lines = [*self.findings.remarks, self._describe_limit()]
         small = "line-height:1.5;color:var(--jp-ui-font-color2,#616161)"

@@ -19,13 +19,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "figures" / "readme_jupyterlab.png"
-WIDTH, HEIGHT = 1280, 860
+WIDTH, HEIGHT = 1280, 720
 STARTED, ANSWERED, SOON = 60, 180, 20
 """Seconds after which a wait is given up: for the server and the page, for the recommender, for a widget."""
 CELLS = ".jp-NotebookPanel .jp-Cell"
@@ -126,7 +127,8 @@ def chromium(folder: Path):
 
 
 def wait(driver, seconds: float, what: str, condition):
-    return WebDriverWait(driver, seconds, 0.2).until(lambda _: condition(), f"{what}: not after {seconds} s")
+    waiting = WebDriverWait(driver, seconds, 0.2, [StaleElementReferenceException])
+    return waiting.until(lambda _: condition(), f"{what}: not after {seconds} s")
 
 
 def first(driver, selector: str, text: str = ""):
@@ -141,8 +143,8 @@ def click(driver, selector: str, text: str = "") -> None:
 
 def run_all_cells(driver) -> None:
     """Run > Run All Cells, and every cell through."""
-    kernel = '.jp-NotebookPanel-toolbar [data-status="idle"]'
-    wait(driver, STARTED, "an idle kernel", lambda: driver.find_elements(By.CSS_SELECTOR, kernel))
+    # Earlier, JupyterLab asks which kernel it shall be.
+    wait(driver, STARTED, "an idle kernel", lambda: first(driver, "#jp-main-statusbar", "| Idle"))
     click(driver, ".lm-MenuBar-item", "Run")
     click(driver, ".lm-Menu-item", "Run All Cells")
     wait(driver, ANSWERED, "the panel's table", lambda: first(driver, f"{CELLS} table tbody tr"))
@@ -151,10 +153,9 @@ def run_all_cells(driver) -> None:
 
 
 def shown_models(driver) -> list[str]:
-    """Names in the second column of the panel's table."""
-    table = first(driver, f"{CELLS} .widget-html table")
-    rows = table.find_elements(By.CSS_SELECTOR, "tbody tr")
-    return [row.find_elements(By.TAG_NAME, "td")[1].text for row in rows]
+    """Names in the second column of the panel's table, read at once: a redrawn table's rows are gone in between."""
+    cells = f"{CELLS} .widget-html tbody td:nth-child(2)"
+    return driver.execute_script("return [...document.querySelectorAll(arguments[0])].map(e => e.innerText)", cells)
 
 
 def press(driver, label: str, key: str) -> None:
@@ -180,6 +181,7 @@ def lab(tmp_path):
     with jupyterlab(tmp_path) as address, chromium(tmp_path) as driver:
         driver.get(address)
         wait(driver, STARTED, "the notebook", lambda: first(driver, CELLS))
+        click(driver, ".jp-SideBar.jp-mod-left .lm-TabBar-tab.lm-mod-current")  # closes the list of files
         run_all_cells(driver)
         yield driver
 
@@ -198,3 +200,9 @@ def test_a_person_asks_moves_sliders_and_sees_another_table(lab):
     with Image.open(PICTURE) as picture:
         assert picture.size == (WIDTH, HEIGHT)
     assert PICTURE.stat().st_size < 300_000
+    click(lab, ".widget-toggle-button", "balanced")
+    wait(lab, SOON, "a word about the button", lambda: first(lab, ".widget-html", "Press Recommend"))
+    click(lab, "button.mod-primary", "Recommend")
+    wait(lab, ANSWERED, "the column of models that were run", lambda: first(lab, f"{CELLS} .widget-html th", "run"))
+    press(lab, "parameters", Keys.END)
+    wait(lab, SOON, "all models again", lambda: first(lab, f"{CELLS} .widget-html td", "yes"))
