@@ -1,16 +1,12 @@
 """The command line. Everything heavy is imported inside the commands, so that help answers at once."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import FORMATS, CommandGroup, TimeLimit, open_run, read_config, show
+from ptmrec.cli_context import FORMATS, CommandGroup, open_run, read_config, show
+from ptmrec.cli_recommend import demo_text, doctor, recommend
 from ptmrec.cli_zoo import zoo
-from ptmrec.config.sections import REGIMES
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,7 +23,8 @@ def main(ctx: click.Context, path: Path | None, profile: str, settings: tuple[st
     ctx.obj = {"path": path, "profile": profile, "settings": settings}
 
 
-main.add_command(zoo)
+for command in (recommend, doctor, zoo):
+    main.add_command(command)
 
 
 @main.command()
@@ -100,61 +97,6 @@ def evaluate(ctx: click.Context, style: str, crossed: bool) -> None:
 
 
 @main.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
-@click.option("-n", "count", type=click.IntRange(min=1), default=10, show_default=True, help="Models to show.")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option(
-    "--regime",
-    type=click.Choice([name.replace("_", "-") for name in REGIMES]),
-    help="What you plan to do; default: by the number of images.",
-)
-@click.option("--zoo", "zoo_folder", type=click.Path(path_type=Path), help="Folder of model snapshots to rank.")
-@click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
-@click.option("--verify", type=click.IntRange(min=1), help="Run this many of the first candidates on the images.")
-@click.option("--time-limit", type=TimeLimit(), help="Run first candidates for so long, such as 60s or 2m.")
-@click.option("--why", is_flag=True, help="Say why the first models rank where they do.")
-@click.pass_context
-def recommend(
-    ctx: click.Context,
-    dataset: Path,
-    count: int,
-    style: str,
-    regime: str | None,
-    zoo_folder: Path | None,
-    skip_unreadable: bool,
-    verify: int | None,
-    time_limit: float | None,
-    why: bool,
-) -> None:
-    """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set.
-
-    Of a folder split into train/, val/ and test/ the training part is used. An NPZ holds train_images and
-    train_labels, or images and labels: images (n, height, width, 3) uint8, labels whole numbers or text; both may
-    name their classes in class_names.
-    """
-    from ptmrec.recommender.ranking import recommend as run
-
-    found = run(
-        dataset,
-        regime=regime and regime.replace("-", "_"),
-        zoo=zoo_folder,
-        config=read_config(ctx),
-        skip_unreadable=skip_unreadable,
-        verify=verify,
-        time_limit=time_limit,
-    )
-    if style == "ids":
-        click.echo("\n".join(found.frame["model"].head(count)))
-    elif style == "table":
-        show(found.readable(count))
-    else:
-        show(found.frame.head(count).round(3), style)
-    reasons = [f"why {reason.sentence()}" for reason in found.reasons] if why else []
-    for line in (*reasons, *found.remarks()):
-        click.echo(line, err=True)
-
-
-@main.command()
 @click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
 @click.pass_context
 def config(ctx: click.Context, style: str) -> None:
@@ -193,5 +135,6 @@ def readme(ctx: click.Context, copy: bool) -> None:
     folder, path = config.root / "constants" / "results", config.root / "README.md"
     if copy:
         copy_results(paths.artifacts, folder)
+        write_text(folder / "demo.txt", demo_text(config) + "\n")
     draw_figure(folder, paths.figures)
     click.echo(write_text(path, fill_readme(path.read_text(encoding="utf-8"), folder)))

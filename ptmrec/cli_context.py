@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from ptmrec.workflow.project import Project
 
 FORMATS = ("table", "json", "csv", "ids")
+INTERRUPTED = 130
 GLOBAL_OPTIONS = ("--config", "--profile", "--set")
 
 
 class CommandGroup(click.Group):
-    """Shows an error a user can mend as one line, with exit status 2, and takes its options after the command too."""
+    """Shows an error a user can mend as one line, with its exit status, and takes its options after the command too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the group's options first, wherever they stand."""
@@ -31,19 +32,22 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
         except PtmrecError as error:
             raise click.exceptions.Exit(complain(error)) from None
+        except KeyboardInterrupt:
+            click.echo("Error: interrupted; what was finished is kept", err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 class TimeLimit(click.ParamType):
-    """A time such as ``90``, ``60s`` or ``1.5m``, as seconds."""
+    """A time such as ``60s``, ``1.5m`` or ``500ms``, as seconds; a bare number could mean any of them."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds, more than none."""
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min)?", str(value).strip())
-        seconds = float(found[1]) * (60 if (found[2] or "s")[0] == "m" else 1) if found else 0.0
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min)", str(value).strip())
+        seconds = float(found[1]) * {"ms": 0.001, "s": 1}.get(found[2], 60) if found else 0.0
         if not seconds:
-            self.fail(f"{value!r} is no time; write for example 60s or 2m", param, ctx)
+            self.fail(f"{value!r} is no time with its unit; write for example 60s or 2m", param, ctx)
         return seconds
 
 
@@ -69,7 +73,7 @@ def options_first(arguments: list[str]) -> list[str]:
 def complain(error: PtmrecError) -> int:
     """Write an error to stderr as one line and give the exit status."""
     click.echo(f"Error: {' '.join(str(error).split())}", err=True)
-    return 2
+    return error.status
 
 
 def read_config(ctx: click.Context) -> "ConfigParser":

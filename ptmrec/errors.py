@@ -2,7 +2,9 @@
 
 
 class PtmrecError(Exception):
-    """Base of every error that the command line shows as one line with exit status 2."""
+    """Base of every error that the command line shows as one line, with its exit status."""
+
+    status = 2
 
 
 class ConfigError(PtmrecError):
@@ -15,6 +17,14 @@ class ArtifactError(PtmrecError):
 
 class DataError(PtmrecError):
     """Images or labels given by the user cannot be used."""
+
+    status = 4
+
+
+class NothingLeftError(PtmrecError):
+    """No model is left to recommend."""
+
+    status = 3
 
 
 class TrainingError(PtmrecError):

@@ -19,7 +19,7 @@ from ptmrec.config.sections import REGIMES
 pytestmark = pytest.mark.slow
 
 
-COMMANDS = ("config", "evaluate", "extract", "recommend", "reproduce", "train", "zoo")
+COMMANDS = ("config", "doctor", "evaluate", "extract", "recommend", "reproduce", "thesis", "train", "zoo")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_formats_and_count(digits):
     ids = call("recommend", digits, "--format", "ids", "-n", "3").stdout.split()
     table = call("recommend", digits, "-n", "3").stdout
     records = json.loads(call("recommend", digits, "--format", "json", "-n", "3").stdout)
-    assert [record["model"] for record in records] == ids
+    assert [record["model"] for record in records["results"]] == ids
     assert len(table.splitlines()) == 4
     assert "\x1b" not in table
     assert all(name in table for name in ids)
@@ -69,7 +69,7 @@ def test_formats_and_count(digits):
 def test_regime_changes_the_answer_and_unlabelled_images_work(digits, tmp_path):
     low = json.loads(call("recommend", digits, "--format", "json", "--regime", "low-data").stdout)
     fine = json.loads(call("recommend", digits, "--format", "json", "--regime", "fine-tuning").stdout)
-    assert low[0]["expected_accuracy"] != fine[0]["expected_accuracy"]
+    assert low["results"][0]["expected_accuracy"] != fine["results"][0]["expected_accuracy"]
     done = call("recommend", write_images(tmp_path / "flat", {"": 12}), "-n", "2")
     assert done.exit_code == 0
     assert "unlabelled images" in done.stderr
@@ -95,9 +95,9 @@ def broken_zoo(folder):
         (lambda path: write_image_set(path / "x.npz").rename(path / "y.npz").parent / "x.npz", "file not found"),
     ],
 )
-def test_bad_images_are_one_line_and_status_two(tmp_path, make, words):
+def test_bad_images_are_one_line_and_status_four(tmp_path, make, words):
     done = call("recommend", make(tmp_path))
-    assert done.exit_code == 2
+    assert done.exit_code == 4
     assert done.stdout == ""
     assert words in done.stderr
     assert done.stderr.startswith("Error: ")
@@ -108,7 +108,7 @@ def test_unreadable_images_are_skipped_only_if_asked(tmp_path):
     folder = write_images(tmp_path / "pets", {"cat": 4, "dog": 4})
     (folder / "cat" / "bad.png").write_bytes(b"x")
     refused = call("recommend", folder)
-    assert refused.exit_code == 2
+    assert refused.exit_code == 4
     assert "bad.png" in refused.stderr
     assert call("recommend", folder, "--skip-unreadable").exit_code == 0
 
@@ -122,13 +122,13 @@ def test_unreadable_images_are_skipped_only_if_asked(tmp_path):
         (["--profile", "fast", "config"], "unknown profile"),
         (["--config", "absent.ini", "config"], "no such file"),
         (["zoo", "show", "vgg-small-cifar11"], "did you mean vgg-small-cifar10?"),
-        (["zoo", "build", "--images", "nowhere"], "is missing"),
+        (["zoo", "build", "--images", "nowhere"], "is missing"),  # images: bad data
         (["train", "encoder2"], "is not one of"),
     ],
 )
 def test_bad_arguments_are_one_line_and_status_two(arguments, words):
     done = call(*arguments)
-    assert done.exit_code == 2
+    assert done.exit_code == (4 if "--images" in arguments else 2)
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -168,7 +168,7 @@ def test_a_mistyped_path_is_answered_before_anything_heavy_is_imported():
         "print(done.exit_code, sorted({'torch', 'pandas', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "2 []"
+    assert done.stdout.strip() == "4 []"
 
 
 def test_ranking_the_embedded_zoo_needs_no_open_clip(digits):

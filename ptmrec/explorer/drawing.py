@@ -4,7 +4,6 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,25 +11,8 @@ from matplotlib.figure import Figure
 from ptmrec.plots.style import TEXT_WIDTH, thesis_style
 
 ALT = "Dots with intervals: the expected accuracy of each model that is shown, best on top."
-_NEAR, _FAR, _DOT = "#9ecae1", "0.75", "#08519c"
 _CELL = "padding:4px 10px;text-align:{align};white-space:nowrap;"
 _MARKED = "background:rgba(33,113,181,0.15);font-weight:600;"
-
-
-def plot_models(shown: pd.DataFrame, ax: Axes) -> Axes:
-    """Expected accuracies with their 80 % and 95 % intervals, best on top; filled where the model was run."""
-    places = np.arange(len(shown))
-    value = shown["expected_accuracy"]
-    ax.hlines(places, shown["low_95"], shown["high_95"], color=_FAR, lw=1.2, label="95 %")
-    ax.hlines(places, shown["low_80"], shown["high_80"], color=_NEAR, lw=5, label="80 %")
-    run = shown["verified"].to_numpy(bool) if "verified" in shown else np.zeros(len(shown), bool)
-    for chosen, face, label in ((~run, "white", "expected"), (run, _DOT, "expected, run")):
-        if chosen.any():
-            ax.plot(value[chosen], places[chosen], "o", ms=5, color=_DOT, mfc=face, zorder=3, label=label)
-    ax.set_yticks(places, shown["model"])
-    ax.set(xlim=(0, 1.02), ylim=(len(shown) - 0.4, -0.6), xlabel="expected accuracy, 80 % and 95 % interval")
-    ax.grid(axis="x", lw=0.3)
-    return ax
 
 
 def draw(shown: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Any], width: float = TEXT_WIDTH) -> Figure:
@@ -42,11 +24,8 @@ def draw(shown: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Any], width: 
         width: of the figure, in inches.
     """
     with thesis_style():
-        figure = Figure(figsize=(width, 1.1 + 0.26 * max(len(shown), 3)), layout="constrained")
-        ax = figure.subplots()
-        plot(shown, ax)
-        if ax.get_legend_handles_labels()[0]:
-            figure.legend(loc="outside lower center", ncols=4, columnspacing=1.2)
+        figure = Figure(figsize=(width, 0.7 + 0.26 * max(len(shown), 3)), layout="constrained")
+        plot(shown, figure.subplots())
     return figure
 
 

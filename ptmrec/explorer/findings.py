@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,14 +10,11 @@ from matplotlib.axes import Axes
 from ptmrec.benchmark.battery import BatterySet, read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.dataloader.image_files import list_folders
 from ptmrec.errors import ConfigError, DataError
-from ptmrec.explorer.drawing import plot_models
-from ptmrec.recommender.ranking import recommend
+from ptmrec.plots.recommendation import plot_recommendation
+from ptmrec.recommender.ranking import PRESETS, recommend
 from ptmrec.recommender.recommendation import Recommendation
 
-PRESETS = {"fast": 0, "balanced": 3, "best": 8}
-"""Candidates that each preset runs on the images."""
 DEMO = "demo:"
 """What stands before the name of an image set of the battery; anything else is a path."""
 FIRST_DEMO = "euro_coins"
@@ -65,7 +61,7 @@ class Asker:
 
         Args:
             images: path of a folder or NPZ, or ``demo:`` and the name of an image set of the battery.
-            preset: how many candidates are run on the images, see :data:`PRESETS`.
+            preset: how many candidates are run on the images, see :data:`~ptmrec.recommender.ranking.PRESETS`.
 
         Raises:
             ConfigError: unknown preset or demo.
@@ -76,9 +72,7 @@ class Asker:
         if not images.strip():
             raise DataError("type the path of a folder of images, or choose a demo")
         source, labels = self._demo(images) if images.startswith(DEMO) else (images.strip(), None)
-        found = recommend(source, labels, verify=PRESETS[preset] or None, config=self._config)
-        classes = tuple(sorted(set(labels))) if labels else _folder_classes(Path(images.strip()), found.part)
-        return from_recommendation(found, classes)
+        return from_recommendation(recommend(source, labels, preset=preset, config=self._config))
 
     def _demo(self, images: str) -> tuple[Any, list[str]]:
         name = images.removeprefix(DEMO)
@@ -88,48 +82,26 @@ class Asker:
         return chosen.images, [chosen.class_names[label] for label in chosen.labels]
 
 
-def from_recommendation(found: Recommendation, class_names: tuple[str, ...] = ()) -> Findings:
-    """The panel's view of a recommendation.
+def from_recommendation(found: Recommendation) -> Findings:
+    """The panel's view of a recommendation."""
+    classes = () if found.session is None else found.session.chosen.class_names
 
-    Args:
-        found: the recommendation.
-        class_names: names of the classes of the images, in ascending order.
-    """
-    sentences = {reasons.model: reasons.sentence(class_names) for reasons in found.reasons}
-    return Findings(
-        found.frame,
-        plot_models,
-        lambda model: sentences.get(model) or _place(found.frame, model),
-        tuple(_remarks(found)),
-    )
+    def explain(model: str) -> str:
+        reasons = found.explain(model)
+        phrase = reasons.phrase()
+        return f"{phrase[0].upper()}{phrase[1:]}. {reasons.sentence(classes)}."
 
-
-def _place(frame: pd.DataFrame, model: str) -> str:
-    """What the table knows of a model whose score is not taken apart."""
-    row = frame.set_index("model").loc[model]
-    best = frame.iloc[0]
-    away = best["expected_accuracy"] - row["expected_accuracy"]
-    tie = "tied with" if row["tied_with_best"] else f"{100 * away:.0f} points below"
-    return (
-        f"{model}: rank {row['rank']} of {len(frame)}, trained on {row['trained_on']}, {tie} the first model, "
-        f"{best['model']}; only the scores of the first models are taken apart"
-    )
+    return Findings(found.leaderboard(all_models=True), plot_recommendation, explain, tuple(_remarks(found)))
 
 
 def _remarks(found: Recommendation) -> list[str]:
     """Sentences without the folder of the recommender, which says nothing to who asks."""
-    verified = "" if found.verification is None else found.verification.describe()
     kind = f"{found.num_classes} classes" if found.num_classes else "unlabelled"
     used = f"{found.images_used} of {found.images_there} images used ({kind}), {len(found)} models ranked"
-    plan = f"for {found.regime.replace('_', ' ').replace('fine tuning', 'fine-tuning')}"
-    lines = [*found.notes, found.describe_tie(), verified, f"{used} {plan}"]
-    return [line[0].upper() + line[1:].removesuffix(".") + "." for line in lines if line]
+    plan = f"for {found.regime.replace('fine_tuning', 'fine-tuning').replace('_', ' ')}"
+    lines = [*found.remarks()[:-1], f"{used} {plan}"]
+    return [line[0].upper() + line[1:].removesuffix(".") + "." for line in lines]
 
 
 def _describe(part: BatterySet) -> str:
     return f"demo: {part.name.replace('_', ' ')} ({len(part.class_names)} classes, {len(part.labels)} images)"
-
-
-def _folder_classes(path: Path, part: str) -> tuple[str, ...]:
-    folder = path.expanduser() / part
-    return tuple(sub.name for sub in list_folders(folder)) if folder.is_dir() else ()

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from ptmrec.config.parser import ConfigParser
 from ptmrec.errors import PtmrecError
 from ptmrec.explorer.drawing import ALT, draw, readable, short_count, table_html
-from ptmrec.explorer.findings import PRESETS, Asker, Findings
+from ptmrec.explorer.findings import Asker, Findings
+from ptmrec.recommender.ranking import PRESETS
 
 FOLDER = "folder"
 """Value of the image chooser that stands for a path typed beside it."""

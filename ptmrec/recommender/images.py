@@ -1,9 +1,9 @@
 """Images somebody brings: which are read, how many are used, and what they are likely for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from ptmrec.dataloader.image_data import (
     load_image_folder,
     load_labelled_npz,
 )
-from ptmrec.dataloader.image_files import list_folders, to_rgb
-from ptmrec.errors import DataError
+from ptmrec.dataloader.image_files import list_folders, open_image, to_rgb
+from ptmrec.errors import ArtifactError, DataError
 from ptmrec.log import logger
+from ptmrec.recommender.label_files import read_label_file
+from ptmrec.recommender.user_datasets import is_dataset, read_dataset
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -38,6 +40,7 @@ class UserImages:
         smallest_class: images in the smallest class there is (0 when unlabelled).
         total: images there are, used or not.
         part: name of the folder's training part that was read, empty when it has no parts.
+        class_names: ``(C,)`` names of the classes, empty when unlabelled.
     """
 
     images: list | np.ndarray
@@ -45,6 +48,7 @@ class UserImages:
     smallest_class: int
     total: int
     part: str = ""
+    class_names: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -53,26 +57,29 @@ class UserImages:
 
 
 def read_user_images(
-    source: "Path | str | np.ndarray | Sequence[Image.Image]",
-    labels: Sequence | np.ndarray | None = None,
+    source: "Path | str | np.ndarray | Sequence[Image.Image] | Any",
+    labels: "Sequence | np.ndarray | Path | str | None" = None,
     skip_unreadable: bool = False,
 ) -> UserImages:
     """Read the images to rank models for, and choose those that are used, evenly spread over each class.
 
     Args:
-        source: a folder of images, an NPZ image set, PIL images, or an array ``(n, H, W, 3)`` uint8.
-        labels: one whole number or text per image, for PIL images and arrays; without it they are unlabelled.
+        source: a folder of images, an NPZ image set, a data set of torchvision or the Hub, PIL images, or an array
+            ``(n, H, W, 3)`` uint8.
+        labels: one whole number or text per image, for PIL images and arrays; for a folder of images a CSV of file
+            names and labels. Without it they are unlabelled.
         skip_unreadable: leave out files that do not decode instead of stopping.
 
     Raises:
-        DataError, ArtifactError: see :mod:`ptmrec.dataloader.image_data`; labels given beside a path.
+        DataError: see :mod:`ptmrec.dataloader.image_data`; labels that do not go with the images.
     """
     if isinstance(source, str | Path):
+        images = _read_path(Path(source).expanduser(), labels, skip_unreadable)
+    elif is_dataset(source) and not isinstance(source, np.ndarray):
         if labels is not None:
-            raise DataError(
-                f"{source}: labels go with images in memory; a path brings its own, as sub-folders or in NPZ"
-            )
-        images = _read_path(Path(source).expanduser(), skip_unreadable)
+            raise DataError("labels go with images in a list or an array; a data set brings its own")
+        found, own, total = read_dataset(source, IMAGES_PER_CLASS)
+        images = replace(_take(found, own), total=total)
     else:
         images = _take(source, labels)
     if images.smallest_class == 1:
@@ -83,10 +90,15 @@ def read_user_images(
     return images
 
 
-def _read_path(path: Path, skip_unreadable: bool) -> UserImages:
+def _read_path(path: Path, labels: "Sequence | Path | str | None", skip_unreadable: bool) -> UserImages:
+    if labels is not None:
+        return _read_listed(path, labels, skip_unreadable)
     if path.suffix.lower() == ".npz" and not path.is_dir():
-        data = load_labelled_npz(path)
-        return _chosen(data.images, data.labels)
+        try:
+            data = load_labelled_npz(path)
+        except ArtifactError as error:  # what somebody brings is data, and its mistakes are mistakes of data
+            raise DataError(str(error)) from None
+        return _chosen(data.images, data.labels, names=data.class_names)
     labelled = path.is_dir() and bool(list_folders(path / find_training_part(path)))
     folder = load_image_folder(path, skip_unreadable, IMAGES_PER_CLASS if labelled else UNLABELLED_IMAGES)
     for name in folder.skipped:
@@ -94,7 +106,28 @@ def _read_path(path: Path, skip_unreadable: bool) -> UserImages:
     if folder.part:
         logger.info("%s is split into parts; its training part %s/ is used", path, folder.part)
     smallest = 0 if folder.labels is None else min(folder.class_sizes)
-    return _chosen(folder.images, folder.labels, sum(folder.class_sizes), smallest, folder.part)
+    return _chosen(folder.images, folder.labels, sum(folder.class_sizes), smallest, folder.part, folder.class_names)
+
+
+def _read_listed(path: Path, labels: "Sequence | Path | str", skip_unreadable: bool) -> UserImages:
+    """A folder of images whose labels are in a CSV."""
+    if not isinstance(labels, str | Path) or not path.is_dir():
+        raise DataError(f"{path}: labels in memory go with images in memory; beside a folder give a CSV of labels")
+    listed = read_label_file(Path(labels).expanduser(), path)
+    classes, names = index_labels(np.array(list(listed.values())), len(listed), str(labels))
+    images, kept, broken = [], [], []
+    for index in _spread(classes, IMAGES_PER_CLASS):
+        file = list(listed)[index]
+        try:
+            images.append(open_image(file))
+            kept.append(index)
+        except DataError as error:
+            broken.append(f"{file.relative_to(path)} ({error})")
+    if broken and not skip_unreadable:
+        raise DataError(f"{path}: {len(broken)} image(s) do not decode: {'; '.join(broken[:3])}; mend them")
+    if len(np.unique(classes[kept])) < len(names):
+        raise DataError(f"{path}: no image of some class decodes: {'; '.join(broken[:3])}; mend them")
+    return _chosen(images, classes[kept], len(listed), int(np.bincount(classes).min()), names=names)
 
 
 def _take(source: "np.ndarray | Sequence[Image.Image]", labels: Sequence | np.ndarray | None) -> UserImages:
@@ -111,7 +144,8 @@ def _take(source: "np.ndarray | Sequence[Image.Image]", labels: Sequence | np.nd
         images = [to_rgb(image) for image in images]
     if labels is None:
         return _chosen(images, None)
-    return _chosen(images, index_labels(np.asarray(labels), len(images), "labels")[0])
+    indices, names = index_labels(np.asarray(labels), len(images), "labels")
+    return _chosen(images, indices, names=names)
 
 
 def _chosen(
@@ -120,6 +154,7 @@ def _chosen(
     total: int | None = None,
     smallest: int | None = None,
     part: str = "",
+    names: tuple[str, ...] = (),
 ) -> UserImages:
     """The images that are used; sizes are those of what was read unless more is known."""
     total = len(images) if total is None else total
@@ -128,7 +163,7 @@ def _chosen(
     if smallest is None:
         smallest = 0 if labels is None else int(np.unique(labels, return_counts=True)[1].min())
     used = images[kept] if isinstance(images, np.ndarray) else [images[index] for index in kept]
-    return UserImages(used, None if labels is None else labels[kept], smallest, total, part)
+    return UserImages(used, None if labels is None else labels[kept], smallest, total, part, names)
 
 
 def _spread(labels: np.ndarray, limit: int) -> np.ndarray:

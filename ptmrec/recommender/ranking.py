@@ -3,20 +3,20 @@
 torch and pandas are imported once the images are known to be readable: a mistake is answered at once.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import REGIMES, EncoderConfig, PathsConfig
-from ptmrec.errors import ArtifactError, ConfigError
-from ptmrec.log import logger
-from ptmrec.recommender.images import choose_regime, read_user_images
-from ptmrec.recommender.recommendation import Recommendation
-from ptmrec.zoo.real import is_real, read_models
+from ptmrec.config.sections import REGIMES, PathsConfig
+from ptmrec.errors import ArtifactError, ConfigError, NothingLeftError
+from ptmrec.recommender.images import UserImages, choose_regime, read_user_images
+from ptmrec.recommender.recommendation import COUNT, Recommendation, check_limits
+from ptmrec.recommender.threads import few_threads
+from ptmrec.zoo.real import is_real, read_models, read_real
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 if TYPE_CHECKING:
@@ -24,107 +24,155 @@ if TYPE_CHECKING:
 
     from ptmrec.recommender.ensemble import Recommender
     from ptmrec.recommender.references import References
+    from ptmrec.recommender.session import Session
+
+
+REAL = "real"
+"""Name of the zoo of real models."""
+PUBLISHED = {"hf180": "transfergraph", "openclip121": "openclip", "timm": "timm"}
+"""Names of zoos of which only published records are here -> their tables."""
+PRESETS = {"fast": 0, "balanced": 3, "best": 8}
+"""Candidates that each preset runs on the images."""
 
 
 def recommend(
-    images: "Path | str | np.ndarray | Sequence[Image.Image]",
-    labels: Sequence | np.ndarray | None = None,
+    images: "Path | str | np.ndarray | Sequence[Image.Image] | Any",
+    labels: "Sequence | np.ndarray | Path | str | None" = None,
     *,
+    n: int = COUNT,
     regime: str | None = None,
     zoo: Path | str | None = None,
     config: ConfigParser | None = None,
     skip_unreadable: bool = False,
+    preset: str | None = None,
     verify: int | None = None,
     time_limit: float | None = None,
 ) -> Recommendation:
     """Rank the models of a zoo for images.
 
     Args:
-        images: a folder with one sub-folder per class, a folder of images, an NPZ image set, a list of PIL images,
-            or an array ``(n, H, W, 3)`` uint8.
-        labels: one whole number or text per image, for PIL images and arrays; without it they are unlabelled.
+        images: a folder with one sub-folder per class, a folder of images, an NPZ image set, a torchvision or Hub
+            data set, a list of PIL images, or an array ``(n, H, W, 3)`` uint8.
+        labels: one whole number or text per image, for PIL images and arrays; for a folder of images a CSV of file
+            names and labels. Without it they are unlabelled.
+        n: models to show.
         regime: ``low_data`` or ``fine_tuning``; chosen by the number of images without it.
-        zoo: folder of another zoo than the embedded one; its models are read and probed first.
+        zoo: folder of another zoo than the embedded one, whose models are read and probed first; ``real`` for the
+            real models that are installed; ``hf180``, ``openclip121`` or ``timm`` for published records.
         config: the configuration; the project's own without it.
         skip_unreadable: leave out image files that do not decode instead of stopping.
-        verify: run this many of the first candidates on the images, and rank anew.
+        preset: ``fast``, ``balanced`` or ``best``: run 0, 3 or 8 of the first candidates on the images.
+        verify: run this many of the first candidates on the images instead, and rank anew.
         time_limit: run first candidates for as long as this, in seconds; together with ``verify`` what ends first.
 
     Raises:
-        ConfigError: unknown regime, or a number of candidates or a time limit that is not positive.
+        ConfigError: unknown regime or preset, or a number or time limit that is not positive.
         DataError: images or labels cannot be used.
+        NothingLeftError: no model is left to rank.
         ArtifactError: recommender, encoder or zoo are missing or do not fit together.
     """
-    _check(regime, verify, time_limit)
+    started, verify = time.perf_counter(), choose_passes(preset, verify)
+    _check(n, regime, zoo, verify, time_limit)
     config = config or ConfigParser()
     chosen = read_user_images(images, labels, skip_unreadable)
     regime = regime or choose_regime(chosen)
-    snapshots = read_zoo(Path(zoo)) if zoo else read_models(config.get(PathsConfig))
-    with _few_threads(config):
-        from ptmrec.recommender.answer import answer
-        from ptmrec.recommender.registration import REGISTERED, extend, read_registered, register
+    data = str(images) if isinstance(images, str | Path) else f"{chosen.total} images"
+    if zoo in PUBLISHED:
+        from ptmrec.recommender.published import recommend_published
 
-        recommender, references = _load(config)
-        knowledge = recommender.knowledge
-        if not zoo:
-            snapshots = _without_new_real(snapshots, recommender)
-            added = read_registered(config.get(PathsConfig).artifacts / REGISTERED)
-            if added:
-                cards = {snapshot.name: snapshot.card for snapshot, _ in added}
-                knowledge = extend(knowledge, cards, {snapshot.name: found for snapshot, found in added})
-                snapshots = [*(s for s in snapshots if s.name not in cards), *(s for s, _ in added)]
-        knowledge = register(knowledge, references, snapshots, config)
-        found = answer(recommender, knowledge, references, snapshots, chosen, regime, config, verify, time_limit)
+        path = config.get(PathsConfig).published / f"{PUBLISHED[zoo]}.json"
+        return recommend_published(path, chosen, regime, n, data, started)
+    snapshots = _candidates(zoo, config.get(PathsConfig))
+    with few_threads(config):
+        found, rejected = _rank(snapshots, zoo, chosen, regime, config, verify, time_limit)
+        return _recommendation(found, rejected, n, data, started)
+
+
+def _check(n: int, regime: str | None, zoo: Any, verify: int | None, time_limit: float | None) -> None:
+    check_limits(verify, time_limit)
+    if regime is not None and regime not in REGIMES:
+        raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
+    if n < 1:
+        raise ConfigError(f"n = {n}: show at least one model")
+    if zoo in PUBLISHED and (verify or time_limit):
+        raise ConfigError(
+            f"zoo {zoo} holds records and no weights, so no candidate can be run; rank first, then add one by its "
+            "Hub id with ptmrec zoo add, which needs a network"
+        )
+
+
+def _recommendation(
+    found: "Session", rejected: list[dict[str, str]], n: int, data: str, started: float
+) -> Recommendation:
+    chosen = found.chosen
     return Recommendation(
-        found.frame,
-        regime,
-        chosen.total,
-        len(chosen.images),
-        chosen.num_classes,
-        chosen.part,
-        _folder(config),
-        found.notes,
-        found.verification,
-        found.reasons,
+        *(found.frame, found.regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part),
+        ranked_by=_folder(found.config),
+        notes=found.notes,
+        verification=found.verification,
+        doubts=found.doubts,
+        nearest=found.nearest(),
+        rejected=tuple(rejected),
+        count=n,
+        seconds=time.perf_counter() - started,
+        data=data,
+        session=found,
     )
 
 
-def _check(regime: str | None, verify: int | None, time_limit: float | None) -> None:
-    if regime is not None and regime not in REGIMES:
-        raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
-    if verify is not None and verify < 1:
-        raise ConfigError(f"verify = {verify}: run at least one candidate, or leave it away")
-    if time_limit is not None and not time_limit > 0:
-        raise ConfigError(f"time_limit = {time_limit}: give a positive number of seconds, or leave it away")
+def _rank(
+    snapshots: list[Snapshot],
+    zoo: Path | str | None,
+    chosen: UserImages,
+    regime: str,
+    config: ConfigParser,
+    verify: int | None,
+    time_limit: float | None,
+) -> "tuple[Session, list[dict[str, str]]]":
+    """The ranking, and the models left out of it."""
+    from ptmrec.recommender.answer import answer
+    from ptmrec.recommender.registration import REGISTERED, extend, read_registered, register
+
+    recommender, references = _load(config)
+    knowledge, rejected = recommender.knowledge, []
+    if zoo in (None, REAL):
+        snapshots, rejected = _without_new_real(snapshots, recommender)
+    added = read_registered(config.get(PathsConfig).artifacts / REGISTERED) if zoo is None else []
+    if added:
+        cards = {snapshot.name: snapshot.card for snapshot, _ in added}
+        knowledge = extend(knowledge, cards, {snapshot.name: found for snapshot, found in added})
+        snapshots = [*(s for s in snapshots if s.name not in cards), *(s for s, _ in added)]
+    if not snapshots:
+        raise NothingLeftError("no model is left to rank; see ptmrec zoo list")
+    knowledge = register(knowledge, references, snapshots, config)
+    session = answer(recommender, knowledge, references, snapshots, chosen, regime, config, verify, time_limit)
+    return session, rejected
 
 
-def _without_new_real(snapshots: list[Snapshot], recommender: "Recommender") -> list[Snapshot]:
+def _candidates(zoo: Path | str | None, paths: PathsConfig) -> list[Snapshot]:
+    if zoo == REAL:
+        return read_real(paths.real)
+    return read_models(paths) if zoo is None else read_zoo(Path(zoo))
+
+
+def choose_passes(preset: str | None, verify: int | None) -> int | None:
+    """Number of candidates to run: what is asked for, or what the preset says.
+
+    Raises:
+        ConfigError: unknown preset.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise ConfigError(f"preset {preset!r}: choose one of {', '.join(PRESETS)}")
+    return verify if verify is not None or preset is None else PRESETS[preset] or None
+
+
+def _without_new_real(
+    snapshots: list[Snapshot], recommender: "Recommender"
+) -> tuple[list[Snapshot], list[dict[str, str]]]:
     """Leave out real models the recommender does not know: running them takes a while, at every call."""
     new = [s.name for s in snapshots if is_real(s) and s.name not in recommender.knowledge.cards]
-    if new:
-        logger.info(
-            "real models left out, the recommender does not know them: %s; ptmrec zoo add makes it", ", ".join(new)
-        )
-    return [snapshot for snapshot in snapshots if snapshot.name not in new]
-
-
-@contextmanager
-def _few_threads(config: ConfigParser) -> Iterator[None]:
-    """One thread: the embedded encoder and the many small eigenproblems of transport gain nothing by more.
-
-    On a busy machine they would cost several times as much. An encoder of one's own keeps torch's threads.
-    """
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    before = torch.get_num_threads()
-    if config.get(EncoderConfig).model == "embedded":
-        torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1, user_api="blas"):
-            yield
-    finally:
-        torch.set_num_threads(before)
+    why = "the recommender does not know it; ptmrec zoo add makes it"
+    return [s for s in snapshots if s.name not in new], [{"model": name, "limit": why, "value": ""} for name in new]
 
 
 def _folder(config: ConfigParser) -> Path:

@@ -1,17 +1,24 @@
 """The answer to somebody's images, for the command line, scripts and notebooks alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ptmrec.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
+    from ptmrec.recommender.loading import Loaded
+    from ptmrec.recommender.session import Session
     from ptmrec.recommender.verify import Verification
     from ptmrec.relations.reasons import Reasons
 
-SHOWN = 10
-"""Models shown in a notebook."""
+COUNT = 5
+"""Models shown unless somebody asks for more."""
+EXPLAINED = 3
+"""How many of the first models ``reasons`` explains."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +26,9 @@ class Recommendation:
     """Models ranked for images.
 
     Attributes:
-        frame: models best first: ``rank, model, family, parameters, trained_on, score, expected_accuracy, low_80,
-            high_80, low_95, high_95`` (intervals around it), ``tied_with_best``, and ``verified`` when candidates
-            were run; accuracies from 0 to 1.
+        frame: all models best first: ``rank, model, source, family, parameters, licence, trained_on, score,
+            expected_accuracy, low_80, high_80, low_95, high_95`` (intervals around it), ``tied_with_best``, and
+            ``verified`` when candidates were run; accuracies from 0 to 1.
         regime: ``low_data`` or ``fine_tuning``.
         images_there: images of the data set.
         images_used: images the ranking was made from.
@@ -30,7 +37,13 @@ class Recommendation:
         ranked_by: folder of the recommender.
         notes: sentences about how far the answer can be trusted.
         verification: what running candidates on the images gave and cost; None when none was run.
-        reasons: why the first models rank where they do.
+        doubts: those of the notes that say not to rely on it.
+        nearest: the known data sets whose measurements weigh most, with their share of the weight.
+        rejected: models left out: ``model``, ``limit`` (what it broke, or why it cannot be ranked), ``value``.
+        count: models that are shown.
+        seconds: time the answer took.
+        data: what was brought, in words.
+        session: what the ranking can be gone on with.
     """
 
     frame: "pd.DataFrame"
@@ -42,7 +55,13 @@ class Recommendation:
     ranked_by: Path
     notes: tuple[str, ...] = ()
     verification: "Verification | None" = None
-    reasons: "tuple[Reasons, ...]" = ()
+    doubts: tuple[str, ...] = ()
+    nearest: dict[str, float] = field(default_factory=dict)
+    rejected: tuple[dict[str, Any], ...] = ()
+    count: int = COUNT
+    seconds: float = 0.0
+    data: str = "images"
+    session: "Session | None" = field(default=None, repr=False, compare=False)
 
     @property
     def best(self) -> str:
@@ -50,23 +69,114 @@ class Recommendation:
         return str(self.frame["model"].iloc[0])
 
     @property
+    def trusted(self) -> bool:
+        """Whether nothing speaks against relying on the answer."""
+        return not self.doubts
+
+    @property
     def num_tied(self) -> int:
         """Models that are not told apart from the best, itself included."""
         return int(self.frame["tied_with_best"].sum())
 
+    @property
+    def reasons(self) -> "tuple[Reasons, ...]":
+        """Why the first models rank where they do."""
+        return tuple(self.explain(name) for name in self.frame["model"].head(EXPLAINED))
+
     def __len__(self) -> int:
         return len(self.frame)
 
+    def leaderboard(self, all_models: bool = False, count: int | None = None) -> "pd.DataFrame":
+        """The models best first, with a phrase ``why`` for each that is shown.
+
+        Args:
+            all_models: every ranked model, without the phrases.
+            count: so many instead of :attr:`count`.
+        """
+        if all_models:
+            return self.frame.copy()
+        shown = self.frame.head(self.count if count is None else count)
+        if self.session is None:
+            return shown.copy()
+        return shown.assign(why=[self.session.phrase(name) for name in shown["model"]])
+
     def readable(self, count: int | None = None) -> "pd.DataFrame":
         """The first ``count`` models in few enough columns for a terminal; ``1=`` marks a tie with the best."""
-        frame = self.frame.head(len(self) if count is None else count)
+        frame = self.leaderboard(count=len(self) if count is None else count)
         tied = frame["tied_with_best"] & (self.num_tied > 1)
         rank = ["1=" if equal else str(rank) for rank, equal in zip(frame["rank"], tied, strict=True)]
         parts = zip(*(frame[name] for name in ("expected_accuracy", "low_80", "high_80")), strict=True)
-        kept = frame[["rank", "model", "parameters", "trained_on", "score"]].round({"score": 3})
+        kept = frame[["rank", "model", "parameters"]]
         kept = kept.assign(rank=rank, accuracy=[f"{value:.2f} ({low:.2f}-{high:.2f})" for value, low, high in parts])
-        kept = kept.rename(columns={"parameters": "params", "trained_on": "trained on"})
+        kept = kept.rename(columns={"parameters": "params"})
+        kept = kept.assign(params=[_short(value) for value in kept["params"]])
+        if "licence" in frame:
+            kept = kept.assign(licence=frame["licence"].str.partition(";")[0], source=frame["source"])
+        kept = kept.assign(why=frame["why"]) if "why" in frame else kept
         return kept.assign(run=frame["verified"].map({True: "yes", False: ""})) if "verified" in frame else kept
+
+    def explain(self, model: str) -> "Reasons":
+        """Why a model ranks where it does.
+
+        Raises:
+            ConfigError: it was not ranked.
+        """
+        return self._going_on("explained").explain(model)
+
+    def verify(self, count: int | None = 3, time_limit: float | None = None) -> "Recommendation":
+        """Run the first candidates that were not run yet on the images, and rank anew.
+
+        Args:
+            count: this many.
+            time_limit: for as long as this, in seconds; together with ``count`` what ends first.
+
+        Raises:
+            ConfigError: neither is positive.
+            DataError: the images have no labels.
+        """
+        from ptmrec.recommender.threads import few_threads
+
+        session = self._going_on("verified")
+        check_limits(count, time_limit)
+        with few_threads(session.config):
+            return self.gone_on(session.verify(count, time_limit))
+
+    def gone_on(self, session: "Session") -> "Recommendation":
+        """The same question, answered by a session that has gone on."""
+        return replace(self, frame=session.frame, verification=session.verification, session=session)
+
+    def load(self, model: str | None = None) -> "Loaded":
+        """A model to fine-tune: backbone, transform, and number of features; the best one without a name.
+
+        Raises:
+            ConfigError: it was not ranked.
+            ArtifactError: its weights are not there.
+        """
+        from ptmrec.recommender.loading import load_backbone
+
+        return load_backbone(self._going_on("loaded").find(model or self.best))
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Expected accuracies with their intervals."""
+        from ptmrec.plots.recommendation import plot_recommendation
+
+        return plot_recommendation(self.leaderboard(), ax)
+
+    def to_json(self) -> str:
+        """The answer as JSON, see :mod:`ptmrec.recommender.export`."""
+        from ptmrec.recommender.export import to_json
+
+        return to_json(self)
+
+    def save(self, path: Path | str) -> Path:
+        """Write the answer: ``.json``, ``.csv``, ``.html`` or, the plot, ``.png``.
+
+        Raises:
+            ConfigError: another ending.
+        """
+        from ptmrec.recommender.export import save
+
+        return save(self, Path(path))
 
     def describe_tie(self) -> str:
         """One sentence about the models tied with the best; empty when there are none."""
@@ -82,15 +192,56 @@ class Recommendation:
         part = f" (training part {self.part}/)" if self.part else ""
         kind = f"{self.num_classes} classes" if self.num_classes else "unlabelled images"
         regime = self.regime.replace("_", " ")
-        return f"{images}{part}, {kind}; regime {regime}; {len(self)} models ranked by {self.ranked_by}"
+        took = f" in {self.seconds:.1f} s" if self.seconds else ""
+        return f"{images}{part}, {kind}; regime {regime}; {len(self)} models ranked by {self.ranked_by}{took}"
+
+    def describe_nearest(self) -> str:
+        """One line: the known data sets that weigh most; empty when none is named."""
+        named = ", ".join(f"{name.replace('_', ' ')} ({share:.0%})" for name, share in self.nearest.items())
+        return f"nearest known data sets: {named}" if named else ""
+
+    def describe_trust(self) -> str:
+        """One line: whether to rely on the answer; empty when nobody could tell."""
+        if self.session is None:
+            return ""
+        return "trust it: nothing speaks against it" if self.trusted else "do not trust it: see above"
 
     def remarks(self) -> list[str]:
         """What to read beside the table, a sentence each."""
         verified = "" if self.verification is None else self.verification.describe()
-        return [line for line in (*self.notes, self.describe_tie(), verified, self.describe()) if line]
+        lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), verified)
+        return [line for line in (*lines, *self._left_out(), self.describe()) if line]
+
+    def _left_out(self) -> list[str]:
+        return [f"left out: {one['model']} ({one['limit']})" for one in self.rejected]
+
+    def _going_on(self, what: str) -> "Session":
+        if self.session is None:
+            raise ConfigError(f"this answer rests on only records, no weights, so no model can be {what} here")
+        return self.session
 
     def _repr_html_(self) -> str:
         from html import escape
 
         lines = "<br>".join(escape(line) for line in self.remarks())
-        return f"{self.readable(SHOWN).to_html(index=False)}<p>{lines}</p>"
+        return f"{self.readable(self.count).to_html(index=False)}<p>{lines}</p>"
+
+
+def check_limits(verify: int | None, time_limit: float | None) -> None:
+    """Refuse numbers of candidates and times that are none.
+
+    Raises:
+        ConfigError: one of them is not positive.
+    """
+    if verify is not None and verify < 1:
+        raise ConfigError(f"verify = {verify}: run at least one candidate, or leave it away")
+    if time_limit is not None and not time_limit > 0:
+        raise ConfigError(f"time_limit = {time_limit}: give a positive number of seconds, or leave it away")
+
+
+def _short(count: int) -> str:
+    """A number of parameters as people say it: 4.7M, 35k."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return str(count)

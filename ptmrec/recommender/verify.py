@@ -37,6 +37,12 @@ class Verification:
         """Time they took together."""
         return float(np.nansum(self.seconds))
 
+    def joined(self, later: "Verification") -> "Verification":
+        """This and what was run after it."""
+        ran = ~np.isnan(later.seconds)
+        revealed, seconds = np.where(ran, later.revealed, self.revealed), np.where(ran, later.seconds, self.seconds)
+        return Verification(revealed, seconds)
+
     def describe(self) -> str:
         """One sentence about the cost."""
         of = f"{self.passes} of {len(self.seconds)} candidates"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.stats import multivariate_normal
 
 from ptmrec.relations.pairs import standard
 
@@ -129,8 +128,11 @@ def _likelihood(surprises: np.ndarray, share: float) -> float:
     for place, row in enumerate(surprises):
         seen = ~np.isnan(row)
         covariance = _covariance(np.delete(surprises, place, axis=0), share)[np.ix_(seen, seen)]
-        normal = multivariate_normal(np.zeros(seen.sum()), covariance + NOISE * np.eye(seen.sum()))
-        total += normal.logpdf(row[seen]) / seen.sum()
+        # By Cholesky: scipy's multivariate_normal decomposes into eigenvectors, at ten times the cost.
+        factor = cho_factor(covariance + NOISE * np.eye(seen.sum()), lower=True)
+        log_determinant = 2 * np.log(np.diag(factor[0])).sum()
+        squares = row[seen] @ cho_solve(factor, row[seen])
+        total -= (squares + log_determinant + seen.sum() * np.log(2 * np.pi)) / 2 / seen.sum()
     return total / len(surprises)
 
 

@@ -32,6 +32,23 @@ class Reasons:
     evidence: dict[str, float]
     worst_classes: dict[int, float]
 
+    def phrase(self) -> str:
+        """What speaks most for the model, in a few words."""
+        kinds = {
+            "its features separate your classes": ("transport",),
+            f"good on {self._carried()}": SKILLS,
+            "learned from images like these": ("source_encoder", "source_reference"),
+            "its size": ("size",),
+            "accurate where it was trained": ("source_accuracy",),
+        }
+        sums = {words: sum(self.relations[name] for name in names) for words, names in kinds.items()}
+        best = max(sums, key=sums.get)
+        return best if sums[best] > 0 else "nothing speaks for it"
+
+    def _carried(self) -> str:
+        best = sorted(self.evidence, key=lambda name: -self.evidence[name])[:2]
+        return " and ".join(name.replace("_", " ") for name in best) or "known data sets"
+
     def sentence(self, class_names: tuple[str, ...] = ()) -> str:
         """In words: the relations and data sets that weigh most, and the worst classes."""
         parts = sorted(self.relations.items(), key=lambda item: -abs(item[1]))[:3]
@@ -47,7 +64,12 @@ class Reasons:
 
 
 def explain_score(
-    ranker: LinearRanker, pairs: PairTable, target: str, place: int, sample: DatasetSample, transport: np.ndarray
+    ranker: LinearRanker,
+    pairs: PairTable,
+    target: str,
+    place: int,
+    sample: DatasetSample | None,
+    transport: np.ndarray,
 ) -> Reasons:
     """Reasons of one model.
 
@@ -56,7 +78,7 @@ def explain_score(
         pairs: models and data sets.
         target: the data set.
         place: position of the model.
-        sample: images of the target, for the classes.
+        sample: images of the target, for the classes; without it no class is named.
         transport: ``(r, d)`` of the model.
     """
     inputs = ranker.inputs(pairs, target)
@@ -66,7 +88,7 @@ def explain_score(
         list(pairs.cards)[place],
         dict(zip(RELATIONS, own.tolist(), strict=True)),
         evidence_of(ranker, pairs, target, place),
-        _worst(sample, transport),
+        {} if sample is None else _worst(sample, transport),
     )
 
 

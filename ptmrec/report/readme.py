@@ -54,6 +54,7 @@ def fill_readme(text: str, folder: Path) -> str:
         "coverage": _coverage,
         "zoo": _zoo,
         "times": _times,
+        "demo": _demo,
     }
 
     def fill(match: re.Match) -> str:
@@ -140,6 +141,10 @@ def _zoo(folder: Path) -> str:
         f"{zoo['blind_data_sets']} blind. The measurement agrees with itself at tau_w {low:.3f} in low data and "
         f"{high:.3f} in fine-tuning (mean over data sets)."
     )
+
+
+def _demo(folder: Path) -> str:
+    return f"```\n{(folder / 'demo.txt').read_text(encoding='utf-8').rstrip()}\n```"
 
 
 def _times(folder: Path) -> str:

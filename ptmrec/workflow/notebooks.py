@@ -166,6 +166,8 @@ def reproduce(config: ConfigParser, notebooks: Path, parameters: dict[str, Any])
     runs = paths.artifacts / "runs" / time.strftime("%Y%m%d_%H%M%S")
     config.save(runs / "config.json")
     os.environ[RUN] = runs.name  # kernels inherit it too, for the records of what they make
+    for library in ("OMP", "OPENBLAS", "MKL"):  # the matrices are small: threads would wait for each other
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ["PTMREC_PROGRESS"] = "plain"  # kernels inherit it: their bars would be widgets nobody sees
     found = find_notebooks(notebooks)
     progress = _Progress(len(found))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ptmrec.evaluation.baselines.static import mean_rank
+from ptmrec.progress import progress
 from ptmrec.relations.posterior import Posterior, fit_posterior
 from ptmrec.workflow.crossed import BLIND_DATA, FIRST, TARGET, Case, CrossedEvaluation
 from ptmrec.workflow.passes import PassTarget
@@ -17,7 +18,7 @@ def list_pass_targets(crossed: CrossedEvaluation) -> list[PassTarget]:
     Smaller shares of a draw are its first images per class, of which the variants with fewer images are made.
     """
     cases = [case for case in crossed.cases((BLIND_DATA,)) if case.draw == crossed.draws[0]]
-    return [_pass_target(crossed, case) for case in cases]
+    return [_pass_target(crossed, case) for case in progress(cases, "targets")]
 
 
 def _pass_target(crossed: CrossedEvaluation, case: Case) -> PassTarget:

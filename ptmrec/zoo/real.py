@@ -30,6 +30,11 @@ class RealSnapshot(Snapshot):
     """The card of a real model; the weights lie in an installed package."""
 
     @property
+    def source(self) -> str:
+        """The model as libraries call it, such as ``timm:tf_efficientnet_lite0``."""
+        return f"{self.card.architecture.get('library')}:{self.card.architecture.get('model')}"
+
+    @property
     def weights(self) -> Path:
         """Where the weights lie; the file is not there when the package is not installed."""
         spec = find_spec(str(self.card.architecture.get("package")))

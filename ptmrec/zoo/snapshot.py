@@ -33,6 +33,13 @@ class Snapshot:
         """Name of the model."""
         return self.card.name
 
+    @property
+    def source(self) -> str:
+        """Where somebody finds the model: its folder, for a committed one within the project."""
+        root = Path(__file__).resolve().parents[2]
+        folder = self.folder.absolute()
+        return str(folder.relative_to(root)) if folder.is_relative_to(root) else str(folder)
+
     def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
         """Name and tensor of each weight, one at a time, in the order the model defines them."""
         for file in weight_files(self.folder):

@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 from conftest import assert_readable
 
-from ptmrec.explorer.drawing import draw, plot_models, readable, short_count, table_html
+from ptmrec.explorer.drawing import draw, readable, short_count, table_html
+from ptmrec.plots.recommendation import plot_recommendation
 
 
 @pytest.fixture
@@ -45,16 +46,9 @@ def test_names_cannot_break_the_page_and_one_row_is_marked(frame):
     assert page.count("<tr") == 4 and page.count("<td") == 3 * 5
 
 
-def test_the_plot_shows_what_was_run_and_stays_readable(frame):
-    figure = draw(frame.assign(verified=[True, False, False]), plot_models)
-    assert_readable(figure)
-    (ax,) = figure.axes
-    assert [text.get_text() for text in ax.get_yticklabels()] == ["a<b", "second", "third"]
-    assert ax.get_ylim()[0] > ax.get_ylim()[1], "best on top"
-    hollow, filled = ax.get_lines()
-    assert hollow.get_xdata().tolist() == [0.5, 0.3] and filled.get_xdata().tolist() == [0.52]
-    assert_readable(draw(pd.concat([frame] * 7), plot_models))
-
-
-def test_a_plot_without_labels_gets_no_legend(frame):
-    assert not draw(frame, lambda shown, ax: ax.plot(shown["expected_accuracy"])).legends
+def test_any_plot_is_drawn_in_the_style_of_the_thesis(frame):
+    for shown in (frame.head(1), frame, pd.concat([frame.assign(model=f"m{i}" + frame["model"]) for i in range(7)])):
+        figure = draw(shown, plot_recommendation)
+        assert_readable(figure)
+        assert len(figure.axes[0].get_yticklabels()) == len(shown)
+    assert draw(frame, plot_recommendation, 4.0).get_figwidth() == 4.0

@@ -31,18 +31,18 @@ def test_mistakes_are_named_before_anything_is_read(asker):
         asker("nowhere", "fast")
 
 
-def test_the_preset_says_how_many_candidates_are_run(asker, monkeypatch):
+def test_a_demo_is_asked_about_by_the_names_of_its_classes(asker, monkeypatch):
     asked = []
 
-    def record(source, labels, verify, config):
-        asked.append((np.shape(source), len(labels), verify))
+    def record(source, labels, preset, config):
+        asked.append((np.shape(source), len(labels), preset))
         raise DataError("enough")
 
     monkeypatch.setattr(findings, "recommend", record)
     for preset in findings.PRESETS:
         with pytest.raises(DataError, match="enough"):
             asker("demo:mnist", preset)
-    assert asked == [((200, 32, 32, 3), 200, verify) for verify in (None, 3, 8)]
+    assert asked == [((200, 32, 32, 3), 200, preset) for preset in findings.PRESETS]
 
 
 @pytest.mark.slow
@@ -51,7 +51,7 @@ def test_a_folder_is_answered_in_the_names_of_its_classes(asker, tmp_path):
     assert "24 of 24 images used (2 classes)" in " ".join(found.remarks)
     assert not [line for line in found.remarks if str(asker._config.root) in line]
     first, last = found.frame["model"].iloc[[0, -1]]
-    assert found.explain(first).startswith(f"{first}: ") and "hills" in found.explain(first)
-    assert found.explain(last).startswith(f"{last}: ")
-    with pytest.raises(KeyError):
+    assert f". {first}: " in found.explain(first) and "hills" in found.explain(first)
+    assert f". {last}: " in found.explain(last)
+    with pytest.raises(ConfigError):
         found.explain("nobody")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import write_image_set, write_images
 from PIL import Image
+from torchvision.datasets import FakeData
 
 from ptmrec.errors import DataError
 from ptmrec.recommender.images import choose_regime, read_user_images
@@ -41,7 +42,7 @@ def test_images_in_memory_without_labels():
         ([np.zeros((4, 4, 3))], None, "a list with a ndarray"),
         (np.zeros((2, 4, 4), np.uint8), None, "expected uint8"),
         (np.zeros((2, 4, 4, 3), np.uint8), [0, 1, 2], "one label per image"),
-        ("nowhere", [0, 1], "labels go with images in memory"),
+        ("nowhere", [0, 1], "labels in memory go with images in memory"),
     ],
 )
 def test_images_in_memory_that_cannot_be_used(source, labels, words):
@@ -61,3 +62,24 @@ def test_the_training_part_is_said_to_be_used(tmp_path, caplog):
         images = read_user_images(folder)
     assert (images.total, images.part) == (5, "train")
     assert "training part train/" in caplog.text
+
+
+def test_labels_of_a_flat_folder_come_from_a_list(tmp_path):
+    for place in range(6):
+        Image.new("RGB", (8, 8), (40 * place, 0, 0)).save(tmp_path / f"{place}.png")
+    lines = [f"{place}.png,{'cat' if place < 4 else 'dog'}" for place in range(5)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *lines]))
+    found = read_user_images(tmp_path, tmp_path / "labels.csv")
+    assert (found.total, found.num_classes, found.smallest_class) == (5, 2, 1)
+    assert found.class_names == ("cat", "dog") and found.labels.tolist() == [0, 0, 0, 0, 1]
+    (tmp_path / "0.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"1 image\(s\) do not decode: 0.png"):
+        read_user_images(tmp_path, str(tmp_path / "labels.csv"))
+    assert len(read_user_images(tmp_path, tmp_path / "labels.csv", skip_unreadable=True).images) == 4
+
+
+def test_a_data_set_of_torchvision_is_read():
+    found = read_user_images(FakeData(size=40, image_size=(3, 8, 8), num_classes=2))
+    assert found.total == 40 and found.num_classes == 2
+    with pytest.raises(DataError, match="brings its own"):
+        read_user_images(FakeData(size=4), [0, 1, 0, 1])

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
+from ptmrec.relations import posterior
 from ptmrec.relations.posterior import condition, fit_posterior
 
 GENERATOR = np.random.default_rng(0)
@@ -121,3 +123,15 @@ def test_shared_surprises_are_told_from_lonely_ones():
     shared = fit_posterior(*make_known()).covariance
     assert shared[:10, :10].mean() > shared[:10, 10:].mean() + 0.2
     assert np.linalg.eigvalsh(shared).min() > 0
+
+
+def test_the_likelihood_is_that_of_scipys_normal_distribution():
+    surprises = np.random.default_rng(0).normal(size=(5, 7))
+    surprises[1, 3] = np.nan
+    expected = []
+    for place, row in enumerate(surprises):
+        seen = ~np.isnan(row)
+        covariance = posterior._covariance(np.delete(surprises, place, axis=0), 0.5)[np.ix_(seen, seen)]
+        normal = multivariate_normal(np.zeros(seen.sum()), covariance + posterior.NOISE * np.eye(seen.sum()))
+        expected.append(normal.logpdf(row[seen]) / seen.sum())
+    assert posterior._likelihood(surprises, 0.5) == pytest.approx(np.mean(expected))

@@ -1,0 +1,138 @@
+"""The commands of somebody with images: recommend, and doctor, which says what works here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ptmrec.cli_context import FORMATS, TimeLimit, read_config, show
+from ptmrec.config.sections import REGIMES
+
+if TYPE_CHECKING:
+    from ptmrec.benchmark.battery import BatterySet
+    from ptmrec.config.parser import ConfigParser
+    from ptmrec.recommender.recommendation import Recommendation
+
+PRESETS = ("fast", "balanced", "best")
+DEMO = "euro_coins"
+"""Image set of the battery that the demo asks about: a blind one, nothing was learned from it."""
+
+
+@click.command()
+@click.argument("dataset", type=click.Path(path_type=Path), required=False)
+@click.option("--demo", is_flag=True, help="Answer for committed images instead of your own.")
+@click.option("--labels", type=click.Path(path_type=Path), help="CSV of file names and labels for a folder of images.")
+@click.option("-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Models to show.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Also write FILE: .json, .csv, .html, .png.")
+@click.option(
+    "--regime",
+    type=click.Choice([name.replace("_", "-") for name in REGIMES]),
+    help="What you plan to do; default: by the number of images.",
+)
+@click.option(
+    "--zoo",
+    help="Folder of models to rank; real (installed ImageNet models); hf180, openclip121, timm (published records).",
+)
+@click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
+@click.option("--preset", type=click.Choice(PRESETS), help="Run 0, 3 or 8 of the first candidates on the images.")
+@click.option("--verify", type=click.IntRange(min=1), help="Run this many of the first candidates on the images.")
+@click.option("--time-limit", type=TimeLimit(), help="Run first candidates for so long, such as 60s or 2m.")
+@click.option("--why", is_flag=True, help="Say why the first models rank where they do.")
+@click.option("--explain", "model", metavar="MODEL", help="Say why this model ranks where it does.")
+@click.pass_context
+def recommend(
+    ctx: click.Context,
+    dataset: Path | None,
+    demo: bool,
+    labels: Path | None,
+    count: int,
+    style: str,
+    output: Path | None,
+    why: bool,
+    model: str | None,
+    **options,
+) -> None:
+    """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set.
+
+    Of a folder split into train/, val/ and test/ the training part is used. An NPZ holds train_images and
+    train_labels, or images and labels: images (n, height, width, 3) uint8, labels whole numbers or text; both may
+    name their classes in class_names.
+
+    Exit status: 0, 2 for a mistake in the call, 3 when no model is left, 4 for images or labels that cannot be used.
+    """
+    if (dataset is None) != demo:
+        raise click.UsageError("give a folder of images, or --demo")
+    from ptmrec.recommender.ranking import recommend as run
+
+    options["regime"] = options["regime"] and options["regime"].replace("-", "_")
+    config, images = read_config(ctx), dataset
+    if demo:
+        part = demo_images(config)
+        images, labels = part.images, [part.class_names[label] for label in part.labels]
+    found = run(images, labels, n=count, config=config, **options)
+    if output is not None:
+        found.save(output)
+    _answer(found, style, count)
+    names = () if found.session is None else found.session.chosen.class_names
+    explained = [found.explain(model)] if model else []
+    for reason in (*explained, *(found.reasons if why else ())):
+        click.echo(f"why {reason.sentence(names)}", err=True)
+    asked = "--demo" if demo else f"{dataset}{f' --labels {labels}' if labels else ''}"
+    for line in (*found.remarks(), *_next(found, asked, output)):
+        click.echo(line, err=True)
+
+
+def _answer(found: "Recommendation", style: str, count: int) -> None:
+    if style == "ids":
+        click.echo("\n".join(found.frame["model"].head(count)))
+    elif style == "json":
+        click.echo(found.to_json())
+    elif style == "csv":
+        show(found.leaderboard(count=count).round(3), style)
+    else:
+        show(found.readable(count))
+
+
+def _next(found: "Recommendation", asked: str, output: Path | None) -> list[str]:
+    """What was written, and what somebody may want to do now."""
+    lines = [f"written: {output}"] if output is not None else []
+    if found.session is None:
+        return [*lines, f"next: ptmrec zoo add {found.frame['source'].iloc[0]}   # needs a network"]
+    if found.num_classes > 1 and found.verification is None:
+        return [*lines, f"next: ptmrec recommend {asked} --preset balanced   # runs the first three on the images"]
+    return [*lines, f"next: ptmrec recommend {asked} --explain {found.best}"]
+
+
+def demo_images(config: "ConfigParser") -> "BatterySet":
+    """The committed images the demo asks about."""
+    from ptmrec.benchmark.battery import read_battery
+    from ptmrec.config.sections import PathsConfig
+
+    return read_battery(config.get(PathsConfig).battery)[DEMO]
+
+
+def demo_text(config: "ConfigParser") -> str:
+    """What ``ptmrec recommend --demo --zoo real`` answers, for the README; without seconds."""
+    from dataclasses import replace
+
+    from ptmrec.recommender.ranking import recommend as run
+    from ptmrec.report.text import format_rows
+
+    part = demo_images(config)
+    found = run(part.images, [part.class_names[label] for label in part.labels], zoo="real", config=config)
+    lines = (*found.remarks()[:-1], replace(found, seconds=0.0, ranked_by=Path("constants/recommender")).describe())
+    return "\n".join([format_rows(found.readable(5).to_dict("records"), "table"), *lines])
+
+
+@click.command()
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.pass_context
+def doctor(ctx: click.Context, style: str) -> None:
+    """Say what is installed, what is missing, and what works without network."""
+    from ptmrec.recommender.doctor import examine
+
+    rows = examine(read_config(ctx))
+    show([row.to_dict() for row in rows], style)
+    if any(row.needed and not row.works for row in rows):
+        raise SystemExit(1)

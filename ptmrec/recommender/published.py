@@ -1,0 +1,148 @@
+"""Real models by published records: no weights are here, so no model can look at the images.
+
+Models are ordered by the static rule that did best on the records when each data set was left out in turn. Relations of
+the user's images to the published data sets have no part in it.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, read_published
+from ptmrec.errors import NothingLeftError
+from ptmrec.evaluation.metrics import weighted_tau
+from ptmrec.recommender.images import UserImages
+from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.relations.conformal import LEVELS, fit_conformal
+
+FEWEST = 5
+"""A data set with fewer measured models says nothing about a rule."""
+
+Rule = Callable[[PublishedZoo, np.ndarray], np.ndarray]
+"""Scores ``(N,)`` of a zoo's models from the rows ``(T,)`` bool that may be used; NaN = unknown."""
+
+
+def mean_ranks(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
+    """Mean share of the models measured on a data set that each model is better than."""
+    with np.errstate(invalid="ignore"):
+        shares = [_shares(row) for row in zoo.accuracy[rows]]
+    return _mean(np.stack(shares))
+
+
+def mean_accuracies(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
+    """Mean accuracy over the data sets a model was measured on."""
+    return _mean(zoo.accuracy[rows])
+
+
+def parameters(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
+    """Number of parameters, on a logarithmic scale."""
+    return np.log([zoo.cards[name].get("num_params") or np.nan for name in zoo.models])
+
+
+RULES: dict[str, Rule] = {
+    "mean rank on its data sets": mean_ranks,
+    "mean accuracy on its data sets": mean_accuracies,
+    "parameter count": parameters,
+}
+
+
+def judge_rules(zoo: PublishedZoo) -> dict[str, float]:
+    """Mean tau_w of each rule over the data sets of a zoo, each left out in turn; the best first."""
+    found: dict[str, list[float]] = {name: [] for name in RULES}
+    for place, row in enumerate(zoo.accuracy):
+        rows = np.arange(len(zoo.datasets)) != place
+        for name, rule in RULES.items():
+            scores = rule(zoo, rows)
+            both = np.isfinite(scores) & np.isfinite(row)
+            if both.sum() >= FEWEST and np.ptp(scores[both]) and np.ptp(row[both]):
+                found[name].append(weighted_tau(row[both], scores[both]))
+    means = {name: float(np.mean(values)) for name, values in found.items() if values}
+    return dict(sorted(means.items(), key=lambda item: -item[1]))
+
+
+def recommend_published(
+    path: Path, chosen: UserImages, regime: str, count: int, data: str, started: float
+) -> Recommendation:
+    """Rank published models for images they have never seen.
+
+    Args:
+        path: the published table.
+        chosen: the images; they do not change the order.
+        regime: what somebody plans; the records have one of their own, which is said.
+        count: models to show.
+        data: what was brought, in words.
+        started: when the question was asked, on the clock of :func:`time.perf_counter`.
+
+    Raises:
+        NothingLeftError: nothing was measured there.
+    """
+    zoo = read_published(path)
+    taus = judge_rules(zoo) if zoo.about.regime != COSTS_ONLY else {}
+    if not taus:
+        raise NothingLeftError(f"{path}: the table holds no accuracies to rank by")
+    rule, tau = next(iter(taus.items()))
+    every = np.ones(len(zoo.datasets), dtype=bool)
+    frame = _frame(zoo, RULES[rule](zoo, every), mean_accuracies(zoo, every), rule)
+    others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
+    notes = (
+        f"Published records only ({zoo.about.origin}): your images were read, but cannot change this order.",
+        f"Ordered by {rule}: of the static rules it agrees best with data sets left out in turn "
+        f"(mean tau_w {tau:.2f}; {others}).",
+    )
+    return Recommendation(
+        *(frame, regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, path),
+        notes=notes,
+        doubts=notes[:1],
+        count=count,
+        seconds=time.perf_counter() - started,
+        data=data,
+    )
+
+
+def _frame(zoo: PublishedZoo, scores: np.ndarray, expected: np.ndarray, rule: str) -> pd.DataFrame:
+    cards = [zoo.cards[name] for name in zoo.models]
+    columns = {
+        "model": zoo.models,
+        "source": [_source(name, card) for name, card in zip(zoo.models, cards, strict=True)],
+        "family": [card["family"] for card in cards],
+        "parameters": [card.get("num_params") or 0 for card in cards],
+        "licence": [str(card.get("licence") or "unknown") for card in cards],
+        "trained_on": [str(card.get("source_dataset") or "unknown") for card in cards],
+        "score": scores,
+        "expected_accuracy": expected,
+    }
+    others = [np.arange(len(zoo.datasets)) != place for place in range(len(zoo.datasets))]
+    conformal = fit_conformal(row - mean_accuracies(zoo, rows) for row, rows in zip(zoo.accuracy, others, strict=True))
+    for level in LEVELS:
+        low, high = conformal.interval(expected, level)
+        columns |= {f"low_{level * 100:.0f}": low, f"high_{level * 100:.0f}": high}
+    frame = pd.DataFrame(columns).dropna(subset=["score", "expected_accuracy"])
+    frame = frame.sort_values(["score", "model"], ascending=[False, True], ignore_index=True)
+    frame["tied_with_best"] = frame["score"] == frame["score"].max()
+    frame.insert(0, "rank", np.arange(1, len(frame) + 1))
+    return frame.assign(why=rule)
+
+
+def _source(name: str, card: dict) -> str:
+    """What ``ptmrec zoo add`` takes to fetch the model."""
+    if "weights" in card:
+        return f"timm:{card['weights']}"
+    return f"open_clip:{card['architecture']}/{card['pretrained']}" if "pretrained" in card else name
+
+
+def _shares(row: np.ndarray) -> np.ndarray:
+    seen = np.isfinite(row)
+    shares = np.full(len(row), np.nan)
+    shares[seen] = (rankdata(row[seen]) - 0.5) / max(seen.sum(), 1)
+    return shares
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over rows of what is there; NaN where nothing is."""
+    seen = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(seen, values, 0).sum(axis=0) / seen.sum(axis=0)

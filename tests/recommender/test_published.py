@@ -1,0 +1,53 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import weightedtau
+
+from ptmrec.benchmark.published import read_published
+from ptmrec.errors import ConfigError
+from ptmrec.recommender.images import UserImages
+from ptmrec.recommender.published import RULES, judge_rules, mean_ranks, recommend_published
+from ptmrec.recommender.ranking import PUBLISHED, recommend
+
+FOLDER = Path(__file__).resolve().parents[2] / "constants" / "published"
+IMAGES = UserImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), 2, 4)
+
+
+def ask(name, count=5):
+    path = FOLDER / f"{PUBLISHED[name]}.json"
+    return recommend_published(path, IMAGES, "low_data", count, "my_images", time.perf_counter())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_models_are_ranked_and_the_rule_is_said(name):
+    answer = ask(name)
+    frame = answer.frame
+    assert frame["score"].is_monotonic_decreasing and len(frame) > 100
+    assert (frame["low_80"] <= frame["expected_accuracy"]).all() and (
+        frame["expected_accuracy"] <= frame["high_80"]
+    ).all()
+    assert frame["source"].str.contains({"hf180": "/", "timm": "timm:"}.get(name, "open_clip:")).mean() > 0.9
+    assert "cannot change this order" in answer.notes[0] and answer.leaderboard()["why"][0] in answer.notes[1]
+    assert not answer.trusted and len(answer.readable(3)) == 3
+    with pytest.raises(ConfigError, match="only records"):
+        answer.load()
+
+
+def test_the_rule_is_the_one_that_agrees_best_with_data_sets_left_out():
+    zoo = read_published(FOLDER / "openclip.json")
+    found = judge_rules(zoo)
+    by_hand = []
+    for place, row in enumerate(zoo.accuracy):
+        scores = mean_ranks(zoo, np.arange(len(zoo.datasets)) != place)
+        both = np.isfinite(scores) & np.isfinite(row)
+        by_hand.append(weightedtau(row[both], scores[both], rank=None).statistic)
+    assert found["mean rank on its data sets"] == pytest.approx(np.mean(by_hand))
+    assert list(found.values()) == sorted(found.values(), reverse=True) and set(found) <= set(RULES)
+
+
+def test_records_cannot_be_run():
+    assert len(recommend(IMAGES.images, [0, 0, 1, 1], zoo="hf180", n=2).leaderboard()) == 2
+    with pytest.raises(ConfigError, match="no weights"):
+        recommend(IMAGES.images, [0, 0, 1, 1], zoo="hf180", verify=3)

@@ -1,0 +1,111 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.datasets import FakeData
+
+from ptmrec.errors import DataError
+from ptmrec.recommender.user_datasets import is_dataset, read_dataset
+
+
+class Pairs:
+    """Items as torchvision's data sets give them."""
+
+    classes = ("cat", "dog")
+
+    def __init__(self, count, kind=lambda image: image):
+        self.targets, self.kind, self.read = [place % 2 for place in range(count)], kind, []
+
+    def __len__(self):
+        return len(self.targets)
+
+    def __getitem__(self, place):
+        self.read.append(place)
+        return self.kind(Image.new("RGB", (8, 8), (place, 0, 0))), self.targets[place]
+
+
+class Rows:
+    """Items as the Hub's data sets give them."""
+
+    column_names = ("image", "label")
+
+    def __init__(self, count):
+        self.label = np.arange(count) % 3
+        self.features = {"label": SimpleNamespace(names=["a", "b", "c"])}
+
+    def __len__(self):
+        return len(self.label)
+
+    def __getitem__(self, key):
+        return self.label.tolist() if key == "label" else {"image": Image.new("L", (8, 8)), "label": self.label[key]}
+
+
+def test_only_the_images_that_are_used_are_read():
+    data = Pairs(200)
+    images, labels, total = read_dataset(data, 10)
+    assert (len(images), total, len(data.read)) == (20, 200, 20)
+    assert sorted(set(labels)) == ["cat", "dog"] and labels.count("cat") == 10
+
+
+def test_rows_of_the_hub():
+    images, labels, total = read_dataset(Rows(30), 4)
+    assert total == 30 and images[0].mode == "RGB"
+    assert {name: labels.count(name) for name in "abc"} == {"a": 4, "b": 4, "c": 4}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda image: torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()).float() / 255,
+        lambda image: torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()),
+        np.asarray,
+    ],
+)
+def test_tensors_and_arrays_are_the_images_they_were(kind):
+    images, _, _ = read_dataset(Pairs(4, kind), 10)
+    assert np.array_equal(np.asarray(images[3]), np.full((8, 8, 3), (3, 0, 0)))
+
+
+def test_a_real_data_set_of_torchvision():
+    data = FakeData(size=6, image_size=(3, 8, 8), num_classes=2)
+    images, labels, total = read_dataset(data, 10)
+    assert (len(images), total) == (6, 6) and set(labels) <= {0, 1}
+
+
+def test_items_without_labels_are_unlabelled():
+    class Bare(Pairs):
+        targets = None
+
+        def __init__(self):
+            self.count = 5
+
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, place):
+            return Image.new("RGB", (8, 8))
+
+    del Bare.targets
+    bare = Bare()
+    images, labels, _ = read_dataset(bare, 10)
+    assert len(images) == 5 and labels is None
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (Pairs(0), "empty"),
+        (Pairs(4, lambda image: "a path"), "items should be"),
+        (Pairs(4, lambda image: torch.full((3, 8, 8), -2.0)), "normalisation"),
+    ],
+)
+def test_what_cannot_be_used_is_named(data, words):
+    with pytest.raises(DataError, match=f"Pairs: .*{words}"):
+        read_dataset(data, 10)
+
+
+def test_lists_and_text_are_no_data_sets():
+    assert is_dataset(Pairs(1)) and is_dataset(Rows(1))
+    assert not is_dataset([1]) and not is_dataset(iter([1]))

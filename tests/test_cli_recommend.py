@@ -1,0 +1,101 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_calls import call
+from conftest import write_images
+
+from ptmrec.cli_recommend import demo_text
+from ptmrec.config.parser import ConfigParser
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.slow
+
+
+def test_the_demo_answers_offline_and_says_what_to_do_next(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    done = call("recommend", "--demo", "--zoo", "real", "--format", "json")
+    assert done.exit_code == 0
+    data = json.loads(done.stdout)
+    assert {row["source"] for row in data["results"]} == {f"timm:tf_efficientnet_lite{place}" for place in range(3)}
+    assert {row["licence"] for row in data["results"]} == {"Apache-2.0"}
+    assert len(data["nearest"]) == 3 and not data["notes"], "no ranker has learned from the demo"
+    assert "next: ptmrec recommend --demo --preset balanced" in done.stderr
+    assert "trust it" in done.stderr
+
+
+def test_verified_explained_and_written(tmp_path):
+    page = tmp_path / "answer.html"
+    options = ("--zoo", "real", "--preset", "balanced", "--explain", "efficientnet-lite0", "-o", page)
+    done = call("recommend", "--demo", *options)
+    assert done.exit_code == 0
+    assert [line.split()[-1] for line in done.stdout.splitlines()[1:]] == ["yes"] * 3
+    assert "why efficientnet-lite0: " in done.stderr and f"written: {page}" in done.stderr
+    assert b"<table" in page.read_bytes()
+
+
+def test_labels_of_a_flat_folder(tmp_path):
+    folder = write_images(tmp_path / "flat", {"": 12})
+    names = sorted(path.name for path in folder.iterdir())
+    lines = [f"{name},{place % 2}" for place, name in enumerate(names)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *lines]))
+    done = call("recommend", folder, "--labels", tmp_path / "labels.csv", "--zoo", "real")
+    assert done.exit_code == 0 and "12 of 12 images used, 2 classes" in done.stderr
+    (tmp_path / "labels.csv").write_text("file,label\nnowhere.png,cat\n")
+    done = call("recommend", folder, "--labels", tmp_path / "labels.csv")
+    assert done.exit_code == 4 and "nowhere.png" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["x", "--time-limit", "20"], 2, "no time with its unit"),
+        (["x", "--preset", "slow"], 2, "is not one of"),
+        ([], 2, "or --demo"),
+        (["x", "--demo"], 2, "or --demo"),
+        (["nowhere"], 4, "no such folder"),
+    ],
+)
+def test_mistakes_have_their_status(arguments, status, words):
+    done = call("recommend", *arguments)
+    assert done.exit_code == status
+    assert words in done.stderr and "Traceback" not in done.output
+
+
+def test_another_ending_is_a_mistake_of_the_call(tmp_path):
+    done = call("recommend", "--demo", "--zoo", "real", "-o", tmp_path / "answer.xls")
+    assert done.exit_code == 2 and "one of these endings" in done.stderr
+
+
+def test_nothing_left_has_a_status_of_its_own(tmp_path):
+    done = call("--set", f"paths.real={tmp_path}", "recommend", "--demo", "--zoo", "real")
+    assert done.exit_code == 3
+    assert "no model is left" in done.stderr
+
+
+def test_an_interrupt_is_one_line_and_status_130():
+    command = [sys.executable, "-m", "ptmrec", "recommend", "--demo", "--preset", "best"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    time.sleep(4)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in said
+
+
+def test_the_doctor_says_what_works_here():
+    done = call("doctor", "--format", "json")
+    assert done.exit_code == 0
+    rows = {row["what"]: row for row in json.loads(done.stdout)}
+    assert rows["torch"]["state"] == rows["recommender"]["state"] == "ok"
+    assert "offline" in rows["zoo"]["for"]
+
+
+def test_the_readme_shows_the_real_answer():
+    assert demo_text(ConfigParser()) + "\n" == (ROOT / "constants" / "results" / "demo.txt").read_text()
