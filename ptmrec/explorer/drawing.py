@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ptmrec.plots.style import TEXT_WIDTH, thesis_style
 
 ALT = "Dots with intervals: the expected accuracy of each model that is shown, best on top."
-_CELL = "padding:4px 10px;text-align:{align};white-space:nowrap;"
+_CELL = "padding:4px 7px;text-align:{align};white-space:nowrap;"
 _MARKED = "background:rgba(33,113,181,0.15);font-weight:600;"
 
 
@@ -46,7 +46,7 @@ def readable(shown: pd.DataFrame) -> pd.DataFrame:
         "model": shown["model"].tolist(),
         "parameters": [short_count(count) for count in shown["parameters"]],
         "trained on": [name.replace("_", " ") for name in shown["trained_on"]],
-        "expected accuracy (80 %)": [f"{value:.0f} % ({low:.0f}–{high:.0f})" for value, low, high in intervals],
+        "accuracy (80 %)": [f"{value:.0f} % ({low:.0f}–{high:.0f})" for value, low, high in intervals],
     }
     if "licence" in shown:
         columns["licence"] = shown["licence"].str.partition(";")[0].tolist()
@@ -57,7 +57,7 @@ def readable(shown: pd.DataFrame) -> pd.DataFrame:
 
 def table_html(frame: pd.DataFrame, marked: str) -> str:
     """A readable table in HTML with the row of one model marked."""
-    right = {"parameters", "expected accuracy (80 %)"}
+    right = {"parameters", "accuracy (80 %)"}
     styles = {name: _CELL.format(align="right" if name in right else "left") for name in frame}
     head = "".join(f'<th style="{styles[name]}">{escape(name)}</th>' for name in frame)
     rows = []

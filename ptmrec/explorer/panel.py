@@ -85,7 +85,7 @@ class Explorer:
 
     def _arrange(self) -> widgets.VBox:
         row = widgets.Layout(align_items="center", grid_gap="4px 16px", flex_flow="row wrap")
-        self._picture.layout = widgets.Layout(flex="1 1 400px", max_width="520px")
+        self._picture.layout = widgets.Layout(flex="1 1 340px", max_width="520px")
         self._table.layout = widgets.Layout(flex="0 0 auto")
         top = widgets.Layout(align_items="flex-start", grid_gap="8px 16px", flex_flow="row wrap", margin="8px 0")
         # A description of its own would stand above the buttons.

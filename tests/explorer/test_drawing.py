@@ -30,7 +30,7 @@ def test_numbers_of_parameters_as_people_say_them():
 
 def test_the_table_says_what_the_frame_says_in_words(frame):
     table = readable(frame)
-    assert table.columns.tolist() == ["#", "model", "parameters", "trained on", "expected accuracy (80 %)"]
+    assert table.columns.tolist() == ["#", "model", "parameters", "trained on", "accuracy (80 %)"]
     assert table["#"].tolist() == ["1=", "1=", "3"]
     assert table.iloc[0].tolist() == ["1=", "a<b", "6.09 M", "cats dogs", "52 % (40–60)"]
     more = readable(frame.assign(verified=[True, False, False], licence="MIT; see LICENSE"))
