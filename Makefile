@@ -20,7 +20,7 @@ BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 .PHONY: help install latex reproduce thesis test check lint readme constraints clean
 
 help: ## show this help
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 install: $(VENV)/installed ## create .venv and install everything, pinned
 
@@ -52,6 +52,15 @@ check: install ## lint and the fast tests: no notebooks, no zoo build, no killed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
+
+# As root on Debian it installs Chromium; elsewhere the test says what to install.
+.PHONY: test-browser
+test-browser: install ## drive notebook 00 in JupyterLab with Chromium; takes the README's picture
+	command -v chromedriver >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		chromium chromium-driver >/dev/null; }
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra browser
+	$(BIN)/python -m pytest tests/browser
 
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .

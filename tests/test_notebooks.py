@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import papermill
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.thesis.build import compile_pdf
-from ptmrec.workflow.notebooks import find_notebooks, reproduce
+from ptmrec.workflow.notebooks import find_notebooks, reproduce, run_notebook
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,20 @@ def overrides(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
     places = {"artifacts": "artifacts", "figures": "figures", "thesis_output": "thesis"}
     return {f"paths.{key}": str(folder / name) for key, name in places.items()}
+
+
+def test_the_asking_notebook_needs_no_run_before_it(overrides, tmp_path, monkeypatch):
+    """With the committed recommender; its executed copy shows table, figure and explanation without widgets."""
+    monkeypatch.setenv("PTMREC_PROGRESS", "off")
+    fresh = overrides | {"paths.artifacts": str(tmp_path / "artifacts")}
+    parameters = {"profile": "smoke", "config": str(ROOT / "config.ini"), "overrides": fresh, "images": "demo:mnist"}
+    run_notebook(ROOT / "notebooks" / "00_recommend.ipynb", tmp_path / "00.ipynb", parameters)
+    outputs = [output for cell in nbformat.read(tmp_path / "00.ipynb", 4).cells for output in cell.get("outputs", [])]
+    kinds = [kind for output in outputs for kind in output.get("data", {})]
+    assert {"application/vnd.jupyter.widget-view+json", "text/html", "image/png", "text/markdown"} <= set(kinds)
+    assert not [output for output in outputs if output.output_type == "stream"]
+    assert "look like mnist, which is known" in str(outputs)
+    assert not list((tmp_path / "artifacts").rglob("*.npz")), "it makes nothing"
 
 
 def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeypatch):
@@ -48,7 +63,7 @@ def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeyp
 
 def test_nbval_runs_them_live(overrides, tmp_path):
     """Copies with the smoke parameters, in the order of the story, reusing the steps of the run above."""
-    for notebook in find_notebooks(ROOT / "notebooks"):
+    for notebook in [*find_notebooks(ROOT / "notebooks"), ROOT / "notebooks" / "00_recommend.ipynb"]:
         parameters = {"profile": "smoke", "config": str(ROOT / "config.ini"), "overrides": overrides}
         papermill.execute_notebook(str(notebook), str(tmp_path / notebook.name), parameters, prepare_only=True)
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", str(tmp_path)]

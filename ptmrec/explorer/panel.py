@@ -1,0 +1,200 @@
+"""The panel of notebook 00: choose images, a preset and limits; table, plot and explanation follow."""
+
+import base64
+import io
+import math
+from collections.abc import Callable, Mapping
+from html import escape
+
+import ipywidgets as widgets
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.errors import PtmrecError
+from ptmrec.explorer.drawing import ALT, draw, readable, short_count, table_html
+from ptmrec.explorer.findings import Asker, Findings
+from ptmrec.recommender.ranking import PRESETS
+
+FOLDER = "folder"
+"""Value of the image chooser that stands for a path typed beside it."""
+SHOWN, MOST_SHOWN = 5, 20
+_LABEL_WIDTH = "100px"
+_LABEL = {"description_width": _LABEL_WIDTH}
+_PLOT_WIDTH = 4.3
+"""Inches, so that text drawn beside the table is as large as text in it."""
+_WIDE = widgets.Layout(width="420px")
+_STEPS = [digit * 10**power for power in range(3, 12) for digit in (1, 2, 5)]
+
+
+def show_explorer(config: ConfigParser, images: str = "", preset: str = "fast") -> "Explorer":
+    """A panel that asks the recommender of a configuration; it has asked once when it comes.
+
+    Args:
+        config: the configuration.
+        images: folder of images or NPZ, or ``demo:`` and an image set of the battery; the first demo when empty.
+        preset: ``fast``, ``balanced`` or ``best``.
+
+    Raises:
+        PtmrecError: the first question cannot be answered.
+    """
+    asker = Asker(config)
+    return Explorer(asker, asker.demos, images, preset)
+
+
+class Explorer:
+    """Widgets around an answer.
+
+    Args:
+        ask: answers a question: images, preset.
+        demos: images that can be chosen without a path, with a few words about each.
+        images: what to ask about first; the first demo when empty.
+        preset: preset of the first question.
+
+    Attributes:
+        panel: all widgets, to be shown in a notebook.
+        images, folder, preset, button: what the next question will be, and the button that asks it.
+        count, limit, model: what is shown of the answer: models, most parameters, which model is explained.
+    """
+
+    def __init__(
+        self, ask: Callable[[str, str], Findings], demos: Mapping[str, str], images: str = "", preset: str = "fast"
+    ) -> None:
+        self._ask, self._quiet = ask, False
+        self.findings = ask(images or next(iter(demos)), preset)
+        own = bool(images) and images not in demos
+        choices = [*((words, name) for name, words in demos.items()), ("my own images", FOLDER)]
+        first = FOLDER if own else images or next(iter(demos))
+        self.images = widgets.Dropdown(options=choices, value=first, description="images", style=_LABEL, layout=_WIDE)
+        self.folder = widgets.Text(
+            value=images if own else "", placeholder="folder with one sub-folder per class", layout=_WIDE, style=_LABEL
+        )
+        self.folder.description, self.folder.disabled = "folder", not own
+        words = [f"run {count} candidates on the images" if count else "run none" for count in PRESETS.values()]
+        self.preset = widgets.ToggleButtons(options=list(PRESETS), value=preset, tooltips=words)
+        self.preset.style.button_width = "96px"
+        self.button = widgets.Button(description="Recommend", button_style="primary", icon="search")
+        self.status = widgets.HTML()
+        self.count = widgets.IntSlider(SHOWN, 1, MOST_SHOWN, description="models", style=_LABEL, layout=_WIDE)
+        self.limit = widgets.SelectionSlider(options=[math.inf], description="parameters ≤", style=_LABEL, layout=_WIDE)
+        self.model = widgets.Dropdown(description="explain", style=_LABEL, layout=_WIDE)
+        self._table, self._picture, self._reason, self._remarks = (widgets.HTML() for _ in range(4))
+        self.panel = self._arrange()
+        self._listen()
+        self._take(self.findings)
+
+    def _arrange(self) -> widgets.VBox:
+        row = widgets.Layout(align_items="center", grid_gap="4px 16px", flex_flow="row wrap")
+        self._picture.layout = widgets.Layout(flex="1 1 340px", max_width="520px")
+        self._table.layout = widgets.Layout(flex="0 0 auto")
+        top = widgets.Layout(align_items="flex-start", grid_gap="8px 16px", flex_flow="row wrap", margin="8px 0")
+        # A description of its own would stand above the buttons.
+        right = widgets.Layout(width=_LABEL_WIDTH, display="flex", justify_content="flex-end", margin="2px 6px 2px 2px")
+        preset = widgets.HBox([widgets.Label("preset", layout=right), self.preset])
+        rows = [
+            widgets.HBox([self.images, self.folder], layout=row),
+            widgets.HBox([preset, self.button, self.status], layout=row),
+            widgets.HBox([self.count, self.limit], layout=row),
+            widgets.HBox([self._table, self._picture], layout=top),
+            self.model,
+            self._reason,
+            self._remarks,
+        ]
+        return widgets.VBox(rows, layout=widgets.Layout(max_width="1180px", padding="4px 0"))
+
+    def _listen(self) -> None:
+        self.button.on_click(lambda _: self.ask_again())
+        for widget in (self.images, self.folder, self.preset):
+            widget.observe(lambda _: self._change_question(), "value")
+        for widget in (self.count, self.limit):
+            widget.observe(lambda _: self._refresh(), "value")
+        self.model.observe(lambda _: self._refresh(), "value")
+
+    def _change_question(self) -> None:
+        self.folder.disabled = self.images.value != FOLDER
+        self._say("Press Recommend for an answer to the new question.")
+
+    def _say(self, text: str, colour: str = "var(--jp-ui-font-color2,#616161)") -> None:
+        self.status.value = f'<span style="color:{colour}">{escape(text)}</span>'
+
+    def ask_again(self) -> None:
+        """Answer the question that is set; what cannot be answered is said beside the button."""
+        images = self.folder.value.strip() if self.images.value == FOLDER else self.images.value
+        passes = PRESETS[self.preset.value]
+        self._say(f"Looking at the images{f' and running {passes} models on them' if passes else ''} …")
+        self.button.disabled = True
+        try:
+            self._take(self._ask(images, self.preset.value))
+        except PtmrecError as error:
+            self._say(str(error), "#c62828")
+        else:
+            self._say("")
+        finally:
+            self.button.disabled = False
+
+    def _take(self, findings: Findings) -> None:
+        """Show another answer; the limit stays where it was as long as it means the same."""
+        limits = parameter_limits(findings.frame["parameters"])
+        kept = self.limit.value if self.limit.value in limits.values() else math.inf
+        self.findings, self._quiet = findings, True
+        self.limit.options = list(limits.items())
+        self.limit.value = kept
+        self._quiet = False
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._quiet:
+            return
+        shown, self._quiet = self.table(), True
+        names, chosen = shown["model"].tolist(), self.model.value
+        self.model.options = names
+        self.model.value = chosen if chosen in names else names[0]
+        self._quiet = False
+        self._table.value = table_html(readable(shown), self.model.value)
+        self._picture.value = image_html(draw(shown, self.findings.plot, _PLOT_WIDTH))
+        self._reason.value = f'<div style="line-height:1.5">{escape(self.explanation())}</div>'
+        lines = [*self.findings.remarks, self._describe_limit()]
+        small = "line-height:1.5;color:var(--jp-ui-font-color2,#616161)"
+        self._remarks.value = f'<div style="{small}">{" ".join(map(escape, filter(None, lines)))}</div>'
+
+    def _within(self) -> pd.DataFrame:
+        frame = self.findings.frame
+        return frame[frame["parameters"] <= self.limit.value]
+
+    def _describe_limit(self) -> str:
+        left = len(self.findings.frame) - len(self._within())
+        return f"{left} model{'s' if left > 1 else ''} left out by the number of parameters." if left else ""
+
+    def table(self) -> pd.DataFrame:
+        """The rows that are shown, with all columns."""
+        return self._within().head(self.count.value)
+
+    def figure(self) -> Figure:
+        """The plot of the rows that are shown."""
+        return draw(self.table(), self.findings.plot)
+
+    def explanation(self) -> str:
+        """Why the chosen model ranks where it does."""
+        return self.findings.explain(self.model.value)
+
+
+def parameter_limits(parameters: pd.Series) -> dict[str, float]:
+    """Limits worth a step of the slider, by their label: each admits other models than the one before.
+
+    The last one admits all.
+    """
+    ordered, limits, before = sorted(parameters), {}, 0
+    for step in _STEPS:
+        admitted = sum(count <= step for count in ordered)
+        if before < admitted < len(ordered):
+            limits[short_count(step)] = step
+        before = max(before, admitted)
+    return limits | {"any": math.inf}
+
+
+def image_html(figure: Figure) -> str:
+    """A figure as an image in HTML, which has an alternative text where an image widget has none."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=180)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{escape(ALT)}" style="width:100%;background:white" src="data:image/png;base64,{data}">'

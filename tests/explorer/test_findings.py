@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from conftest import write_images
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.errors import ConfigError, DataError
+from ptmrec.explorer import findings
+from ptmrec.explorer.findings import DEMO, FIRST_DEMO, Asker
+
+
+@pytest.fixture(scope="module")
+def asker():
+    return Asker(ConfigParser())
+
+
+def test_the_demos_are_the_sets_of_the_battery_the_unknown_one_first(asker):
+    names = list(asker.demos)
+    assert names[0] == DEMO + FIRST_DEMO and len(names) == 8
+    assert asker.demos["demo:blood_cells"] == "demo: blood cells (3 classes, 60 images)"
+
+
+def test_mistakes_are_named_before_anything_is_read(asker):
+    with pytest.raises(ConfigError, match="preset 'quick': choose one of fast, balanced, best"):
+        asker("demo:mnist", "quick")
+    with pytest.raises(ConfigError, match="demo 'minst': choose one of clothing, mnist"):
+        asker("demo:minst", "fast")
+    for nothing in ("", "  "):
+        with pytest.raises(DataError, match="type the path"):
+            asker(nothing, "fast")
+    with pytest.raises(DataError, match="nowhere"):
+        asker("nowhere", "fast")
+
+
+def test_a_demo_is_asked_about_by_the_names_of_its_classes(asker, monkeypatch):
+    asked = []
+
+    def record(source, labels, preset, config):
+        asked.append((np.shape(source), len(labels), preset))
+        raise DataError("enough")
+
+    monkeypatch.setattr(findings, "recommend", record)
+    for preset in findings.PRESETS:
+        with pytest.raises(DataError, match="enough"):
+            asker("demo:mnist", preset)
+    assert asked == [((200, 32, 32, 3), 200, preset) for preset in findings.PRESETS]
+
+
+@pytest.mark.slow
+def test_a_folder_is_answered_in_the_names_of_its_classes(asker, tmp_path):
+    found = asker(str(write_images(tmp_path / "photos", {"hills": 12, "seas": 12})), "fast")
+    assert "24 of 24 images used (2 classes)" in " ".join(found.remarks)
+    assert not [line for line in found.remarks if str(asker._config.root) in line]
+    first, last = found.frame["model"].iloc[[0, -1]]
+    assert f". {first}: " in found.explain(first) and "hills" in found.explain(first)
+    assert f". {last}: " in found.explain(last)
+    with pytest.raises(ConfigError):
+        found.explain("nobody")

@@ -1,0 +1,159 @@
+"""The panel, driven as a person would: its widgets get values, and what it shows changes."""
+
+import math
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.errors import DataError
+from ptmrec.explorer.findings import Findings
+from ptmrec.explorer.panel import FOLDER, MOST_SHOWN, Explorer, image_html, parameter_limits, show_explorer
+
+DEMOS = {"demo:a": "demo: a", "demo:b": "demo: b"}
+
+
+def make_frame(count=8, first="m"):
+    """The largest models are the best ones."""
+    value = [0.9 - 0.05 * place for place in range(count)]
+    columns = {"rank": range(1, count + 1), "model": [f"{first}{place}" for place in range(count)]}
+    spread = {"low_80": -0.1, "high_80": 0.1, "low_95": -0.2, "high_95": 0.2}
+    frame = pd.DataFrame(columns).assign(
+        parameters=[4_000_000, 1_500_000] + [9_000 * (count - place) for place in range(2, count)],
+        trained_on="some_set",
+        expected_accuracy=value,
+        tied_with_best=[place < 2 for place in range(count)],
+    )
+    return frame.assign(**{name: frame["expected_accuracy"] + shift for name, shift in spread.items()})
+
+
+class Recorder:
+    """Answers every question and remembers it."""
+
+    def __init__(self):
+        self.asked, self.plotted = [], []
+
+    def __call__(self, images, preset):
+        self.asked.append((images, preset))
+        if images == "nowhere":
+            raise DataError("nowhere: no such folder <b>")
+        frame = make_frame(3 if images == "demo:b" else 8, images[-1])
+        return Findings(frame, self.plot, lambda model: f"why {model}", (f"{images} at {preset}.",))
+
+    def plot(self, shown, ax):
+        self.plotted.append(shown["model"].tolist())
+        ax.plot(shown["expected_accuracy"], shown["rank"])
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
+@pytest.fixture
+def explorer(recorder):
+    return Explorer(recorder, DEMOS)
+
+
+def seen(explorer):
+    """Text and pictures of the panel."""
+    return explorer._table.value, explorer._picture.value, explorer._reason.value, explorer._remarks.value
+
+
+def test_the_first_demo_is_answered_before_anything_is_pressed(explorer, recorder):
+    assert recorder.asked == [("demo:a", "fast")]
+    table, picture, reason, remarks = seen(explorer)
+    assert table.count("<tr") == 1 + 5 and "a0" in table and "4 M" in table
+    assert 'alt="Dots' in picture and "data:image/png" in picture
+    assert "why a0" in reason and remarks.count("demo:a at fast.") == 1
+    assert recorder.plotted[-1] == ["a0", "a1", "a2", "a3", "a4"]
+
+
+def test_sliders_change_table_plot_and_explanation_at_once(explorer, recorder):
+    before = seen(explorer)
+    labels = [label for label, _ in explorer.limit.options]
+    explorer.limit.value = dict(explorer.limit.options)[labels[-2]]
+    assert all(new != old for new, old in zip(seen(explorer), before, strict=True))
+    assert explorer.table()["model"].iloc[0] == "a1" and explorer.model.value == "a1"
+    assert "1 model left out" in explorer._remarks.value
+    explorer.count.value = 2
+    assert recorder.plotted[-1] == ["a1", "a2"] == list(explorer.model.options)
+    explorer.count.value = MOST_SHOWN
+    assert len(explorer.table()) == 7, "as many as there are"
+    assert len(recorder.asked) == 1, "nothing was ranked again"
+
+
+def test_another_model_is_explained_and_marked(explorer):
+    explorer.model.value = "a3"
+    assert explorer.explanation() == "why a3" and "why a3" in explorer._reason.value
+    marked = [row for row in explorer._table.value.split("<tr")[1:] if "background" in row]
+    assert len(marked) == 1 and "a3" in marked[0]
+    explorer.count.value = 7
+    assert explorer.model.value == "a3", "it stays while it is shown"
+    explorer.count.value = 2
+    assert explorer.model.value == "a0"
+
+
+def test_another_question_waits_for_the_button(explorer, recorder):
+    explorer.images.value, explorer.preset.value = "demo:b", "best"
+    assert "Press Recommend" in explorer.status.value and len(recorder.asked) == 1
+    explorer.button.click()
+    assert recorder.asked[-1] == ("demo:b", "best")
+    assert explorer.table()["model"].tolist() == ["b0", "b1", "b2"]
+    assert "Press" not in explorer.status.value and not explorer.button.disabled
+
+
+def test_ones_own_folder_is_typed_and_mistakes_are_said(explorer, recorder):
+    assert explorer.folder.disabled
+    explorer.images.value = FOLDER
+    assert not explorer.folder.disabled
+    explorer.folder.value = " nowhere "
+    before = seen(explorer)
+    explorer.button.click()
+    assert "no such folder &lt;b&gt;" in explorer.status.value and not explorer.button.disabled
+    assert seen(explorer) == before, "the last answer stays"
+    explorer.folder.value = "photos"
+    explorer.button.click()
+    assert recorder.asked[-1] == ("photos", "fast")
+    assert "photos at fast." in explorer._remarks.value
+
+
+def test_a_folder_given_first_is_what_the_choosers_show(recorder):
+    explorer = Explorer(recorder, DEMOS, "photos", "balanced")
+    assert recorder.asked == [("photos", "balanced")]
+    assert (explorer.images.value, explorer.folder.value, explorer.folder.disabled) == (FOLDER, "photos", False)
+    assert Explorer(recorder, DEMOS, "demo:b").images.value == "demo:b"
+    with pytest.raises(DataError):
+        Explorer(recorder, DEMOS, "nowhere")
+
+
+def test_the_limit_stays_where_it_is_while_it_means_the_same(explorer):
+    explorer.limit.value = explorer.limit.options[0][1]
+    kept = explorer.limit.value
+    explorer.button.click()
+    assert explorer.limit.value == kept
+    explorer.images.value = "demo:b"
+    explorer.button.click()
+    assert explorer.limit.value in dict(explorer.limit.options).values()
+    assert len(explorer.table()) > 0
+
+
+def test_each_step_of_the_limit_admits_other_models():
+    parameters = pd.Series([7_000, 9_000, 40_000, 4_500_000, 6_000_000])
+    assert parameter_limits(parameters) == {"10 k": 10_000, "50 k": 50_000, "5 M": 5_000_000, "any": math.inf}
+    assert parameter_limits(pd.Series([5, 5])) == {"any": math.inf}
+
+
+def test_a_picture_has_an_alternative_text():
+    assert 'alt="Dots with intervals' in image_html(Figure(figsize=(1, 1)))
+
+
+@pytest.mark.slow
+def test_the_real_recommender_answers_about_a_demo():
+    explorer = show_explorer(ConfigParser(), "demo:blood_cells")
+    assert "look like blood_cells" in explorer._remarks.value
+    assert len(explorer.images.options) == 9
+    smallest = explorer.limit.options[0]
+    explorer.limit.value = smallest[1]
+    assert explorer.table()["parameters"].max() <= smallest[1]
