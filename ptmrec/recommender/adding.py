@@ -45,7 +45,7 @@ class Adder:
         snapshot = open_source(source, self.paths, self.random_weights)
         if isinstance(snapshot, HubSnapshot) and snapshot.problem:
             write_registered(folder, snapshot)
-            return f"{snapshot.name} is listed by its card only and not ranked: {snapshot.problem}"
+            return f"{snapshot.name} is ranked by its card only: {snapshot.problem}"
         found = self.registrar.run(snapshot)
         write_registered(folder, snapshot, found)
         seconds, share = time.perf_counter() - started, float(found["explained"])

@@ -27,8 +27,11 @@ def answer(
     config: ConfigParser,
     verify: int | None = None,
     time_limit: float | None = None,
+    lenders: dict[str, str] | None = None,
 ) -> Session:
     """Rank models for images; arguments as in :func:`ptmrec.recommender.ranking.recommend`.
+
+    ``lenders`` names, for each model that is known by its card only, the one it borrows from.
 
     Raises:
         DataError: candidates are to be run on images without labels.
@@ -47,6 +50,7 @@ def answer(
         np.stack([values for _, values in ranked], axis=1),
         [separations(sample, knowledge.transports)[0] for sample in looked.samples],
         config,
+        lenders=lenders or {},
     )
     return session.verify(verify, time_limit) if verify or time_limit else session
 

@@ -140,23 +140,25 @@ def _rank(
 ) -> "tuple[Session, Limiting, list[dict[str, str]]]":
     """The ranking, what the limits did, and the models left out of it."""
     from ptmrec.recommender.answer import answer
+    from ptmrec.recommender.by_card import with_registered
     from ptmrec.recommender.limiting import find_relief, keep_limits
-    from ptmrec.recommender.registration import REGISTERED, extend, read_registered, register
+    from ptmrec.recommender.registered import REGISTERED
+    from ptmrec.recommender.registration import register
 
     recommender, references = _load(config)
     knowledge, rejected = recommender.knowledge, []
     if zoo in (None, REAL):
         snapshots, rejected = _without_new_real(snapshots, recommender)
-    added = read_registered(config.get(PathsConfig).artifacts / REGISTERED) if zoo is None else []
-    if added:
-        cards = {snapshot.name: snapshot.card for snapshot, _ in added}
-        knowledge = extend(knowledge, cards, {snapshot.name: found for snapshot, found in added})
-        snapshots = [*(s for s in snapshots if s.name not in cards), *(s for s, _ in added)]
+    lenders: dict[str, str] = {}
+    if zoo is None:
+        knowledge, snapshots, lenders = with_registered(
+            config.get(PathsConfig).artifacts / REGISTERED, knowledge, snapshots
+        )
     if not snapshots:
         raise NothingLeftError("no model is left to rank; see ptmrec zoo list")
     kept, limiting, cut = keep_limits(snapshots, limits, config.get(PathsConfig))
     knowledge = register(knowledge, references, snapshots, config)
-    session = answer(recommender, knowledge, references, kept, chosen, regime, config, verify, time_limit)
+    session = answer(recommender, knowledge, references, kept, chosen, regime, config, verify, time_limit, lenders)
     return session, find_relief(limiting, session, snapshots), [*rejected, *cut]
 
 

@@ -40,20 +40,25 @@ def write_registered(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarr
 
 
 def read_registered(folder: Path) -> list[tuple[Snapshot, dict[str, np.ndarray]]]:
-    """The models that were added and can be ranked, with what was found of each; none without the folder.
+    """The models that were added and run, with what was found of each; none without the folder.
 
-    A model whose files are gone or damaged is left out, and a line says so; so is one known by its card only.
+    A model whose files are gone or damaged is left out, and a line says so. Those known by their cards only come from
+    :func:`read_card_only`.
     """
     found = []
     for path, snapshot in _read(folder):
         if isinstance(snapshot, HubSnapshot) and snapshot.problem:
-            logger.info("%s is listed, not ranked: %s", snapshot.name, snapshot.problem)
             continue
         try:
             found.append((snapshot, read_npz(path / NUMBERS_NAME, NEEDED)))
         except ArtifactError as error:
             _leave_out(path, error)
     return found
+
+
+def read_card_only(folder: Path) -> list[HubSnapshot]:
+    """The models that were added and cannot be run, of which only the card is known."""
+    return [snapshot for _, snapshot in _read(folder) if isinstance(snapshot, HubSnapshot) and snapshot.problem]
 
 
 def read_registered_cards(folder: Path) -> list[Card]:

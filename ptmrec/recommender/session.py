@@ -1,7 +1,7 @@
 """A ranking that can be gone on with: explained, verified further, and its models loaded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +57,7 @@ class Session:
         separations: how far the classes separate, for each draw.
         config: the configuration.
         verification: what candidates that were run gave; None when none was.
+        lenders: for each model that is known by its card only the one it is ranked as; it cannot be run.
     """
 
     knowledge: Knowledge
@@ -70,6 +71,7 @@ class Session:
     separations: list[Separation]
     config: ConfigParser
     verification: Verification | None = None
+    lenders: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def listed(self) -> np.ndarray:
@@ -121,7 +123,9 @@ class Session:
         """What to tell people beside the order, a sentence each."""
         same = self.knowledge.regimes[self.regime].ranker.recognise(self.tables[0], TARGET)
         known = f"These images look like {same}, which is known: what was measured there decides the order."
-        return (known, *self.doubts) if same else self.doubts
+        bare = [f"{name} (as {lender})" for name, lender in self.lenders.items()]
+        cards = f"Ranked by their cards only, as the nearest known model: {', '.join(bare)}." if bare else ""
+        return tuple(note for note in (known if same else "", cards, *self.doubts) if note)
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
@@ -192,6 +196,7 @@ class Session:
         if before is not None:
             scores[~np.isnan(before.seconds)] = np.nan
         first, looked = self.looked.first, self.looked
+        scores[[snapshot.name in self.lenders for snapshot in self.snapshots]] = np.nan
         loaders = [snapshot.load for snapshot in self.snapshots]
         found = verify_candidates(scores, loaders, looked.images[first], looked.labels[first], count, time_limit)
         return replace(self, verification=found if before is None else before.joined(found))

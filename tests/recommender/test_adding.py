@@ -25,7 +25,7 @@ def test_a_source_that_cannot_be_opened_leaves_nothing(config):
 
 def test_a_model_that_cannot_be_built_is_kept_by_its_card(config, tmp_path):
     line = Adder(config).add(str(write_remote_code(tmp_path / "strange")))
-    assert line.startswith("strange is listed by its card only and not ranked: its architecture is code")
+    assert line.startswith("strange is ranked by its card only: its architecture is code")
 
 
 @pytest.mark.slow
@@ -38,7 +38,7 @@ def test_a_folder_with_a_broken_model_and_what_recommend_makes_of_the_others(con
     place = ["--set", f"paths.artifacts={tmp_path / 'artifacts'}"]
     done = call("zoo", "add", tmp_path / "models", *place)
     assert done.exit_code == 1
-    assert "mine added in" in done.stdout and "remote is listed by its card only" in done.stdout
+    assert "mine added in" in done.stdout and "remote is ranked by its card only" in done.stdout
     assert "pickles only (pytorch_model.bin)" in done.stderr and "1 of 3 models" in done.stderr
     done = call("zoo", "add", "timm:tf_efficientnet_lite0", *place)
     assert done.exit_code == 0 and "efficientnet-lite0 added in" in done.stdout
@@ -47,7 +47,11 @@ def test_a_folder_with_a_broken_model_and_what_recommend_makes_of_the_others(con
     assert '"licence": "apache-2.0"' in call("zoo", "show", "mine", *place).stdout
     digits = load_digits()
     images = np.repeat((digits.images[:100] * 255 / 16).astype(np.uint8)[..., None], 3, axis=3)
-    frame = recommend(images, digits.target[:100], config=config, regime="low_data").frame
-    ranked = frame["model"].tolist()
-    assert ranked.count("mine") == ranked.count("efficientnet-lite0") == 1 and "remote" not in ranked
+    answer = recommend(images, digits.target[:100], config=config, regime="low_data")
+    frame, ranked = answer.frame, answer.frame["model"].tolist()
+    assert ranked.count("mine") == ranked.count("efficientnet-lite0") == ranked.count("remote") == 1
+    assert "Ranked by their cards only, as the nearest known model: remote (as " in answer.notes[0]
+    assert answer.trusted
+    with pytest.raises(ArtifactError, match="code in its repository"):
+        answer.load("remote")
     assert np.isfinite(frame["expected_accuracy"]).all()

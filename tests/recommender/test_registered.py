@@ -8,7 +8,7 @@ from toy_hub import write_hub_model, write_remote_code
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.files import read_json, write_json
-from ptmrec.recommender.registered import read_registered, read_registered_cards, write_registered
+from ptmrec.recommender.registered import read_card_only, read_registered, read_registered_cards, write_registered
 from ptmrec.zoo.sources import open_source
 
 PATHS = ConfigParser().get(PathsConfig)
@@ -31,13 +31,12 @@ def added(tmp_path):
     return snapshots
 
 
-def test_models_of_every_kind_come_back_but_those_without_numbers_are_not_ranked(added, tmp_path, caplog):
-    with caplog.at_level(logging.INFO):
-        found = read_registered(tmp_path / "registered")
+def test_models_of_every_kind_come_back_those_that_cannot_be_run_apart(added, tmp_path):
+    found = read_registered(tmp_path / "registered")
     expected = sorted(added[:-1], key=lambda snapshot: snapshot.name)
     assert [snapshot for snapshot, _ in found] == expected
     assert all(numbers["transport"].shape == (3, 2) for _, numbers in found)
-    assert "remote is listed, not ranked: its architecture is code" in caplog.text
+    assert [snapshot.name for snapshot in read_card_only(tmp_path / "registered")] == ["remote"]
     assert {card.name for card in read_registered_cards(tmp_path / "registered")} == {s.name for s in added}
     assert read_registered(tmp_path / "none") == []
 
