@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ptmrec.recommender.recommendation import Recommendation
 
 PRESETS = ("fast", "balanced", "best")
-DEMO = "euro_coins"
-"""Image set of the battery that the demo asks about: a blind one, nothing was learned from it."""
 
 
 @click.command()
@@ -111,7 +109,7 @@ def _next(found: "Recommendation", asked: str, output: Path | None) -> list[str]
 
 def demo_images(config: "ConfigParser") -> "BatterySet":
     """The committed images the demo asks about."""
-    from ptmrec.benchmark.battery import read_battery
+    from ptmrec.benchmark.battery import DEMO, read_battery
     from ptmrec.config.sections import PathsConfig
 
     return read_battery(config.get(PathsConfig).battery)[DEMO]

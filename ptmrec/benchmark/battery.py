@@ -12,6 +12,8 @@ import numpy as np
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_npz, write_npz
 
+DEMO = "euro_coins"
+"""The image set that demos ask about: the one blind set of the battery, nothing was learned from it."""
 ARRAYS = ("images", "labels", "sets", "attribution")
 
 

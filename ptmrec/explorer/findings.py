@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
 from ptmrec.benchmark.battery import BatterySet, read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
@@ -17,8 +18,6 @@ from ptmrec.recommender.recommendation import Recommendation
 
 DEMO = "demo:"
 """What stands before the name of an image set of the battery; anything else is a path."""
-FIRST_DEMO = "euro_coins"
-"""The one image set of the battery that no recommender has learned from: the others are recognised."""
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from conftest import write_images
 
+from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
 from ptmrec.config.parser import ConfigParser
 from ptmrec.errors import ConfigError, DataError
 from ptmrec.explorer import findings
-from ptmrec.explorer.findings import DEMO, FIRST_DEMO, Asker
+from ptmrec.explorer.findings import DEMO, Asker
 
 
 @pytest.fixture(scope="module")
