@@ -18,7 +18,7 @@ from ptmrec.dataloader.image_files import list_folders, open_image, to_rgb
 from ptmrec.errors import ArtifactError, DataError
 from ptmrec.log import logger
 from ptmrec.recommender.label_files import read_label_file
-from ptmrec.recommender.user_datasets import is_dataset, read_dataset
+from ptmrec.recommender.user_datasets import is_dataset, read_dataset, spread
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -116,7 +116,7 @@ def _read_listed(path: Path, labels: "Sequence | Path | str", skip_unreadable: b
     listed = read_label_file(Path(labels).expanduser(), path)
     classes, names = index_labels(np.array(list(listed.values())), len(listed), str(labels))
     images, kept, broken = [], [], []
-    for index in _spread(classes, IMAGES_PER_CLASS):
+    for index in spread(classes, IMAGES_PER_CLASS):
         file = list(listed)[index]
         try:
             images.append(open_image(file))
@@ -159,17 +159,11 @@ def _chosen(
     """The images that are used; sizes are those of what was read unless more is known."""
     total = len(images) if total is None else total
     groups = np.zeros(len(images), dtype=np.int64) if labels is None else labels
-    kept = _spread(groups, UNLABELLED_IMAGES if labels is None else IMAGES_PER_CLASS)
+    kept = spread(groups, UNLABELLED_IMAGES if labels is None else IMAGES_PER_CLASS)
     if smallest is None:
         smallest = 0 if labels is None else int(np.unique(labels, return_counts=True)[1].min())
     used = images[kept] if isinstance(images, np.ndarray) else [images[index] for index in kept]
     return UserImages(used, None if labels is None else labels[kept], smallest, total, part, names)
-
-
-def _spread(labels: np.ndarray, limit: int) -> np.ndarray:
-    """Positions ``(k,)`` of at most ``limit`` images of each class, evenly spread over it."""
-    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    return np.sort(np.concatenate([group[:: -(-len(group) // limit)] for group in groups]))
 
 
 def choose_regime(images: UserImages) -> str:

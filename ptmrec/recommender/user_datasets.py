@@ -33,7 +33,7 @@ def read_dataset(source: Any, limit: int) -> "tuple[list[Image.Image], list | No
     if not total:
         raise DataError(f"{type(source).__name__}: the data set is empty")
     told = _labels(source)
-    wanted = range(0, total, -(-total // MOST)) if told is None else _spread(np.asarray(told), limit)
+    wanted = range(0, total, -(-total // MOST)) if told is None else spread(np.asarray(told), limit)
     items = [_split(source[int(index)], source) for index in wanted]
     images = [to_rgb(image) for image, _ in items]
     labels = [label for _, label in items]
@@ -60,7 +60,8 @@ def _names(source: Any) -> list[str]:
     return next((list(features[key].names) for key in LABEL_KEYS if hasattr(features.get(key), "names")), [])
 
 
-def _spread(labels: np.ndarray, limit: int) -> np.ndarray:
+def spread(labels: np.ndarray, limit: int) -> np.ndarray:
+    """Positions ``(k,)`` of at most ``limit`` images of each class, evenly spread over it."""
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     return np.sort(np.concatenate([group[:: -(-len(group) // limit)] for group in groups]))
 
