@@ -81,8 +81,11 @@ def test_nothing_left_has_a_status_of_its_own(tmp_path):
 def test_an_interrupt_is_one_line_and_status_130():
     command = [sys.executable, "-m", "ptmrec", "recommend", "--demo", "--preset", "best"]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    time.sleep(4)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell that started the tests in the background has made them, and so their children, deaf to interrupts.
+    hearing = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    running = subprocess.Popen(command, env=environment, **pipes, **hearing)
+    time.sleep(3)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130
