@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import DatasetTokenConfig
+from ptmrec.config.sections import REGIMES, DatasetTokenConfig
 from ptmrec.dataloader.dataset_tokens import class_tokens
 from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.recommender.images import UserImages
-from ptmrec.recommender.knowledge import Knowledge
+from ptmrec.recommender.knowledge import TARGET, Knowledge
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.recommender.session import Looked, Session
 from ptmrec.recommender.user_samples import draw_samples, pseudo_labels, shrink
 from ptmrec.relations.expected import separations
+from ptmrec.relations.pairs import PairTable
 from ptmrec.zoo.snapshot import Snapshot
 
 
@@ -46,7 +47,7 @@ def answer(
         chosen,
         looked,
         tables,
-        np.mean([own for own, _ in ranked], axis=0) + _correction(recommender, knowledge, looked, regime),
+        np.mean([own for own, _ in ranked], axis=0) + _correction(recommender, knowledge, tables, looked, regime),
         np.stack([values for _, values in ranked], axis=1),
         [separations(sample, knowledge.transports)[0] for sample in looked.samples],
         config,
@@ -64,11 +65,20 @@ def _look(references: References, chosen: UserImages, config: ConfigParser) -> L
     return Looked(small, labels, tokens, samples, positions[0])
 
 
-def _correction(recommender: Recommender, knowledge: Knowledge, looked: Looked, regime: str) -> np.ndarray:
-    """What the rankers add to the linear part, ``(N,)``; 0 for models the recommender holds no tokens of."""
+def _correction(
+    recommender: Recommender, knowledge: Knowledge, tables: list[PairTable], looked: Looked, regime: str
+) -> np.ndarray:
+    """What the rankers add to the linear part, ``(N,)``; 0 for models the recommender holds no tokens of.
+
+    They read the relations as well, as in training, so that their linear part comes with the answer and is taken off.
+    """
     if not recommender.epochs:
         return np.zeros(len(knowledge.cards))
     names = [name for name in knowledge.cards if name in recommender.model_names]
-    added = predict(recommender.members, recommender.tokens_of(names), looked.tokens, regime).mean(axis=(0, 1))
-    own = dict(zip(names, added, strict=True))
+    ranker, rows = knowledge.regimes[regime].ranker, [list(knowledge.cards).index(name) for name in names]
+    relations = np.mean([ranker.inputs(pairs, TARGET) for pairs in tables], axis=0)[rows]
+    tokens = recommender.tokens_of(names)
+    answers = predict(recommender.members, tokens, looked.tokens, regime, relations).mean(axis=1)
+    linear = [relations @ member.linear[REGIMES.index(regime)].double().numpy() for member in recommender.members]
+    own = dict(zip(names, np.mean(answers - np.stack(linear), axis=0), strict=True))
     return np.array([own.get(name, 0.0) for name in knowledge.cards])

@@ -1,13 +1,18 @@
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import DataError
 from ptmrec.recommender.answer import answer
-from ptmrec.recommender.ensemble import Recommender
+from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.recommender.images import read_user_images
+from ptmrec.recommender.knowledge import TARGET
 from ptmrec.recommender.references import References
 from ptmrec.zoo.snapshot import read_zoo
 
@@ -54,3 +59,22 @@ def test_unlabelled_images_are_ranked_by_clusters_and_cannot_be_verified(parts):
     assert not any("shuffled labels" in note for note in blank.notes)
     with pytest.raises(DataError, match="two classes or more"):
         ask(parts, None, verify=1)
+
+
+def test_a_trained_correction_reads_the_relations_and_is_added_once(parts):
+    """Linear part and correction together are what the networks answer on tokens and relations."""
+    recommender, references, zoo = parts
+    torch.manual_seed(0)
+    member = copy.deepcopy(recommender.members[0])
+    for parameter in member.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    trained = replace(recommender, members=[member], epochs=1)
+    found, plain = ask((trained, references, zoo), DIGITS.target[:150]), ask(parts, DIGITS.target[:150])
+    ranker, names = found.knowledge.regimes["low_data"].ranker, [snapshot.name for snapshot in zoo]
+    relations = np.mean([ranker.inputs(pairs, TARGET) for pairs in found.tables], axis=0)[found.listed]
+    answers = predict([member], trained.tokens_of(names), found.looked.tokens, "low_data", relations)
+    np.testing.assert_allclose(found.prior[found.listed], answers.mean(axis=(0, 1)), rtol=1e-3, atol=1e-3)
+    assert np.abs(found.prior - plain.prior).max() > 0.01
+    without = predict([member], trained.tokens_of(names), found.looked.tokens, "low_data")
+    added = (found.prior - plain.prior)[found.listed]
+    assert np.abs(added - without.mean(axis=(0, 1))).max() > 0.01, "a correction that does not see them is another"
