@@ -18,10 +18,13 @@ GROUPS = ("known data", "blind data")
 
 
 def list_targets(project: Project) -> list[Target]:
-    """Known data sets with tokens from their test images, and the blind ones; each in both regimes."""
-    tokens = project.dataset_tokens("test").by_name()
-    known = [(GROUPS[0], name) for name in project.splits.known]
-    blind = [(GROUPS[1], name) for name in project.splits.blind]
+    """Known data sets with tokens from their test images, and the blind ones; each in both regimes.
+
+    With ``[evaluation] every`` above 1, every so many of each only.
+    """
+    tokens, every = project.dataset_tokens("test").by_name(), project.config.get(EvaluationConfig).every
+    known = [(GROUPS[0], name) for name in project.splits.known[::every]]
+    blind = [(GROUPS[1], name) for name in project.splits.blind[::every]]
     return [Target(group, name, regime, tokens[name].features) for group, name in known + blind for regime in REGIMES]
 
 
