@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-SPEED = "model,infer_img_size,infer_samples_per_sec,infer_step_time,infer_batch_size,param_count,infer_gmacs\n"
+SPEED = (
+    "model,infer_img_size,infer_samples_per_sec,infer_step_time,infer_batch_size,param_count,infer_gmacs,infer_macts\n"
+)
 
 
 RESULT = "model,img_size,top1,param_count,crop_pct\n"
@@ -37,8 +39,9 @@ CSV = {
     "mnist,BLIP retrieval_base_f30k,BLIP,retrieval_base_f30k,0.5\n",
     "timm/results-imagenet.csv": RESULT + RESNET + "tf_efficientnetv2_s.in21k_ft_in1k,300,83.9,21.46,1.0\n",
     "timm/results-imagenet-a.csv": RESULT + "resmlp_24_224.fb_dino,224,0.48,30.02,0.875\n",
-    "timm/benchmark-infer-fp32-nchw-pt240-cpu-i7_12700h-dynamo.csv": SPEED + "resnet50d,224,40.0,25.0,1,25.58,4.35\n",
-    "timm/benchmark-infer-amp-nchw-pt291-cu130-5090.csv": SPEED + "resnet50d,224,5000.0,204.8,1024,25.58,4.36\n",
+    "timm/benchmark-infer-fp32-nchw-pt240-cpu-i7_12700h-dynamo.csv": SPEED
+    + "resnet50d,224,40.0,25.0,1,25.58,4.35,11.9\n",
+    "timm/benchmark-infer-amp-nchw-pt291-cu130-5090.csv": SPEED + "resnet50d,224,5000.0,204.8,1024,25.58,4.36,11.9\n",
 }
 
 

@@ -8,7 +8,7 @@ PACKAGE = ROOT / "ptmrec"
 FLOORS = (
     *("errors", "log", "progress", "files", "config", "zoo", "benchmark", "dataloader", "extractors", "relations"),
     *("model", "loss", "evaluation", "train", "hardware", "plots", "report", "recommender", "workflow", "thesis"),
-    *("explorer", "builder", "cli_context", "cli_zoo", "cli_recommend", "cli", "__init__", "__main__"),
+    *("explorer", "builder", "cli_context", "cli_zoo", "cli_hardware", "cli_recommend", "cli", "__init__", "__main__"),
 )
 """Rooms of the package; each may use those before it."""
 

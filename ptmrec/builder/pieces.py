@@ -25,7 +25,7 @@ from ptmrec.config.sections import GroundTruthConfig, ZooConfig
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.errors import DataError
 from ptmrec.files import read_json, write_json
-from ptmrec.hardware.costs import count_flops
+from ptmrec.hardware.counting import count_flops
 from ptmrec.log import logger
 from ptmrec.progress import progress
 from ptmrec.zoo.architectures import INPUT_SIZE, SmallModel, build_model

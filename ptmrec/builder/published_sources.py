@@ -220,9 +220,9 @@ _ABOUTS = (
             "resmlp_24_224.fb_dino is listed there only, at .5 %, and is left out: weights without a classifier.",
             "family is read from the name of the architecture, source_dataset from the tag (in1k, in12k, in21k, in22k: "
             "ImageNet-1k to -22k; tags do not always name all data).",
-            "num_params is rounded to ten thousand. gmacs (multiply-adds) and speed were measured per architecture and "
-            f"size ({_FILES}) and are the same for all weights of it; some architectures were fused or had another "
-            "classifier there.",
+            "num_params is rounded to ten thousand. gmacs (1e9 multiply-adds), macts (1e6 activations) and speed were "
+            f"measured per architecture and size ({_FILES}) and are the same for all weights of it; some architectures "
+            "were fused or had another classifier there.",
         ],
         devices={
             "i7-12700H": "CPU, fp32, batch 1, PyTorch 2.4 compiled (dynamo): latency; threads not stated",

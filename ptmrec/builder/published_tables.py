@@ -277,8 +277,8 @@ def _timm(folder: Path) -> tuple[Cards, pd.DataFrame]:
 
 def _timm_speeds(path: Path) -> dict[tuple[str, int], dict[str, float]]:
     """Rows of a benchmark by architecture and test size."""
-    columns = ("model", "infer_img_size", "infer_samples_per_sec", "infer_step_time", "infer_batch_size", "infer_gmacs")
-    table = _read(path, columns)
+    columns = ("model", "infer_img_size", "infer_samples_per_sec", "infer_step_time", "infer_batch_size")
+    table = _read(path, (*columns, "infer_gmacs", "infer_macts"))
     return {(row["model"], row["infer_img_size"]): row for row in table.to_dict("records")}
 
 
@@ -287,11 +287,13 @@ def _timm_card(row: dict[str, Any], speeds: dict[str, dict[tuple[str, int], dict
     found = {device: rows.get((architecture, row["img_size"])) for device, rows in speeds.items()}
     measured = {device: speed for device, speed in found.items() if speed}
     trained_on = dict.fromkeys(re.findall(rf"(?<![a-z\d])(?:{_IMAGENET_TAGS})(?![a-z\d])", tag))
+    counted = next(reversed(measured.values()), {})
     return _stated(
         family=_family(architecture),
         weights=row["weights"],
         num_params=_millions(row["param_count"]),
-        gmacs=next((speed["infer_gmacs"] for speed in reversed(measured.values())), None),
+        gmacs=counted.get("infer_gmacs"),
+        macts=counted.get("infer_macts"),
         input_size=row["img_size"],
         crop=row["crop_pct"],
         source_dataset="+".join(trained_on) or None,
@@ -306,6 +308,30 @@ def _timm_speed(speed: dict[str, float]) -> dict[str, float]:
     return {**steps, "images_per_second": speed["infer_samples_per_sec"]}
 
 
+_AIHUB_IN_TIMM = {
+    **{name: name for name in ("convnext_base", "convnext_tiny", "densenet121", "dla102x")},
+    **{name: name for name in ("efficientnet_b0", "resnet18", "resnet50", "resnet101")},
+    "beit": "beit_base_patch16_224",
+    "efficientformer": "efficientformer_l1",
+    "efficientnet_b4": "tf_efficientnet_b4",
+    "efficientnet_v2_s": "tf_efficientnetv2_s",
+    "efficientvit_b2_cls": "efficientvit_b2",
+    "efficientvit_l2_cls": "efficientvit_l2",
+    "levit": "levit_128s",
+    "mnasnet05": "mnasnet_050",
+    "mobilenet_v2": "mobilenetv2_100",
+    "mobilenet_v3_large": "mobilenetv3_large_100",
+    "mobilenet_v3_small": "mobilenetv3_small_100",
+    "regnet": "regnetx_032",
+    "resnext50": "resnext50_32x4d",
+    "resnext101": "resnext101_32x8d",
+    "sequencer2d": "sequencer2d_s",
+    "vit": "vit_base_patch16_224",
+    "wideresnet50": "wide_resnet50_2",
+}
+"""The same architectures in timm's tables, which count operations and activations at the same size."""
+
+
 @_table("aihub")
 def _aihub(folder: Path) -> tuple[Cards, pd.DataFrame]:
     columns = ("model", "parameters", "input", "checkpoint", "licence", "precision", "device", "runtime")
@@ -313,14 +339,17 @@ def _aihub(folder: Path) -> tuple[Cards, pd.DataFrame]:
         folder / "aihub_classifiers.csv",
         (*columns, "milliseconds", "memory_min_mb", "memory_max_mb", "compute_unit"),
     )
-    cards = {}
+    counts, cards = _timm_speeds(folder / "timm" / _TIMM_SPEEDS["RTX 4090"]), {}
     for name, rows in table.groupby("model", sort=True):
         first = rows.iloc[0]
         size = re.search(r"(\d+)(?:x\d+)?$", str(first["input"]))
         millions = str(first["parameters"]).removesuffix("M")
+        counted = counts.get((_AIHUB_IN_TIMM.get(name), int(size[1]) if size else None), {})
         cards[name] = _stated(
             family=_family(name),
             num_params=_millions(float(millions)) if millions != "nan" else None,
+            gmacs=counted.get("infer_gmacs"),
+            macts=counted.get("infer_macts"),
             input_size=int(size[1]) if size else None,
             checkpoint=first["checkpoint"],
             licence=first["licence"],

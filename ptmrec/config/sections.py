@@ -90,6 +90,24 @@ class CostConfig(Section):
 
 
 @dataclass(frozen=True)
+class HardwareConfig(Section):
+    """How ptmrec measure times a model, query by query."""
+
+    section: ClassVar[str] = "hardware"
+    threads: int = setting(1, "number of threads", min=1)
+    warm_up: int = setting(20, "untimed queries", min=0)
+    queries: int = setting(200, "timed queries of one image, at least", min=1)
+    seconds: float = setting(2.0, "seconds of timed queries, at least", min=0)
+    most: float = setting(10.0, "seconds after which no query is asked any more", min=0)
+    batch_sizes: list[int] = setting([1, 8, 32], "batch sizes of the sweep", min=1)
+    batch_seconds: float = setting(0.5, "seconds of each batch size, and of energy", min=0)
+    reference_queries: int = setting(30, "queries of the reference network, before and after", min=1)
+    quiet: float = setting(0.25, "share of the machine that may be busy", min=0, max=1)
+    wait: float = setting(10.0, "seconds to wait for a quiet machine", min=0)
+    watts_per_core: float = setting(7.0, "watts of a busy core, where the processor has no energy counters", min=0)
+
+
+@dataclass(frozen=True)
 class PathsConfig(Section):
     """Where things lie. Relative paths resolve against the file they stand in."""
 
@@ -105,6 +123,7 @@ class PathsConfig(Section):
     estimators: Path = setting(Path("constants/estimator_scores.json"), "LogME and k-NN scores measured on images")
     published: Path = setting(Path("constants/published"), "zoos without weights: cards and published accuracies")
     costs: Path = setting(Path("constants/costs.json"), "measured cost of each model")
+    devices: Path = setting(Path("constants/devices"), "profiles of devices, and latencies measured on them")
     encoder_separation: Path = setting(
         Path("constants/encoder_separation.csv"), "k-NN accuracy on the encoder's features and on pixels"
     )

@@ -1,20 +1,16 @@
 """Cost of each model, measured: parameters, FLOPs, peak memory, latency, throughput."""
 
-import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
 from ptmrec.config.sections import CostConfig
+from ptmrec.hardware.counting import count_flops, peak_memory
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.progress import progress
 from ptmrec.zoo.snapshot import Snapshot
@@ -25,33 +21,6 @@ METHOD = (
     " turn warms up first. Percentiles and medians over all timed passes. Peak memory: weights, input and the"
     " largest sum of tensors alive in one pass, as torch's allocator counts them; the runtime itself is not in it."
 )
-
-
-def count_flops(model: nn.Module, images: Tensor) -> int:
-    """Floating point operations of one forward pass as torch counts them, a multiply-accumulate being two."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model(images)
-    return counter.get_total_flops()
-
-
-def peak_memory(model: nn.Module, images: Tensor) -> int:
-    """Bytes of weights, input and the largest sum of tensors alive during one forward pass.
-
-    Args:
-        model: in evaluation mode.
-        images: ``(B, 3, H, W)`` float32.
-    """
-    with torch.inference_mode():
-        model(images)
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-            model(images)
-    with tempfile.TemporaryDirectory() as folder:
-        trace = Path(folder) / "trace.json"
-        profiler.export_chrome_trace(str(trace))
-        events = [event for event in json.loads(trace.read_text())["traceEvents"] if event.get("name") == "[memory]"]
-    changes = [event["args"]["Bytes"] for event in sorted(events, key=lambda event: event["ts"])]
-    stored = sum(tensor.nbytes for tensor in [*model.parameters(), *model.buffers(), images])
-    return stored + int(max(np.cumsum(changes), default=0))
 
 
 def time_passes(model: nn.Module, images: Tensor, warm_up: int, repeats: int) -> list[float]:

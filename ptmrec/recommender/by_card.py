@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ptmrec.recommender.knowledge import Knowledge
-from ptmrec.recommender.registered import read_card_only, read_registered
+from ptmrec.recommender.registered import read_registered
 from ptmrec.recommender.registration import extend
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.snapshot import Snapshot
@@ -51,11 +51,11 @@ def with_registered(
     Returns:
         Knowledge, candidates, and for each model that is known by its card only the one it borrows from.
     """
-    added, bare = read_registered(folder), read_card_only(folder)
-    if added:
-        cards = {snapshot.name: snapshot.card for snapshot, _ in added}
-        knowledge = extend(knowledge, cards, {snapshot.name: found for snapshot, found in added})
-    knowledge, lenders = extend_by_card(knowledge, bare)
-    new = [*(snapshot for snapshot, _ in added), *bare]
+    added = read_registered(folder)
+    if added.ran:
+        cards = {snapshot.name: snapshot.card for snapshot, _ in added.ran}
+        knowledge = extend(knowledge, cards, {snapshot.name: found for snapshot, found in added.ran})
+    knowledge, lenders = extend_by_card(knowledge, added.bare)
+    new = [*(snapshot for snapshot, _ in added.ran), *added.bare]
     names = {snapshot.name for snapshot in new}
     return knowledge, [*(snapshot for snapshot in snapshots if snapshot.name not in names), *new], lenders

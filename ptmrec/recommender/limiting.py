@@ -15,9 +15,9 @@ from ptmrec.hardware.limits import (
     count_cut,
     nearest_misses,
     relieved,
-    say_quantity,
     say_value,
 )
+from ptmrec.hardware.quantities import say_quantity
 from ptmrec.zoo.real import is_real
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -65,7 +65,8 @@ def measure_up(snapshots: Sequence[Snapshot], paths: PathsConfig) -> dict[str, C
     """
     table = read_json(paths.costs)
     machines = {real: table["real_machine" if real else "machine"]["processor"] for real in (False, True)}
-    return {s.name: costs_of(s.card, table["models"].get(s.name), machines[is_real(s)]) for s in snapshots}
+    bases = {real: f"table ({machine}, 1 thread)" for real, machine in machines.items()}
+    return {s.name: costs_of(s.card, table["models"].get(s.name), bases[is_real(s)]) for s in snapshots}
 
 
 def keep_limits(

@@ -13,7 +13,8 @@ import numpy as np
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, PathsConfig
 from ptmrec.errors import ArtifactError, ConfigError, NothingLeftError
-from ptmrec.hardware.limits import Limits, parse_quantity
+from ptmrec.hardware.limits import Limits
+from ptmrec.hardware.quantities import KINDS, parse_quantity
 from ptmrec.recommender.images import UserImages, choose_regime, read_user_images
 from ptmrec.recommender.recommendation import COUNT, Recommendation, check_limits
 from ptmrec.recommender.threads import few_threads
@@ -173,16 +174,16 @@ def read_limits(licences: str | Sequence[str] = (), **written: str | float | Non
 
     Args:
         licences: licences that are accepted, in a list or between commas.
-        **written: ``max_params="5M"``, ``max_flops="1G"``, ``max_memory="64MiB"``, ``max_latency="20ms"``.
+        **written: ``max_params="5M"``, ``max_flops="1G"``, ``max_memory="64MiB"``, ``max_latency="20ms"``,
+            ``min_throughput="100/s"``, ``max_energy="50mJ"``.
 
     Raises:
         ConfigError: a limit nobody knows, that is not positive, or has no unit.
     """
-    kinds = {"max_params": "count", "max_flops": "count", "max_memory": "memory", "max_latency": "time"}
-    unknown = [name for name in written if name not in kinds]
+    unknown = [name for name in written if name not in KINDS]
     if unknown:
-        raise ConfigError(f"{unknown[0]}: no such limit; there are {', '.join(kinds)} and licences")
-    values = {name: parse_quantity(str(text), kinds[name]) for name, text in written.items() if text is not None}
+        raise ConfigError(f"{unknown[0]}: no such limit; there are {', '.join(KINDS)} and licences")
+    values = {name: parse_quantity(str(text), KINDS[name]) for name, text in written.items() if text is not None}
     names = licences.split(",") if isinstance(licences, str) else licences
     return Limits(**values, licences=tuple(name.strip().lower() for name in names if name.strip()))
 

@@ -1,6 +1,7 @@
 """Models that were added: where their files lie and what was found of them. Listing them imports nothing heavy."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,31 +40,44 @@ def write_registered(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarr
     return write_folder(folder / snapshot.name, write)
 
 
-def read_registered(folder: Path) -> list[tuple[Snapshot, dict[str, np.ndarray]]]:
-    """The models that were added and run, with what was found of each; none without the folder.
+@dataclass(frozen=True)
+class Added:
+    """The models that were added.
 
-    A model whose files are gone or damaged is left out, and a line says so. Those known by their cards only come from
-    :func:`read_card_only`.
+    Attributes:
+        ran: those that were run, with what was found of each.
+        bare: those that cannot be run, of which only the card is known.
     """
-    found = []
+
+    ran: tuple[tuple[Snapshot, dict[str, np.ndarray]], ...] = ()
+    bare: tuple[HubSnapshot, ...] = ()
+
+
+def read_registered(folder: Path) -> Added:
+    """The models that were added; none without the folder.
+
+    A model whose files are gone or damaged is left out, and a line says so.
+    """
+    ran, bare = [], []
     for path, snapshot in _read(folder):
         if isinstance(snapshot, HubSnapshot) and snapshot.problem:
+            bare.append(snapshot)
             continue
         try:
-            found.append((snapshot, read_npz(path / NUMBERS_NAME, NEEDED)))
+            ran.append((snapshot, read_npz(path / NUMBERS_NAME, NEEDED)))
         except ArtifactError as error:
             _leave_out(path, error)
-    return found
+    return Added(tuple(ran), tuple(bare))
 
 
-def read_card_only(folder: Path) -> list[HubSnapshot]:
-    """The models that were added and cannot be run, of which only the card is known."""
-    return [snapshot for _, snapshot in _read(folder) if isinstance(snapshot, HubSnapshot) and snapshot.problem]
+def read_registered_snapshots(folder: Path) -> list[Snapshot]:
+    """All models that were added and are still there, those that are not ranked as well."""
+    return [snapshot for _, snapshot in _read(folder)]
 
 
 def read_registered_cards(folder: Path) -> list[Card]:
-    """Cards of all models that were added and are still there, those that are not ranked as well."""
-    return [snapshot.card for _, snapshot in _read(folder)]
+    """Cards of all models that were added and are still there."""
+    return [snapshot.card for snapshot in read_registered_snapshots(folder)]
 
 
 def _read(folder: Path) -> Iterator[tuple[Path, Snapshot]]:

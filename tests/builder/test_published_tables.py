@@ -38,6 +38,7 @@ def test_cards_say_what_the_source_says_and_no_more(tiny):
         "weights": "resnet50d.ra2_in1k",
         "num_params": 1_025_580_000,
         "gmacs": 4.36,
+        "macts": 11.9,
         "input_size": 224,
         "crop": 0.875,
         "source_dataset": "in1k",

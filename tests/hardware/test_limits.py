@@ -2,7 +2,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from ptmrec.errors import ConfigError
 from ptmrec.hardware.limits import (
     STEP,
     Costs,
@@ -10,58 +9,28 @@ from ptmrec.hardware.limits import (
     broken,
     costs_of,
     count_cut,
+    excess,
     nearest_misses,
-    parse_quantity,
     relieved,
-    say_quantity,
     say_value,
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "value"),
-    [
-        ("5M", "count", 5e6),
-        ("4.7 M", "count", 4.7e6),
-        ("35063", "count", 35063),
-        ("1G", "count", 1e9),
-        ("64MiB", "memory", 64 * 2**20),
-        ("4GB", "memory", 4e9),
-        ("20ms", "time", 20),
-        ("1.5 s", "time", 1500),
-    ],
-)
-def test_quantities_are_read_with_their_units(text, kind, value):
-    assert parse_quantity(text, kind) == pytest.approx(value)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("20", "time"),
-        ("64", "memory"),
-        ("5 lots", "count"),
-        ("-5M", "count"),
-        ("0ms", "time"),
-        ("20MS", "time"),
-        ("", "time"),
-    ],
-)
-def test_what_has_no_unit_or_a_wrong_one_is_refused(text, kind):
-    with pytest.raises(ConfigError, match="with its unit, such as"):
-        parse_quantity(text, kind)
-
 
 CHEAP = Costs(1e3, 1e6, 2**20, 1.0, "mit", "table")
 DEAR = Costs(1e6, 1e9, 64 * 2**20, 30.0, "apache-2.0", "table")
 UNKNOWN = Costs(1e3, None, None, None, "", "not measured")
 
 
-def test_costs_come_from_card_and_table():
+def test_costs_come_from_card_and_measurements():
     card = SimpleNamespace(num_params=7, gmacs=0.5, licence="MIT; stated on its card")
-    measured = {"peak_memory_mib": 2.0, "threads": {"1": {"latency_p90_ms": 3.0}}}
-    assert costs_of(card, measured, "Xeon") == Costs(7, 1e9, 2 * 2**20, 3.0, "mit", "table (Xeon, 1 thread)")
-    assert costs_of(card, None, "Xeon") == Costs(7, 1e9, None, None, "mit", "not measured")
+    timed = {"latency_p50_ms": 2.0, "latency_p90_ms": 3.0, "throughput": 400.0}
+    measured = {"peak_memory_mib": 2.0, "threads": {"1": timed}}
+    costs = costs_of(card, measured, "table (Xeon, 1 thread)")
+    assert (costs.params, costs.flops, costs.memory, costs.latency) == (7, 1e9, 2 * 2**20, 3.0)
+    assert (costs.kind, costs.licence, costs.throughput, costs.energy) == ("table", "mit", 400.0, None)
+    bounded = costs_of(card, {"peak_memory_mib": 2.0, "threads": {"1": timed | {"latency_high_ms": 3.5}}}, "measured")
+    assert (bounded.latency, bounded.latency_p90, bounded.kind) == (3.5, 3.0, "measured"), "the upper bound decides"
+    assert costs_of(card, None, "measured") == Costs(7, 1e9, None, None, "mit", "not measured")
+    assert costs_of(card, None, "measured").kind == "unknown"
 
 
 def test_a_model_that_cannot_be_shown_to_keep_a_limit_breaks_it():
@@ -73,6 +42,14 @@ def test_a_model_that_cannot_be_shown_to_keep_a_limit_breaks_it():
         "licences",
     ]
     assert broken(CHEAP, Limits(max_latency=1.0)) == [], "a limit may be reached"
+
+
+def test_least_and_most_are_told_apart():
+    fast = Costs(1, 1, 1, 1, "", "table", throughput=200.0, energy=0.02)
+    assert broken(fast, Limits(min_throughput=100, max_energy=0.05)) == []
+    assert broken(fast, Limits(min_throughput=300, max_energy=0.01)) == ["min_throughput", "max_energy"]
+    assert excess(fast, Limits(min_throughput=300), "min_throughput") == pytest.approx(1.5)
+    assert relieved(Limits(min_throughput=300), "min_throughput").min_throughput == pytest.approx(200)
 
 
 def test_every_limit_that_is_broken_counts():
@@ -100,8 +77,5 @@ def test_relief_widens_one_limit():
 
 
 def test_values_in_words():
-    assert say_quantity(20, "max_latency") == "20 ms"
-    assert say_quantity(64 * 2**20, "max_memory") == "64 MiB"
-    assert say_quantity(4.65e6, "max_params") == "4.65 M parameters"
-    assert say_quantity(1e9, "max_flops") == "1 GFLOPs"
     assert say_value(UNKNOWN, "max_latency") == "not known" and say_value(UNKNOWN, "licences") == "no licence"
+    assert say_value(CHEAP, "max_params") == "1 k parameters"

@@ -8,7 +8,7 @@ from toy_hub import write_hub_model, write_remote_code
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.files import read_json, write_json
-from ptmrec.recommender.registered import read_card_only, read_registered, read_registered_cards, write_registered
+from ptmrec.recommender.registered import Added, read_registered, read_registered_cards, write_registered
 from ptmrec.zoo.sources import open_source
 
 PATHS = ConfigParser().get(PathsConfig)
@@ -34,11 +34,11 @@ def added(tmp_path):
 def test_models_of_every_kind_come_back_those_that_cannot_be_run_apart(added, tmp_path):
     found = read_registered(tmp_path / "registered")
     expected = sorted(added[:-1], key=lambda snapshot: snapshot.name)
-    assert [snapshot for snapshot, _ in found] == expected
-    assert all(numbers["transport"].shape == (3, 2) for _, numbers in found)
-    assert [snapshot.name for snapshot in read_card_only(tmp_path / "registered")] == ["remote"]
+    assert [snapshot for snapshot, _ in found.ran] == expected
+    assert all(numbers["transport"].shape == (3, 2) for _, numbers in found.ran)
+    assert [snapshot.name for snapshot in found.bare] == ["remote"]
     assert {card.name for card in read_registered_cards(tmp_path / "registered")} == {s.name for s in added}
-    assert read_registered(tmp_path / "none") == []
+    assert read_registered(tmp_path / "none") == Added()
 
 
 def test_what_has_gone_is_named_and_left_out(added, tmp_path, caplog):
@@ -46,7 +46,8 @@ def test_what_has_gone_is_named_and_left_out(added, tmp_path, caplog):
     shutil.rmtree(tmp_path / "hub")
     with caplog.at_level(logging.WARNING):
         found = read_registered(tmp_path / "registered")
-    assert [snapshot.name for snapshot, _ in found] == ["efficientnet-lite0", "test_vit-random"]
+    assert [snapshot.name for snapshot, _ in found.ran] == ["efficientnet-lite0", "test_vit-random"]
+    assert caplog.text.count("is left out") == 2, "each is named once"
     assert "vgg-small-cifar10 is left out" in caplog.text and "hub is left out" in caplog.text
 
 
@@ -57,5 +58,5 @@ def test_damaged_records_and_what_a_kill_left_are_passed_over(added, tmp_path, c
     (folder / ".vit-x.tmp").mkdir()
     with caplog.at_level(logging.WARNING):
         found = read_registered(folder)
-    assert [snapshot.name for snapshot, _ in found] == ["test_vit-random", "vgg-small-cifar10"]
+    assert [snapshot.name for snapshot, _ in found.ran] == ["test_vit-random", "vgg-small-cifar10"]
     assert "damaged or of another version" in caplog.text and "not an NPZ" in caplog.text

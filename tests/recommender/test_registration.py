@@ -80,9 +80,9 @@ def test_an_added_model_is_recommended_too(config, snapshot, found):
 def test_a_model_whose_files_moved_is_left_out(tmp_path, snapshot, found, caplog):
     own = read_snapshot(shutil.copytree(snapshot.folder, tmp_path / "gone"))
     write_registered(tmp_path / REGISTERED, own, found)
-    assert read_registered(tmp_path / REGISTERED)[0][0].name == "twin"
+    assert read_registered(tmp_path / REGISTERED).ran[0][0].name == "twin"
     shutil.rmtree(own.folder)
     with caplog.at_level(logging.WARNING):
-        assert read_registered(tmp_path / REGISTERED) == []
+        assert not read_registered(tmp_path / REGISTERED).ran
     assert "twin is left out" in caplog.text
-    assert read_registered(tmp_path / "none") == []
+    assert not read_registered(tmp_path / "none").ran

@@ -10,7 +10,7 @@ import torch
 from conftest import make_card
 
 from ptmrec.errors import ArtifactError
-from ptmrec.hardware.costs import count_flops
+from ptmrec.hardware.counting import count_flops
 from ptmrec.zoo.architectures import FAMILIES, build_model
 from ptmrec.zoo.snapshot import Snapshot, read_snapshot, read_zoo, write_snapshot
 

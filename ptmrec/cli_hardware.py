@@ -1,0 +1,110 @@
+"""The commands about machines: what models cost here, and which device a model needs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ptmrec.cli_context import FORMATS, TimeLimit, read_config, show
+
+if TYPE_CHECKING:
+    from ptmrec.config.parser import ConfigParser
+    from ptmrec.zoo.snapshot import Snapshot
+
+
+@click.command()
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@click.option("--save", is_flag=True, help="Keep the measurements; recommend then uses them on this machine.")
+@click.option("--threads", type=click.IntRange(min=1), help="Number of threads; default: [hardware] threads.")
+@click.option("--wait", type=TimeLimit(), help="Wait so long for a quiet machine, such as 30s; default: 10s.")
+@click.option("--again", is_flag=True, help="Measure what was measured and kept before, too.")
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Also write a CSV with timm's columns.")
+@click.pass_context
+def measure(
+    ctx: click.Context,
+    models: tuple[str, ...],
+    save: bool,
+    threads: int | None,
+    wait: float | None,
+    again: bool,
+    style: str,
+    output: Path | None,
+) -> None:
+    """Measure what models cost on this machine: latency query by query, throughput, memory, energy, operations.
+
+    MODEL is a name or pattern (resnet-*) of the zoo or of what was added, or a source such as timm:resnet50?random.
+    About five seconds a model, and as long as it takes until the machine is quiet. What was measured and kept before
+    is shown again unless the weights have changed. A mark says why a number should not be relied on.
+    """
+    from dataclasses import replace
+
+    from ptmrec.config.sections import HardwareConfig, PathsConfig
+    from ptmrec.errors import ConfigError
+    from ptmrec.hardware.saved import write_device_table
+    from ptmrec.recommender.finding import find_models
+
+    if output is not None and output.suffix.lower() != ".csv":
+        raise ConfigError(f"{output}: a device table is written as .csv; give this ending")
+    config = read_config(ctx)
+    settings = config.get(HardwareConfig)
+    settings = replace(settings, threads=threads or settings.threads, wait=settings.wait if wait is None else wait)
+    found = find_models(models, config)
+    records = _records(found, settings, config, save, again)
+    if output is not None:
+        write_device_table(output, records, [snapshot.card.input_size for snapshot in found])
+    show([_row(record, style) for record in records], style)
+    for line in _say(records, save, config.get(PathsConfig).artifacts, output):
+        click.echo(line, err=True)
+
+
+def _records(
+    found: "list[Snapshot]", settings: Any, config: "ConfigParser", save: bool, again: bool
+) -> list[dict[str, Any]]:
+    """Measurements of the models, those that were kept as they were; each new one is kept at once."""
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.hardware.machine import describe_machine
+    from ptmrec.hardware.measurement import measure_models
+    from ptmrec.hardware.saved import MEASUREMENTS, find_saved, save_measurement
+    from ptmrec.progress import progress
+
+    folder, machine = config.get(PathsConfig).artifacts / MEASUREMENTS, describe_machine()
+    kept = {s.name: None if again else find_saved(folder, s, machine, settings.threads) for s in found}
+    new = [snapshot for snapshot in found if kept[snapshot.name] is None]
+    for measured in progress(measure_models(new, settings) if new else [], "measuring", len(new)):
+        kept[measured.model] = measured.to_dict()
+        if save:
+            save_measurement(folder, measured)
+    return [kept[snapshot.name] for snapshot in found]
+
+
+def _row(record: dict[str, Any], style: str) -> dict[str, Any]:
+    (threads, part), marks = next(iter(record["threads"].items())), "; ".join(record["marks"])
+    if style != "table":
+        flat = {name: value for name, value in record.items() if name not in ("threads", "machine", "marks")}
+        return {**flat, **{k: v for k, v in part.items() if k != "batches"}, "threads": threads, "marks": marks}
+    return {
+        "model": record["model"],
+        "p50_ms": part["latency_p50_ms"],
+        "p90_ms": part["latency_p90_ms"],
+        "p90_at_most": part["latency_high_ms"],
+        "images/s": part["throughput"],
+        "MiB": round(record["peak_memory_mib"], 1),
+        "GMACs": round(record["gmacs"], 4),
+        "mJ": round(1e3 * record["energy_j"], 3),
+        "marks": marks,
+    }
+
+
+def _say(records: list[dict[str, Any]], save: bool, artifacts: Path, output: Path | None) -> list[str]:
+    machine, threads = records[0]["machine"], next(iter(records[0]["threads"]))
+    bases = sorted({record["energy_basis"] for record in records})
+    here = f"{machine['processor']}, {machine['cores']} cores, torch {machine['torch']}"
+    lines = [
+        f"basis: measured on this machine ({here}), threads: {threads}; float32; latency: batch 1; energy: "
+        + ", ".join(bases)
+    ]
+    if any(record["marks"] for record in records):
+        lines.append("marked numbers should not be relied on: close other programs, then measure --again")
+    lines += [f"written: {output}"] if output is not None else []
+    return [*lines, f"kept under {artifacts}" if save else "next: add --save to let recommend use these numbers"]

@@ -1,0 +1,105 @@
+"""Latency on a device that is not at hand, estimated with an interval: to shortlist by, never the verdict."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+LEVEL = 0.9
+"""Share of the models that an interval holds."""
+FOLDS = 10
+FEWEST = 10
+"""A table with fewer models says nothing about others."""
+MANY = 100
+"""From so many models on the estimate bends: squares and products of the logarithms."""
+BEYOND = 1.5
+"""How many times what was counted may lie outside of a table before nothing is estimated from it."""
+PENALTIES = np.logspace(-3, 3, 13)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Milliseconds (or images per second) with the interval that holds :data:`LEVEL` of the models."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, value: float, factor: float) -> "Estimate":
+        """An interval of so many times less and more."""
+        return cls(value, value / factor, value * factor)
+
+
+@dataclass(frozen=True)
+class LatencyModel:
+    """Regression of log milliseconds on logarithms of what was counted (and of times on other devices).
+
+    Attributes:
+        regression: the fitted ridge.
+        low: ``(k,)`` smallest and high: largest value of each input in the table.
+        factor: of the interval, from models of families that were left out.
+    """
+
+    regression: Pipeline
+    low: np.ndarray
+    high: np.ndarray
+    factor: float
+
+    def covers(self, inputs: np.ndarray) -> np.ndarray:
+        """Which of the models ``(n, k)`` are like those of the table, ``(n,)`` bool."""
+        inside = (inputs >= self.low / BEYOND) & (inputs <= self.high * BEYOND)
+        return inside.all(axis=1)
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Milliseconds ``(n,)`` of models with inputs ``(n, k)``."""
+        return np.exp(self.regression.predict(np.log(inputs)))
+
+    def estimate(self, inputs: np.ndarray) -> Estimate | None:
+        """One model with inputs ``(k,)``; None when it is unlike those of the table."""
+        if not np.isfinite(inputs).all() or not self.covers(inputs[None])[0]:
+            return None
+        return Estimate.around(float(self.predict(inputs[None])[0]), self.factor)
+
+
+def _regression(count: int) -> Pipeline:
+    bend = (PolynomialFeatures(2, include_bias=False),) if count >= MANY else ()
+    return make_pipeline(*bend, StandardScaler(), RidgeCV(PENALTIES))
+
+
+def leave_families_out(inputs: np.ndarray, ms: np.ndarray, families: tuple[str, ...]) -> np.ndarray:
+    """Milliseconds ``(n,)`` predicted for each model from those of other families."""
+    predicted = np.full(len(ms), np.nan)
+    folds = GroupKFold(min(FOLDS, len(set(families))))
+    for rest, out in folds.split(inputs, groups=families):
+        fitted = _regression(len(rest)).fit(np.log(inputs[rest]), np.log(ms[rest]))
+        predicted[out] = np.exp(fitted.predict(np.log(inputs[out])))
+    return predicted
+
+
+def conformal_factor(true: np.ndarray, predicted: np.ndarray, level: float = LEVEL) -> float:
+    """How many times predictions are off at most, in a share of the cases; split conformal, infinite for too few."""
+    off = np.sort(np.abs(np.log(predicted / true)))
+    rank = int(np.ceil(level * (len(off) + 1)))
+    return float(np.exp(off[rank - 1])) if rank <= len(off) else np.inf
+
+
+def fit_latency(inputs: np.ndarray, ms: np.ndarray, families: tuple[str, ...]) -> LatencyModel | None:
+    """Fit a device's table.
+
+    Args:
+        inputs: ``(n, k)`` positive.
+        ms: ``(n,)`` milliseconds.
+        families: ``(n,)``; the interval comes from families that were left out.
+
+    Returns:
+        The model; None when the table is too small or of one family.
+    """
+    if len(ms) < FEWEST or len(set(families)) < 2:
+        return None
+    factor = conformal_factor(ms, leave_families_out(inputs, ms, families))
+    fitted = _regression(len(ms)).fit(np.log(inputs), np.log(ms))
+    return LatencyModel(fitted, inputs.min(axis=0), inputs.max(axis=0), factor)

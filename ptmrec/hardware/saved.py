@@ -1,0 +1,103 @@
+"""Measurements kept on disk: one file a model, in a folder a machine."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptmrec.errors import ArtifactError
+from ptmrec.files import is_temporary, read_json, write_json, write_text
+from ptmrec.log import logger
+
+if TYPE_CHECKING:
+    from ptmrec.hardware.measurement import Measurement
+    from ptmrec.zoo.snapshot import Snapshot
+
+MEASUREMENTS = "measurements"
+"""Folder of the measurements, among what runs write."""
+FIELDS = ("model", "hash", "machine", "peak_memory_mib", "threads")
+TIMM = {
+    "infer_samples_per_sec": "throughput",
+    "infer_step_time": "latency_p50_ms",
+    "param_count": "num_params",
+    "infer_gmacs": "gmacs",
+    "infer_macts": "macts",
+}
+"""Names of timm's tables (parameters in millions there) and ours."""
+
+
+def tensor_hash(snapshot: "Snapshot") -> tuple[str, int]:
+    """SHA-256 over names and numbers of a model's tensors, and their bytes as stored."""
+    import torch
+
+    digest, size = hashlib.sha256(), 0
+    for name, tensor in snapshot.tensors():
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
+        size += tensor.nbytes
+    return digest.hexdigest(), size
+
+
+def machine_folder(folder: Path, machine: dict[str, Any]) -> Path:
+    """The folder of one machine; another processor, core count, torch or system is another machine."""
+    words = "-".join(str(machine["processor"]).replace("/", " ").split())
+    return folder / f"{words[:40]}-{hashlib.sha256(json.dumps(machine, sort_keys=True).encode()).hexdigest()[:8]}"
+
+
+def save_measurement(folder: Path, found: "Measurement") -> Path:
+    """Keep a measurement; an earlier one of this model on this machine is replaced."""
+    return write_json(machine_folder(folder, found.machine) / f"{found.model}.json", found.to_dict())
+
+
+def read_saved(folder: Path, machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was measured on a machine: model -> measurement. A damaged file is left out, and a line says so."""
+    found, own = {}, machine_folder(folder, machine)
+    for path in sorted(own.glob("*.json")) if own.is_dir() else []:
+        if is_temporary(path):
+            continue
+        try:
+            record = read_json(path)
+            missing = [name for name in FIELDS if not isinstance(record, dict) or name not in record]
+            if missing or not all("latency_p90_ms" in part for part in record["threads"].values()):
+                raise ArtifactError(f"{path}: no measurement of this version; measure again with --save")
+            found[path.stem] = record
+        except ArtifactError as error:
+            logger.warning("a measurement is left out (%s)", error)
+    return found
+
+
+def find_saved(folder: Path, snapshot: "Snapshot", machine: dict[str, Any], threads: int) -> dict[str, Any] | None:
+    """The measurement of a model with these very weights on this machine; None when there is none."""
+    record = read_saved(folder, machine).get(snapshot.name)
+    if record is None or str(threads) not in record["threads"] or record["hash"] != tensor_hash(snapshot)[0]:
+        return None
+    return record
+
+
+def write_device_table(path: Path, records: Sequence[dict[str, Any]], sizes: Sequence[int | None]) -> Path:
+    """Write measurements as one device's CSV, with the columns of timm's tables first, then ours.
+
+    Args:
+        path: the file.
+        records: measurements of one machine.
+        sizes: height and width of the images of each.
+    """
+    rows = []
+    for record, size in zip(records, sizes, strict=True):
+        threads, part = next(iter(record["threads"].items()))
+        known = {**record, **part}
+        known["num_params"] = round(record["num_params"] / 1e6, 4)
+        row = {"model": record["model"], "infer_img_size": size, "infer_batch_size": 1}
+        row |= {theirs: known[ours] for theirs, ours in TIMM.items()}
+        row |= {name: part[name] for name in ("latency_p90_ms", "latency_high_ms", "queries")}
+        row |= {"threads": threads, "peak_memory_mib": record["peak_memory_mib"], "energy_j": record["energy_j"]}
+        row |= {"energy_basis": record["energy_basis"], "marks": "; ".join(record["marks"])}
+        rows.append(row | {"device": record["machine"]["processor"], "hash": record["hash"]})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return write_text(path, text.getvalue())
