@@ -58,9 +58,20 @@ for _name in ("fp32-nchw-pt240-cpu-i9_10940x-dynamo", "amp-nchw-pt291-cu128-4090
     CSV[f"timm/benchmark-infer-{_name}.csv"] = SPEED
 
 
+CSV["modelspider_baseline_scores.csv"] = "Dataset,Model,H-Score,LEEP\nPet,resnet50,28.5,-4.31\n"
+CSV["lovm_modelgpt_features.csv"] = (
+    "dataset,model_fullname,model,IN-score,text-f1,superclass_metric\n"
+    "mnist,coca a,coca,0.6,,0.5\npets,coca a,coca,0.6,0.25,0.5\n"
+)
+CSV["lovm/dataset_domains.json"] = '{"mnist" : "scans",\n"pets": "photograph " "more": "x"}'
+CSV["lovm/dataset_tasks.json"] = '{"mnist" : "digits",\n"pets": "breeds"}'
+CSV["lovm/classnames/mnist.txt"] = "0\n1"
+CSV["lovm/classnames/pets.txt"] = "pug\nbeagle\nposhmark"
+
+
 def write_tables(folder: Path) -> Path:
-    (folder / "timm").mkdir(parents=True)
     for name, text in CSV.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
 

@@ -10,6 +10,7 @@ from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.benchmark.image_sets import read_image_sets
 from ptmrec.benchmark.published import COSTS_ONLY, list_published
+from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.builder.manifest import current_hashes, read_manifest, zoo_bytes
 from ptmrec.builder.plan import MIXTURE, NOTHING
@@ -191,6 +192,7 @@ def _costs(paths: PathsConfig) -> tuple[str, Iterator[str]]:
 
 def _published(paths: PathsConfig) -> tuple[str, Iterator[str]]:
     zoos = list_published(paths.published)
+    scored = [read_scores(path) for path in sorted((paths.published / FOLDER).glob("*.json"))]
 
     def problems() -> Iterator[str]:
         for zoo in zoos:
@@ -199,6 +201,10 @@ def _published(paths: PathsConfig) -> tuple[str, Iterator[str]]:
                     yield f"{zoo.name}: a model without any latency"
             elif not np.isfinite(zoo.accuracy).any(axis=0).all():
                 yield f"{zoo.name}: a model without any accuracy"
+        known = {zoo.name: {*zoo.datasets, *zoo.models} for zoo in zoos}
+        for scores in scored:
+            if not {*scores.datasets, *scores.models} <= known.get(scores.about.name, set()):
+                yield f"{FOLDER}/{scores.about.name}: a data set or model that the table of that name lacks"
 
     return f"{len(zoos)} tables, {sum(int(np.isfinite(zoo.accuracy).sum()) for zoo in zoos)} accuracies", problems()
 

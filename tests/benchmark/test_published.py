@@ -161,7 +161,8 @@ def test_the_list_shows_published_zoos_after_our_own(tmp_path):
 
     folder = tmp_path / "json"
     written = call("transcribe", str(write_tables(tmp_path / "csv")))
-    assert written.stdout.split() == [str(folder / f"{name}.json") for name in TABLES]
+    scores = [str(folder / "scores" / f"{name}.json") for name in ("modelspider10", "lovm")]
+    assert written.stdout.split() == [str(folder / f"{name}.json") for name in TABLES] + scores
     table = call("list").stdout
     assert table.index("Zoos without weights") < table.index("orrzohar/LOVM@418cdcd")
     assert call("list", "--format", "ids").stdout.split()[-1] not in COUNTS

@@ -1,0 +1,122 @@
+"""Scores that published methods gave to models, one JSON file per benchmark, beside the zoos they were computed on."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json, write_text
+
+FOLDER = "scores"
+"""Where the files are, inside the folder of the published zoos."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where scores come from and how to read them.
+
+    Attributes:
+        name: name of the published zoo they belong to, also that of the file.
+        source: repository, ``owner/name``.
+        commit: its commit.
+        licence: licence stated there, or ``none stated``.
+        notes: traps, and what was left out.
+    """
+
+    name: str
+    source: str
+    commit: str
+    licence: str
+    notes: Sequence[str]
+
+    @property
+    def origin(self) -> str:
+        """Repository and abbreviated commit, ``owner/name@1234567``."""
+        return f"{self.source}@{self.commit[:7]}"
+
+
+@dataclass(frozen=True)
+class PublishedScores:
+    """What published methods said of each model on each data set.
+
+    Attributes:
+        about: source and traps.
+        columns: ``(K,)`` names of methods or features.
+        datasets: ``(T,)`` names; models: ``(N,)`` names.
+        values: ``(K, T, N)`` float64, in the unit of each method, NaN = not stated.
+        facts: data set -> what the source says of it, such as ``domain``, ``task`` and ``classes``.
+        cited: method -> data set -> figure printed in the source.
+    """
+
+    about: Origin
+    columns: tuple[str, ...]
+    datasets: tuple[str, ...]
+    models: tuple[str, ...]
+    values: np.ndarray
+    facts: Mapping[str, Mapping[str, Any]]
+    cited: Mapping[str, Mapping[str, float]]
+
+    def aligned(self, datasets: Sequence[str], models: Sequence[str]) -> np.ndarray:
+        """Values ``(K, T', N')`` in another order of data sets and models.
+
+        Raises:
+            ArtifactError: one of them has no scores.
+        """
+        for known, wanted in ((self.datasets, datasets), (self.models, models)):
+            if absent := [name for name in wanted if name not in known]:
+                raise ArtifactError(f"scores of {self.about.name}: none for {absent[0]!r}; transcribe the tables again")
+        rows, places = [self.datasets.index(d) for d in datasets], [self.models.index(m) for m in models]
+        return self.values[:, rows][:, :, places]
+
+
+def write_scores(path: Path, scores: PublishedScores) -> Path:
+    """Write scores as JSON with a line per model and data set, atomically."""
+    parts = []
+    for row, dataset in enumerate(scores.datasets):
+        lines = ",\n  ".join(
+            f"{json.dumps(model)}: {_numbers(scores.values[:, row, place])}"
+            for place, model in enumerate(scores.models)
+        )
+        parts.append(f"{json.dumps(dataset)}: {{\n  {lines}\n }}")
+    said = {"about": asdict(scores.about), "columns": scores.columns, "facts": scores.facts, "cited": scores.cited}
+    head = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in said.items())
+    return write_text(path, "{\n" + head + ',\n"scores": {\n ' + ",\n ".join(parts) + "\n}\n}\n")
+
+
+def _numbers(values: np.ndarray) -> str:
+    return json.dumps([float(f"{value:.8g}") if np.isfinite(value) else None for value in values])
+
+
+def read_scores(path: Path) -> PublishedScores:
+    """Read and check one file of scores.
+
+    Raises:
+        ArtifactError: damaged file, a part that is missing or of the wrong kind, or a model without all columns.
+    """
+    data = read_json(path)
+    kinds = {"about": dict, "columns": list, "facts": dict, "cited": dict, "scores": dict}
+    for name, kind in kinds.items():
+        if not isinstance(data, dict) or not isinstance(data.get(name), kind):
+            raise ArtifactError(f"{path}: no {name!r} of the right kind; transcribe the tables again")
+    missing = [entry.name for entry in fields(Origin) if entry.name not in data["about"]]
+    if missing or data["about"]["name"] != path.stem:
+        what = f"no {missing[0]!r}" if missing else f"the name is {data['about']['name']!r}, not the file's"
+        raise ArtifactError(f"{path}: about: {what}; transcribe the tables again")
+    columns, datasets = tuple(data["columns"]), tuple(data["scores"])
+    models = tuple(next(iter(data["scores"].values()), {}))
+    values = np.full((len(columns), len(datasets), len(models)), np.nan)
+    for row, dataset in enumerate(datasets):
+        if set(data["scores"][dataset]) != set(models):
+            raise ArtifactError(f"{path}: {dataset!r} has other models than {datasets[0]!r}")
+        for place, model in enumerate(models):
+            numbers = data["scores"][dataset][model]
+            kinds = [type(number) for number in numbers] if isinstance(numbers, list) else []
+            if len(kinds) != len(columns) or not set(kinds) <= {int, float, type(None)}:
+                raise ArtifactError(f"{path}: {dataset!r}: {model!r} should have {len(columns)} numbers")
+            values[:, row, place] = np.array(numbers, dtype=np.float64)  # null becomes NaN
+    about = Origin(**{entry.name: data["about"][entry.name] for entry in fields(Origin)})
+    return PublishedScores(about, columns, datasets, models, values, data["facts"], data["cited"])

@@ -1,0 +1,1 @@
+"""Published benchmarks: their own evaluators, reproduced, and our ranker under the same protocols."""

@@ -1,0 +1,170 @@
+"""Published benchmarks as problems for a ranker: records, cards, and relations of models to data sets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ptmrec.benchmark.dataset_cards import PLACE, DatasetCard, read_dataset_cards
+from ptmrec.benchmark.published import PublishedZoo, read_published
+from ptmrec.benchmark.published_scores import FOLDER, read_scores
+from ptmrec.evaluation.published.cards import dataset_features, log_size, model_features
+from ptmrec.evaluation.published.ranker import Problem, normal_scores
+from ptmrec.files import read_json
+
+TORCHVISION = Path("cards/torchvision.json")
+"""Sizes and ImageNet accuracies of torchvision's models, for tables that name only the architecture."""
+
+IMAGENET = "ImageNet"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One published table, ready to be ranked.
+
+    Attributes:
+        name: its name.
+        targets: ``(T,)`` data sets that are ranked for; models: ``(N,)`` names.
+        cards: ``(N,)`` cards of the models.
+        places: ``(S,)`` cards of all data sets with records, the targets first.
+        accuracy: ``(S, N)`` in 0..1, without gaps.
+        texts: ``(K, S, N)`` published features of pairs that need no image, standardised per data set; K may be 0.
+    """
+
+    name: str
+    targets: tuple[str, ...]
+    models: tuple[str, ...]
+    cards: tuple[Mapping[str, Any], ...]
+    places: tuple[DatasetCard, ...]
+    accuracy: np.ndarray
+    texts: np.ndarray
+
+    @property
+    def families(self) -> np.ndarray:
+        """Family ``(N,)`` of each model."""
+        return np.array([card["family"] for card in self.cards])
+
+    def others(self, target: int, groups: bool) -> np.ndarray:
+        """Data sets ``(S,)`` bool that may be used for a target: not itself, nor, with ``groups``, any like it."""
+        key = (lambda card: card.group) if groups else (lambda card: card.name)
+        return np.array([key(card) != key(self.places[target]) for card in self.places])
+
+    def imagenet(self, rows: np.ndarray) -> np.ndarray | None:
+        """ImageNet accuracy ``(N,)`` from the usable rows ``(S,)``, else from the cards; None where neither has it."""
+        for usable, card, row in zip(rows, self.places, self.accuracy, strict=True):
+            if usable and card.name == IMAGENET:
+                return row
+        said = [card.get("imagenet_accuracy") for card in self.cards]
+        return None if None in said else np.array(said, dtype=np.float64)
+
+    def problem(self, target: int, rows: np.ndarray, known: np.ndarray) -> Problem:
+        """What a ranker may use for a target.
+
+        Args:
+            target: its place.
+            rows: ``(S,)`` bool, data sets whose records may be used.
+            known: ``(N,)`` bool, models with records.
+        """
+        skills = np.full(self.accuracy.shape, np.nan)
+        skills[:, known] = normal_scores(self.accuracy[:, known])
+        relations = np.concatenate([self.texts.transpose(1, 0, 2), _card_relations(self.places, self.cards)], axis=1)
+        score = self.imagenet(rows) if known.all() else None
+        if score is not None and IMAGENET not in (card.name for card in self.places):
+            relations = np.concatenate([relations, np.tile(normal_scores(score), (len(skills), 1, 1))], axis=1)
+        elif score is not None:
+            relations = np.concatenate([relations, self._imagenet_relation(skills, rows)], axis=1)
+        places = dataset_features(self.places)
+        features = model_features(self.models, self.cards)
+        return Problem(skills[rows], places[rows], places[target], features, relations[rows], relations[target])
+
+    def _imagenet_relation(self, skills: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Skill on ImageNet, ``(S, 1, N)``; for ImageNet itself the mean skill on the other usable data sets."""
+        itself = np.array([card.name == IMAGENET for card in self.places])
+        relation = np.tile(skills[itself & rows].mean(axis=0), (len(skills), 1, 1))
+        relation[itself] = skills[rows & ~itself].mean(axis=0)
+        return relation
+
+
+def _card_relations(places: Sequence[DatasetCard], cards: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Relations ``(S, K, N)`` that cards alone give: sizes of the model, likeness of its source and the data set."""
+    sizes = [log_size(cards, key) for key in ("num_params", "gflops")]
+    parts = [np.tile(size - size.mean(), (len(places), 1, 1)) for size in sizes if size is not None and np.ptp(size)]
+    sources = [card.get("source_card") for card in cards]
+    if len({source.name for source in sources if source}) > 1:
+        parts.append(_source_here(places, sources))
+    return np.concatenate([np.zeros((len(places), 0, len(cards))), *parts], axis=1)
+
+
+def _source_here(places: Sequence[DatasetCard], sources: Sequence[DatasetCard | None]) -> np.ndarray:
+    """Likeness of each model's source to each data set, as a whole and word by word, and the source's classes."""
+    points = dataset_features([*places, *(source or places[0] for source in sources)])
+    here, there = points[: len(places), None], points[None, len(places) :]
+    known = np.array([source is not None for source in sources])
+    parts = [np.exp(-((here - there) ** 2).sum(axis=-1) / 2) * known]
+    for word in ("domain", "kind", "subject"):
+        parts.append(
+            np.array([[bool(s) and getattr(s, word) == getattr(p, word) for s in sources] for p in places], dtype=float)
+        )
+    classes = np.log10([max(source.classes, 1) if source else 1 for source in sources])
+    return np.stack([*parts, np.tile(classes, (len(places), 1))], axis=1)
+
+
+def load_benchmark(folder: Path, name: str) -> Benchmark:
+    """Read a published table with its cards; models that were not measured on every data set are left out.
+
+    Args:
+        folder: folder of the published zoos.
+        name: name of a zoo. ``lovm`` comes with its text features, and with records of the same models on data sets
+            of ``openclip`` that it lacks; they are never targets.
+
+    Raises:
+        ArtifactError: a file is missing or damaged.
+    """
+    zoo = read_published(folder / f"{name}.json")
+    known = read_dataset_cards(folder / PLACE)
+    whole = np.isfinite(zoo.accuracy).all(axis=0)
+    models = tuple(model for model, measured in zip(zoo.models, whole, strict=True) if measured)
+    accuracy, places = zoo.accuracy[:, whole], [known[dataset] for dataset in zoo.datasets]
+    texts = np.zeros((0, *accuracy.shape))
+    cards = _cards(folder, [zoo.cards[model] for model in models], models, known)
+    if name == "lovm":
+        other = read_published(folder / "openclip.json")
+        more, extra, cards = _openclip(other, models, cards, {card.name for card in places}, known)
+        scores = read_scores(folder / FOLDER / f"{name}.json").aligned(zoo.datasets, models)[1:]
+        spread = scores.std(axis=2, keepdims=True)
+        texts = (scores - scores.mean(axis=2, keepdims=True)) / np.where(spread > 0, spread, 1)
+        # Zero, the mean, stands for what is not published of the added data sets.
+        texts = np.concatenate([texts, np.zeros((len(texts), *extra.shape))], axis=1)
+        accuracy, places = np.concatenate([accuracy, extra]), places + more
+    return Benchmark(name, zoo.datasets, models, tuple(cards), tuple(places), accuracy, texts)
+
+
+def _cards(
+    folder: Path, cards: Sequence[Mapping[str, Any]], models: Sequence[str], known: Mapping[str, DatasetCard]
+) -> list[dict[str, Any]]:
+    sizes = read_json(folder / TORCHVISION)["models"]
+    found = []
+    for model, card in zip(models, cards, strict=True):
+        size = dict(sizes.get(card.get("architecture", model), {}))
+        if "architecture" in card:  # trained further: the accuracy of ImageNet's weights is not its own
+            size.pop("imagenet_accuracy", None)
+        found.append({**size, **card, "source_card": known.get(card.get("source_dataset", ""))})
+    return found
+
+
+def _openclip(
+    zoo: PublishedZoo,
+    models: Sequence[str],
+    cards: Sequence[dict[str, Any]],
+    taken: set[str],
+    known: Mapping[str, DatasetCard],
+) -> tuple[list[DatasetCard], np.ndarray, list[dict[str, Any]]]:
+    """Data sets of OpenCLIP that LOVM lacks, accuracies there, and LOVM's cards with OpenCLIP's sizes."""
+    fresh = [place for place, dataset in enumerate(zoo.datasets) if known[dataset].name not in taken]
+    places = [zoo.models.index(model) for model in models if model in zoo.models]
+    if len(places) < len(models):
+        return [], np.zeros((0, len(models))), list(cards)
+    sized = [{**zoo.cards[zoo.models[place]], **card} for place, card in zip(places, cards, strict=True)]
+    return [known[zoo.datasets[place]] for place in fresh], zoo.accuracy[fresh][:, places], sized

@@ -1,0 +1,86 @@
+import json
+
+import numpy as np
+import pytest
+
+from ptmrec.benchmark.published import read_published
+from ptmrec.config.sections import PathsConfig
+from ptmrec.evaluation.published.benchmarks import TORCHVISION, load_benchmark
+from ptmrec.evaluation.published.ranker import normal_scores
+
+FOLDER = PathsConfig().published
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "targets"),
+    [
+        ("transfergraph", (12, 175), 12),
+        ("modelspider10", (8, 10), 8),
+        ("modelspider42", (7, 42), 7),
+        ("openclip", (38, 121), 38),
+        ("lovm", (41, 35), 23),
+    ],
+)
+def test_benchmarks_are_whole(name, shape, targets):
+    benchmark = load_benchmark(FOLDER, name)
+    assert benchmark.accuracy.shape == shape == (len(benchmark.places), len(benchmark.models))
+    assert len(benchmark.targets) == targets
+    assert np.isfinite(benchmark.accuracy).all()
+    zoo = read_published(FOLDER / f"{name}.json")
+    model, target = benchmark.models[3], benchmark.targets[1]
+    assert benchmark.accuracy[1, 3] == zoo.row(target)[zoo.models.index(model)]
+
+
+def test_target_and_those_like_it_are_left_out():
+    lovm = load_benchmark(FOLDER, "lovm")
+    place = lovm.targets.index("imagenet1k")
+    alone, grouped = lovm.others(place, groups=False), lovm.others(place, groups=True)
+    assert (~alone).sum() == 1
+    assert {lovm.places[row].name for row in np.flatnonzero(alone & ~grouped)} >= {"ImageNet v2", "ImageNet-R"}
+    assert not grouped[place]
+
+
+def test_records_added_to_lovm_are_of_data_sets_it_lacks():
+    lovm = load_benchmark(FOLDER, "lovm")
+    assert len({card.name for card in lovm.places}) == len(lovm.places)
+    openclip = read_published(FOLDER / "openclip.json")
+    expected = [openclip.row("Food-101")[openclip.models.index(model)] for model in lovm.models]
+    (row,) = [place for place, card in enumerate(lovm.places) if card.name == "Food-101"]
+    np.testing.assert_array_equal(lovm.accuracy[row], expected)
+    assert not lovm.texts[:, len(lovm.targets) :].any()
+
+
+@pytest.mark.parametrize("name", ["transfergraph", "modelspider42", "openclip", "lovm"])
+def test_no_problem_depends_on_the_targets_own_records(name):
+    benchmark = load_benchmark(FOLDER, name)
+    rows, known = benchmark.others(0, groups=False), np.ones(len(benchmark.models), dtype=bool)
+    before = benchmark.problem(0, rows, known)
+    benchmark.accuracy[0] = np.random.default_rng(0).random(len(benchmark.models))
+    for one, other in zip(vars(before).values(), vars(benchmark.problem(0, rows, known)).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_models_without_records_show_none():
+    benchmark = load_benchmark(FOLDER, "openclip")
+    known = np.arange(len(benchmark.models)) % 3 > 0
+    problem = benchmark.problem(2, benchmark.others(2, groups=False), known)
+    assert np.isnan(problem.skills[:, ~known]).all()
+    np.testing.assert_array_equal(problem.skills[0, known], normal_scores(benchmark.accuracy[0, known]))
+    assert problem.relations.shape[1] == 2, "sizes; ImageNet accuracies are records"
+
+
+def test_imagenet_is_a_record_or_on_the_card():
+    openclip = load_benchmark(FOLDER, "openclip")
+    np.testing.assert_array_equal(openclip.imagenet(openclip.others(5, groups=False)), openclip.accuracy[0])
+    assert openclip.imagenet(openclip.others(0, groups=False)) is None
+    assert load_benchmark(FOLDER, "modelspider42").imagenet(np.ones(7, dtype=bool)) is None
+    spider = load_benchmark(FOLDER, "modelspider10")
+    assert spider.imagenet(np.ones(8, dtype=bool)).max() == 0.78312
+
+
+def test_cards_of_torchvisions_models_are_torchvisions():
+    models = pytest.importorskip("torchvision.models")
+    for name, card in json.loads((FOLDER / TORCHVISION).read_text())["models"].items():
+        said = models.get_model_weights(name).IMAGENET1K_V1.meta
+        assert card["num_params"] == said["num_params"]
+        assert card["imagenet_accuracy"] == pytest.approx(said["_metrics"]["ImageNet-1K"]["acc@1"] / 100)

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from ptmrec.benchmark.published_scores import FOLDER, read_scores
+from ptmrec.config.sections import PathsConfig
+from ptmrec.evaluation.published.benchmarks import load_benchmark
+from ptmrec.evaluation.published.lovm import lovm_means
+from ptmrec.evaluation.published.prediction import mean_accuracies, predict_accuracies
+
+
+@pytest.fixture(scope="module")
+def lovm():
+    folder = PathsConfig().published
+    benchmark = load_benchmark(folder, "lovm")
+    scores = read_scores(folder / FOLDER / "lovm.json").aligned(benchmark.targets, benchmark.models)
+    return benchmark, scores[1:].mean(axis=2)
+
+
+def test_the_static_row_is_the_known_bar(lovm):
+    benchmark, _ = lovm
+    predicted = mean_accuracies(benchmark)
+    accuracy = benchmark.accuracy[:23]
+    np.testing.assert_allclose(predicted[4], np.delete(accuracy, 4, axis=0).mean(axis=0))
+    assert round(lovm_means(accuracy, predicted)["mae"], 3) == 0.207
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_predictions_are_accuracies_and_beat_the_static_row(lovm, pooled):
+    benchmark, texts = lovm
+    predicted = predict_accuracies(benchmark, texts, pooled)
+    assert predicted.shape == (23, 35)
+    assert 0 < predicted.min() < predicted.max() < 1
+    assert lovm_means(benchmark.accuracy[:23], predicted)["mae"] < 0.18
+
+
+def test_a_targets_own_records_have_no_part(lovm):
+    benchmark, texts = lovm
+    before = predict_accuracies(benchmark, texts)[7]
+    benchmark.accuracy[7] = 0.5
+    np.testing.assert_array_equal(predict_accuracies(benchmark, texts)[7], before)
