@@ -51,6 +51,23 @@ def inspect_data(ctx: click.Context, source: str, labels: Path | None, as_json: 
     _answer(run(folder, listed, _encoder(read_config(ctx))), as_json)
 
 
+@inspect.command("model")
+@click.argument("subject", metavar="NAME|FILE.py[:NAME]")
+@as_json
+@click.pass_context
+def inspect_model(ctx: click.Context, subject: str, as_json: bool) -> None:
+    """Forward contract, gradient flow, dead units, memory and a learning rate of a model of the zoo or of FILE.
+
+    A Python file IS RUN: its function example() gives (model, batches), where batches are tensors, (inputs, targets)
+    or dicts with inputs and targets. FILE.py:NAME calls NAME() instead, or makes a model of class NAME.
+    """
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.inspection.examples import read_example
+    from ptmrec.inspection.model import inspect_model as run
+
+    _answer(run(read_example(subject, read_config(ctx).get(PathsConfig))), as_json)
+
+
 def _encoder(config: "ConfigParser"):
     """A function from image files to the encoder's features; it is loaded only when asked, which takes seconds."""
 

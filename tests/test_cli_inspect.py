@@ -55,3 +55,21 @@ def test_a_mistyped_source_is_one_line(tmp_path, source):
     done = call("inspect", "data", tmp_path / source)
     assert done.exit_code == 4
     assert done.stderr.startswith("Error: ") and len(done.stderr.splitlines()) == 1
+
+
+def test_a_model_of_the_zoo_and_one_of_a_file(tmp_path):
+    facts = json.loads(call("inspect", "model", "vgg-small-cifar10", "--json").stdout)["facts"]
+    assert facts["output_shape"] == [32, 10]
+    path = tmp_path / "net.py"
+    path.write_text(
+        "import torch\ndef example(): return torch.nn.Linear(4, 3), [(torch.randn(5, 4), torch.ones(5, 2))]"
+    )
+    done = call("inspect", "model", path)
+    assert done.exit_code == 1 and "targets" in done.stdout
+
+
+@pytest.mark.parametrize(("subject", "status"), [("vgg-small-cifar11", 2), ("none.py", 4), ("timm:resnet", 2)])
+def test_an_unknown_model_is_one_line(subject, status):
+    done = call("inspect", "model", subject)
+    assert done.exit_code == status
+    assert done.stderr.startswith("Error: ") and len(done.stderr.splitlines()) == 1
