@@ -19,7 +19,7 @@ from ptmrec.config.sections import REGIMES
 pytestmark = pytest.mark.slow
 
 
-COMMANDS = ("config", "doctor", "evaluate", "extract", "recommend", "reproduce", "thesis", "train", "zoo")
+COMMANDS = ("config", "doctor", "evaluate", "extract", "inspect", "recommend", "reproduce", "thesis", "train", "zoo")
 
 
 @pytest.fixture(scope="module")

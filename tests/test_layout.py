@@ -7,8 +7,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ptmrec"
 FLOORS = (
     *("errors", "log", "progress", "files", "config", "zoo", "benchmark", "dataloader", "extractors", "relations"),
-    *("model", "loss", "evaluation", "train", "hardware", "plots", "report", "recommender", "workflow", "thesis"),
-    *("explorer", "builder", "cli_context", "cli_zoo", "cli_hardware", "cli_recommend", "cli", "__init__", "__main__"),
+    *("model", "loss", "evaluation", "train", "hardware", "inspection", "plots", "report", "recommender"),
+    *(
+        "workflow",
+        "thesis",
+        "explorer",
+        "builder",
+        "cli_context",
+        "cli_zoo",
+        "cli_inspect",
+        "cli_hardware",
+        "cli_recommend",
+    ),
+    *("cli", "__init__", "__main__"),
 )
 """Rooms of the package; each may use those before it."""
 

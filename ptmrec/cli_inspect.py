@@ -1,0 +1,87 @@
+"""The commands that ask a colleague before a long run: about data, a model or a trainer."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ptmrec.cli_context import read_config
+from ptmrec.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from ptmrec.config.parser import ConfigParser
+    from ptmrec.inspection.findings import Report
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+
+
+@click.group()
+def inspect() -> None:
+    """Look for what would spoil a run; exit status 1: there is a fault."""
+
+
+@inspect.command("data")
+@click.argument("source", metavar="DIR|FILE.py[:FUNCTION]")
+@click.option("--labels", type=click.Path(path_type=Path), help="CSV of file names and labels, for a flat folder.")
+@as_json
+@click.pass_context
+def inspect_data(ctx: click.Context, source: str, labels: Path | None, as_json: bool) -> None:
+    """Duplicates, balance, unreadable files, shuffled labels and loading speed of the images in DIR.
+
+    DIR holds one sub-folder per class, images only, or train/ beside test/ or val/. Of a Python file, WHICH IS RUN,
+    the function example() (or FUNCTION) gives a data set or DataLoader, whose speed is measured.
+    """
+    from ptmrec.inspection.data import inspect_data as run
+    from ptmrec.inspection.data import inspect_loader
+    from ptmrec.inspection.subjects import EXAMPLE, call_function, is_file, run_file, split_subject
+    from ptmrec.recommender.label_files import read_label_file
+
+    if is_file(source):
+        path, name = split_subject(source)
+        if labels is not None:
+            raise ConfigError("--labels goes with a folder of images, not with a Python file")
+        _answer(inspect_loader(call_function(run_file(path), path, name or EXAMPLE), source), as_json)
+        return
+    folder = Path(source).expanduser()
+    listed = None
+    if labels is not None:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder; --labels names images within a folder")
+        listed = read_label_file(labels, folder)
+    _answer(run(folder, listed, _encoder(read_config(ctx))), as_json)
+
+
+@inspect.command("model")
+@click.argument("subject", metavar="NAME|FILE.py[:NAME]")
+@as_json
+@click.pass_context
+def inspect_model(ctx: click.Context, subject: str, as_json: bool) -> None:
+    """Forward contract, gradient flow, dead units, memory and a learning rate of a model of the zoo or of FILE.
+
+    A Python file IS RUN: its function example() gives (model, batches), where batches are tensors, (inputs, targets)
+    or dicts with inputs and targets. FILE.py:NAME calls NAME() instead, or makes a model of class NAME.
+    """
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.inspection.examples import read_example
+    from ptmrec.inspection.model import inspect_model as run
+
+    _answer(run(read_example(subject, read_config(ctx).get(PathsConfig))), as_json)
+
+
+def _encoder(config: "ConfigParser"):
+    """A function from image files to the encoder's features; it is loaded only when asked, which takes seconds."""
+
+    def encode(paths: list[Path]):
+        from ptmrec.dataloader.image_files import open_image
+        from ptmrec.model.clip_encoder import load_encoder
+
+        return load_encoder(config).encode([open_image(path) for path in paths])
+
+    return encode
+
+
+def _answer(report: "Report", as_json: bool) -> None:
+    """Print a report and end with its status."""
+    click.echo(report.to_json() if as_json else "\n".join(report.lines()))
+    if report.status:
+        raise SystemExit(report.status)

@@ -1,0 +1,1 @@
+"""Three colleagues to ask before a long run: one for data, one for models, one for trainers."""

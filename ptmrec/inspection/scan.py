@@ -1,0 +1,138 @@
+"""One pass over the image files of a folder; what stays in memory of an image is small and of fixed size."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.fft import dctn
+
+from ptmrec.dataloader.image_data import OTHER_PARTS, TRAIN_FOLDERS
+from ptmrec.dataloader.image_files import IMAGE_SUFFIXES, find_image_files, list_folders, open_image
+from ptmrec.errors import DataError
+from ptmrec.progress import progress
+
+MAX_IMAGES = 20_000
+"""Images that are looked into, spread over the sorted list; about 1.5 kB each stay in memory."""
+THUMBNAIL = 32
+"""Height and width of the grey thumbnails, in pixels."""
+COLOURS = 8
+"""Height and width of the colour thumbnails, in pixels."""
+KEPT = 8
+"""Frequencies of the hash in each direction: 64 bits."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What is known of the n images of a folder that decode.
+
+    Attributes:
+        folder: the folder.
+        paths: their places.
+        parts: ``train``, ``test``, ``val`` or empty, one per image.
+        labels: class names, empty where there is none.
+        digests: ``(n,)`` bytes, BLAKE2 of size and decoded pixels.
+        hashes: ``(n,)`` uint64, signs of the 64 lowest frequencies of the grey thumbnail.
+        grey: ``(n, 32, 32)`` uint8; colour: ``(n, 8, 8, 3)`` uint8.
+        sizes: ``(n, 2)`` width and height on disk, in pixels.
+        modes: Pillow's name of the pixels, such as ``RGB`` or ``L``.
+        unreadable: files that do not decode -> reason.
+        empty: folders of classes without an image.
+        total: image files there are, looked into or not.
+    """
+
+    folder: Path
+    paths: list[Path] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    hashes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
+    grey: np.ndarray = field(default_factory=lambda: np.zeros((0, THUMBNAIL, THUMBNAIL), np.uint8))
+    colour: np.ndarray = field(default_factory=lambda: np.zeros((0, COLOURS, COLOURS, 3), np.uint8))
+    sizes: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    modes: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
+    total: int = 0
+
+    def name(self, index: int) -> str:
+        """Place of an image within the folder."""
+        return str(self.paths[index].relative_to(self.folder))
+
+
+def scan_folder(folder: Path, labels: Mapping[Path, str] | None = None) -> Scan:
+    """Look into the images of a folder.
+
+    Args:
+        folder: one sub-folder per class, images only, or ``train/`` beside ``val/`` or ``test/`` with either in it.
+        labels: class of each image file, in place of sub-folders.
+
+    Raises:
+        DataError: no such folder, no image in it, or a folder that may not be read.
+    """
+    listed, empty = _list(folder, labels)
+    if not listed:
+        raise DataError(f"{folder}: no images found (looked for {', '.join(sorted(IMAGE_SUFFIXES))}); check the path")
+    step = -(-len(listed) // MAX_IMAGES)
+    rows, unreadable = [], {}
+    for path, part, label in progress(listed[::step], "looking into images"):
+        try:
+            rows.append((path, part, label, *_look(path)))
+        except DataError as error:
+            unreadable[str(path.relative_to(folder))] = str(error)
+    if not rows:
+        return Scan(folder, unreadable=unreadable, empty=empty, total=len(listed))
+    paths, parts, names, digests, grey, colour, sizes, modes = map(list, zip(*rows, strict=True))
+    grey = np.stack(grey)
+    return Scan(
+        *(folder, paths, parts, names, digests, perceptual_hashes(grey), grey, np.stack(colour), np.array(sizes)),
+        *(modes, unreadable, empty, len(listed)),
+    )
+
+
+def perceptual_hashes(grey: np.ndarray) -> np.ndarray:
+    """Hashes ``(n,)`` uint64 of thumbnails ``(n, 32, 32)``: alike images differ in few bits.
+
+    A bit says whether one of the lowest 8 x 8 cosine frequencies lies above the image's median of them.
+    """
+    low = dctn(grey.astype(np.float32), axes=(1, 2))[:, :KEPT, :KEPT].reshape(len(grey), -1)
+    low[:, 0] = 0.0  # the mean brightness: it would say nothing of the picture and shift the median
+    bits = low > np.median(low, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).view(np.uint64).reshape(-1)
+
+
+def _list(folder: Path, labels: Mapping[Path, str] | None) -> tuple[list[tuple[Path, str, str]], list[str]]:
+    """File, part and class of every image, and the class folders without one."""
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "no such folder"
+        raise DataError(f"{folder}: {what}; give a folder with one sub-folder per class, or of images")
+    if labels is not None:
+        return [(path, "", label) for path, label in labels.items()], []
+    listed, empty = [], []
+    for place, part in find_parts(folder).items():
+        classes = list_folders(place)
+        for inner in classes or [place]:
+            files = find_image_files(inner)
+            listed += [(path, part, inner.name if classes else "") for path in files]
+            if classes and not files:
+                empty.append(str(inner.relative_to(folder)))
+    return listed, empty
+
+
+def find_parts(folder: Path) -> dict[Path, str]:
+    """Folder of each part (``train``, ``val``, ``test``) of a folder that is split; else the folder, with no name."""
+    known = {path: path.name.lower() for path in list_folders(folder)}
+    if not known or not set(known.values()) <= TRAIN_FOLDERS | OTHER_PARTS or len(known) < 2:
+        return {folder: ""}
+    return {path: "train" if name in TRAIN_FOLDERS else name[:4].removesuffix("i") for path, name in known.items()}
+
+
+def _look(path: Path) -> tuple[bytes, np.ndarray, np.ndarray, tuple[int, int], str]:
+    image = open_image(path)
+    digest = hashlib.blake2b(repr(image.size).encode() + image.tobytes(), digest_size=16).digest()
+    grey = np.asarray(image.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR))
+    colour = np.asarray(image.resize((COLOURS, COLOURS), Image.Resampling.BILINEAR))
+    with Image.open(path) as header:  # size and mode as they are on disk: opening reads the head alone
+        return digest, grey, colour, header.size, header.mode
