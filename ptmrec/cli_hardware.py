@@ -8,6 +8,8 @@ import click
 from ptmrec.cli_context import FORMATS, TimeLimit, read_config, show
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ptmrec.config.parser import ConfigParser
     from ptmrec.zoo.snapshot import Snapshot
 
@@ -108,3 +110,58 @@ def _say(records: list[dict[str, Any]], save: bool, artifacts: Path, output: Pat
         lines.append("marked numbers should not be relied on: close other programs, then measure --again")
     lines += [f"written: {output}"] if output is not None else []
     return [*lines, f"kept under {artifacts}" if save else "next: add --save to let recommend use these numbers"]
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--max-latency", metavar="20ms", help="Say which devices keep it.")
+@click.option("--devices", is_flag=True, help="List the devices that are known, with their sources.")
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.pass_context
+def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices: bool, style: str) -> None:
+    """Say which device MODEL needs: memory and latency on every device that is known, the least powerful first.
+
+    MODEL is a name of the zoo, a source as measure takes it, or an architecture or weights of timm's tables, such as
+    resnet50. Times are from tables or estimated, with an interval that holds nine in ten models; never measured there.
+    """
+    if (model is None) != devices:
+        raise click.UsageError("give a model, or --devices")
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.hardware.quantities import parse_quantity
+    from ptmrec.recommender.planning import find_needs, list_devices
+    from ptmrec.recommender.planning import plan as run
+
+    config = read_config(ctx)
+    paths = config.get(PathsConfig)
+    if devices:
+        show(list_devices(paths), style)
+        return
+    limit = parse_quantity(max_latency, "time") if max_latency else None
+    needs = find_needs(model, config)
+    frame = run(needs, paths, limit)
+    show(_brief(frame) if style == "table" else frame, style)
+    click.echo(f"{needs.model}: {needs.memory_mib:.1f} MiB ({needs.memory_basis}), batch 1, float32", err=True)
+    for line in _bases(frame, style):
+        click.echo(line, err=True)
+    if limit is not None:
+        sure = frame.loc[(frame["keeps"] == "yes") & (frame["fits"] != "no"), "device"]
+        click.echo(f"sure to keep {max_latency}: {', '.join(sure) or 'no device that is known'}", err=True)
+
+
+def _brief(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The columns a terminal has room for."""
+    span = [
+        f"{low:.3g}-{high:.3g}" if low < high else ""
+        for low, high in zip(frame["latency_low_ms"], frame["latency_high_ms"], strict=True)
+    ]
+    kept = frame[[name for name in ("device", "kind", "memory_gib", "fits", "latency_ms", "keeps") if name in frame]]
+    return kept.assign(
+        latency_ms=frame["latency_ms"].round(2), nine_in_ten=span, basis=frame["basis"].str.split().str[0]
+    )
+
+
+def _bases(frame: "pd.DataFrame", style: str) -> list[str]:
+    """What the numbers rest on, once each; data has it in every row."""
+    if style != "table":
+        return []
+    return [f"basis: {basis}" for basis in dict.fromkeys(frame["basis"]) if not basis.startswith("not known")]

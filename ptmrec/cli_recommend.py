@@ -40,6 +40,17 @@ PRESETS = ("fast", "balanced", "best")
 @click.option("--max-flops", metavar="1G", help="Hard limit on the operations of one forward pass.")
 @click.option("--max-memory", metavar="64MiB", help="Hard limit on weights and activations of one image.")
 @click.option("--max-latency", metavar="20ms", help="Hard limit on nine of ten forward passes of one image.")
+@click.option("--min-throughput", metavar="100/s", help="Images per second at least.")
+@click.option("--max-energy", metavar="50mJ", help="Hard limit on the energy for one image.")
+@click.option("--device", metavar="NAME", help="Whose costs count, such as 'Raspberry Pi 5'; default: this machine.")
+@click.option(
+    "--measure",
+    type=click.Choice(("none", "top", "all")),
+    default="none",
+    show_default=True,
+    help="Measure the models shown, or all, on this machine before they are named.",
+)
+@click.option("--pareto", is_flag=True, help="Show the models of which none is as good at less latency.")
 @click.option("--licence", "licences", metavar="A,B", default="", help="Licences that are accepted.")
 @click.option("--why", is_flag=True, help="Say why the first models rank where they do.")
 @click.option("--explain", "model", metavar="MODEL", help="Say why this model ranks where it does.")
@@ -52,6 +63,7 @@ def recommend(
     count: int,
     style: str,
     output: Path | None,
+    pareto: bool,
     why: bool,
     model: str | None,
     **options,
@@ -75,8 +87,8 @@ def recommend(
         images, labels = part.images, [part.class_names[label] for label in part.labels]
     found = run(images, labels, n=count, config=config, **options)
     if output is not None:
-        found.save(output)
-    _answer(found, style, count)
+        found.save(output, only_pareto=pareto)
+    _answer(found, style, count, pareto)
     names = () if found.session is None else found.session.chosen.class_names
     explained = [found.explain(model)] if model else []
     for reason in (*explained, *(found.reasons if why else ())):
@@ -86,15 +98,16 @@ def recommend(
         click.echo(line, err=True)
 
 
-def _answer(found: "Recommendation", style: str, count: int) -> None:
+def _answer(found: "Recommendation", style: str, count: int, pareto: bool) -> None:
+    count = len(found) if pareto else count
     if style == "ids":
-        click.echo("\n".join(found.frame["model"].head(count)))
+        click.echo("\n".join(found.leaderboard(all_models=True, only_pareto=pareto)["model"].head(count)))
     elif style == "json":
         click.echo(found.to_json())
     elif style == "csv":
-        show(found.leaderboard(count=count).round(3), style)
+        show(found.leaderboard(count=count, only_pareto=pareto).round(3), style)
     else:
-        show(found.readable(count))
+        show(found.readable(count, only_pareto=pareto))
 
 
 def _next(found: "Recommendation", asked: str, output: Path | None) -> list[str]:

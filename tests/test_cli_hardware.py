@@ -57,3 +57,34 @@ def test_mistakes_are_answered_in_a_line(arguments, status, words):
 
 def test_help_is_light():
     assert modules_after("measure", "--help") == "[]"
+
+
+def test_plan_names_the_devices_that_keep_a_limit():
+    done = call("plan", "resnet50", "--max-latency", "20ms", "--format", "json")
+    assert done.exit_code == 0, done.output
+    rows = {row["device"]: row for row in json.loads(done.stdout)}
+    assert rows["i9-10940X"]["keeps"] == "yes" and rows["i9-10940X"]["basis"].startswith("table (")
+    assert rows["Raspberry Pi 4"]["keeps"] in ("no", "perhaps") and rows["T4"]["keeps"] == "unknown"
+    assert "sure to keep 20ms: " in done.stderr and "weights alone" in done.stderr
+    table = call("plan", "vgg-small-cifar10")
+    assert "nine in ten" in table.stdout and "basis: estimated (" in table.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "or --devices"),
+        (["resnet50", "--devices"], "or --devices"),
+        (["resnet50", "--max-latency", "20"], "with its unit"),
+        (["nobody"], "no model 'nobody'"),
+    ],
+)
+def test_plan_answers_mistakes_in_a_line(arguments, words):
+    done = call("plan", *arguments)
+    assert done.exit_code == 2 and words in done.stderr and "Traceback" not in done.output
+
+
+def test_devices_are_listed_with_their_sources():
+    rows = json.loads(call("plan", "--devices", "--format", "json").stdout)
+    assert {"Raspberry Pi 5", "A100", "Samsung Galaxy S24"} <= {row["device"] for row in rows}
+    assert all(row["source"] for row in rows)

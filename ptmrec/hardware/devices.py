@@ -51,7 +51,9 @@ class Device:
         timings: latencies measured on it; None when there are none.
         model: what estimates latency from counts; None without a table.
         bridge: how many times as long a model takes as on the machine of the committed costs, with its interval;
-            None when nothing connects the two.
+            None when too few models were timed on both.
+        base: a device with a table, where this one has none; scale: how many times as long as there, by the peaks of
+            the data sheets.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Device:
     timings: Timings | None = None
     model: LatencyModel | None = field(default=None, repr=False)
     bridge: Estimate | None = None
+    base: "Device | None" = field(default=None, repr=False)
+    scale: Estimate | None = None
 
     def latency(self, counts: np.ndarray, here_ms: float | None = None, known_as: str = "") -> tuple[Estimate, str]:
         """Milliseconds of one image, and what they rest on.
@@ -81,9 +85,12 @@ class Device:
                 f"estimated ({self.name}: from operations, activations and parameters, {len(self.timings)} models)",
             )
         if here_ms and self.bridge is not None:
-            scaled = (here_ms * self.bridge.value, here_ms * self.bridge.low, here_ms * self.bridge.high)
-            how = "models timed on both" if self.timings is not None else "peak operations of the data sheets"
-            return Estimate(*scaled), f"estimated ({self.name}: from the time here, scaled by {how})"
+            return self.bridge.times(here_ms), f"estimated ({self.name}: from the time here, by models timed on both)"
+        if self.base is not None:
+            there = self.base.latency(counts, here_ms, known_as)[0]
+            scaled = Estimate(there.value * self.scale.value, there.low * self.scale.low, there.high * self.scale.high)
+            if np.isfinite(scaled.value):
+                return scaled, f"estimated ({self.name}: from {self.base.name}, by peak operations of the data sheets)"
         return Estimate(np.nan, np.nan, np.nan), f"not known for {self.name}"
 
 
@@ -126,7 +133,9 @@ class Devices:
             hint = f"did you mean {plain[near[0]]}?" if near else "see ptmrec plan --devices"
             raise ConfigError(f"no device {name!r} is known; {hint}")
         timings, profile = self.timings.get(found), self.profiles.get(found)
-        return Device(found, profile, timings, self._model(timings), self._bridge(found))
+        scale = self._by_peaks(profile) if timings is None else None
+        base = self.find(CALIBRATING[0]) if scale else None
+        return Device(found, profile, timings, self._model(timings), self._ratio(found, self.here), base, scale)
 
     def _model(self, timings: Timings | None) -> LatencyModel | None:
         if timings is None:
@@ -135,23 +144,18 @@ class Devices:
         families = tuple(np.array(timings.families)[rows])
         return fit_latency(timings.counts[rows], timings.ms[rows], families)
 
-    def _bridge(self, name: str) -> Estimate | None:
-        """Times as long as here: from models timed on both, else by peak operations from processors timed on both."""
-        own = self._ratio(name, self.here)
-        if own is not None or name not in self.profiles or self.profiles[name].kind != "CPU":
-            return own
-        ratios = {other: self._ratio(other, self.here) for other in CALIBRATING}
-        scaled = {
-            other: ratio.value * self.profiles[other].gflops / self.profiles[name].gflops
-            for other, ratio in ratios.items()
-            if ratio is not None
-        }
-        if len(scaled) < 2:
+    def _by_peaks(self, profile: Profile | None) -> Estimate | None:
+        """How many times as long as on the first calibrating processor, by peak operations.
+
+        How far peaks can be wrong is how far they are from what the two calibrating processors really need.
+        """
+        first, second = CALIBRATING
+        timed = self._ratio(second, first)
+        if profile is None or profile.kind != "CPU" or timed is None or not {first, second} <= set(self.profiles):
             return None
-        spread = max(ratio.high / ratio.value for ratio in ratios.values() if ratio is not None)
-        middle = float(np.exp(np.mean(np.log(list(scaled.values())))))
-        apart = max(scaled.values()) / min(scaled.values())  # two processors whose peaks disagree by so much
-        return Estimate.around(middle, apart * spread)
+        foretold = self.profiles[first].gflops / self.profiles[second].gflops
+        apart = max(timed.value / foretold, foretold / timed.value) * timed.high / timed.value
+        return Estimate.around(self.profiles[first].gflops / profile.gflops, apart)
 
     def _ratio(self, name: str, other: str) -> Estimate | None:
         """How many times as long models take on one device as on another; None without a few timed on both."""

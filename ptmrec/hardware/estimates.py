@@ -33,6 +33,10 @@ class Estimate:
         """An interval of so many times less and more."""
         return cls(value, value / factor, value * factor)
 
+    def times(self, count: float) -> "Estimate":
+        """So many times as much."""
+        return Estimate(self.value * count, self.low * count, self.high * count)
+
 
 @dataclass(frozen=True)
 class LatencyModel:

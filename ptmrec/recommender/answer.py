@@ -26,21 +26,16 @@ def answer(
     chosen: UserImages,
     regime: str,
     config: ConfigParser,
-    verify: int | None = None,
-    time_limit: float | None = None,
     lenders: dict[str, str] | None = None,
 ) -> Session:
     """Rank models for images; arguments as in :func:`ptmrec.recommender.ranking.recommend`.
 
     ``lenders`` names, for each model that is known by its card only, the one it borrows from.
-
-    Raises:
-        DataError: candidates are to be run on images without labels.
     """
     looked = _look(references, chosen, config)
     tables = [knowledge.pairs(sample) for sample in looked.samples]
     ranked = [knowledge.rank(pairs, regime) for pairs in tables]
-    session = Session(
+    return Session(
         knowledge,
         regime,
         snapshots,
@@ -53,7 +48,6 @@ def answer(
         config,
         lenders=lenders or {},
     )
-    return session.verify(verify, time_limit) if verify or time_limit else session
 
 
 def _look(references: References, chosen: UserImages, config: ConfigParser) -> Looked:

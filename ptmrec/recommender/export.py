@@ -11,6 +11,8 @@ from ptmrec.errors import ConfigError
 from ptmrec.files import atomic_write, write_text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ptmrec.recommender.recommendation import Recommendation
 
 SCHEMA = 1
@@ -22,7 +24,7 @@ ENDINGS = (".json", ".csv", ".html", ".png")
 def to_json(found: "Recommendation") -> str:
     """The answer as JSON.
 
-    ``device`` has its place for the machine that costs are measured on; a number that is not known is null.
+    ``device`` is what the costs are for; a number that is not known is null.
     """
     ran = found.verification
     limits = {} if found.limiting is None else found.limiting.limits.to_dict()
@@ -30,7 +32,7 @@ def to_json(found: "Recommendation") -> str:
     data = {
         "schema": SCHEMA,
         "request": {"data": found.data, "regime": found.regime, "n": found.count, "limits": limits},
-        "device": None,
+        "device": None if found.limiting is None else dict(found.limiting.device) or None,
         "images": {
             "found": found.images_there,
             "used": found.images_used,
@@ -68,12 +70,26 @@ def to_html(found: "Recommendation") -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><h1>{title}</h1>'
         f"{found._repr_html_()}"
         f'<img alt="Expected accuracies of the models above, with intervals" src="data:image/png;base64,{picture}">'
-        "</html>\n"
+        f"{_front(found)}</html>\n"
     )
 
 
-def save(found: "Recommendation", path: Path) -> Path:
+def _front(found: "Recommendation") -> str:
+    """The figure of accuracy against latency; nothing where costs are not known."""
+    if found.limiting is None:
+        return ""
+    picture = base64.b64encode(_png(found.plot_pareto())).decode()
+    words = "Expected accuracy of all models against latency, with the front of models nobody should pass over"
+    return f'<img alt="{words}" src="data:image/png;base64,{picture}">'
+
+
+def save(found: "Recommendation", path: Path, only_pareto: bool = False) -> Path:
     """Write the answer in the layout that the ending of the path asks for.
+
+    Args:
+        found: the answer.
+        path: the file.
+        only_pareto: of CSV and PNG the models on the Pareto front, and their figure.
 
     Raises:
         ConfigError: an ending nobody knows.
@@ -82,15 +98,21 @@ def save(found: "Recommendation", path: Path) -> Path:
     if kind == ".json":
         return write_text(path, to_json(found) + "\n")
     if kind == ".csv":
-        return write_text(path, found.leaderboard().round(DECIMALS).to_csv(index=False))
+        board = found.leaderboard(only_pareto=only_pareto)
+        return write_text(path, board.round(DECIMALS).to_csv(index=False))
     if kind == ".html":
         return write_text(path, to_html(found))
     if kind == ".png":
-        return atomic_write(path, lambda to: to.write_bytes(_plot(found)))
+        picture = _png(found.plot_pareto()) if only_pareto else _plot(found)
+        return atomic_write(path, lambda to: to.write_bytes(picture))
     raise ConfigError(f"{path}: an answer is written as {', '.join(ENDINGS)}; give one of these endings")
 
 
 def _plot(found: "Recommendation") -> bytes:
+    return _png(found.plot())
+
+
+def _png(ax: "Axes") -> bytes:
     picture = io.BytesIO()
-    found.plot().figure.savefig(picture, format="png")
+    ax.figure.savefig(picture, format="png")
     return picture.getvalue()

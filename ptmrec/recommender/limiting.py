@@ -4,21 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import NothingLeftError
-from ptmrec.files import read_json
 from ptmrec.hardware.limits import (
     Costs,
     Limits,
     broken,
-    costs_of,
     count_cut,
     nearest_misses,
     relieved,
     say_value,
 )
 from ptmrec.hardware.quantities import say_quantity
-from ptmrec.zoo.real import is_real
+from ptmrec.recommender.costing import CostBook
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -35,12 +32,14 @@ class Limiting:
         cut: how many models break each limit.
         relief: ``limit, to, model, gain`` for each limit whose next step would bring a better first model; the gain
             in expected accuracy.
+        device: what the costs are for, with its ``name``.
     """
 
     limits: Limits = field(default_factory=Limits)
     costs: Mapping[str, Costs] = field(default_factory=dict)
     cut: Mapping[str, int] = field(default_factory=dict)
     relief: tuple[dict[str, Any], ...] = ()
+    device: Mapping[str, Any] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
         """What the limits cut, and what a step of relief would gain."""
@@ -57,22 +56,15 @@ def say_limit(limits: Limits, name: str) -> str:
     return ", ".join(limits.licences) if name == "licences" else say_quantity(getattr(limits, name), name)
 
 
-def measure_up(snapshots: Sequence[Snapshot], paths: PathsConfig) -> dict[str, Costs]:
-    """Costs of models by name, from their cards and the committed measurements.
-
-    Raises:
-        ArtifactError: the table of measured costs is damaged.
-    """
-    table = read_json(paths.costs)
-    machines = {real: table["real_machine" if real else "machine"]["processor"] for real in (False, True)}
-    bases = {real: f"table ({machine}, 1 thread)" for real, machine in machines.items()}
-    return {s.name: costs_of(s.card, table["models"].get(s.name), bases[is_real(s)]) for s in snapshots}
-
-
 def keep_limits(
-    snapshots: Sequence[Snapshot], limits: Limits, paths: PathsConfig
+    snapshots: Sequence[Snapshot], limits: Limits, book: CostBook
 ) -> tuple[list[Snapshot], Limiting, list[dict[str, str]]]:
     """Models that keep all limits.
+
+    Args:
+        snapshots: the models.
+        limits: what was asked for.
+        book: knows what they cost.
 
     Returns:
         The models, what the limits did, and the others with the limit that each breaks.
@@ -80,24 +72,40 @@ def keep_limits(
     Raises:
         NothingLeftError: no model keeps them; names the nearest misses and the limit that binds.
     """
-    costs = measure_up(snapshots, paths)
+    costs = book.costs(snapshots)
+    kept, limiting, out = divide(costs, limits)
+    limiting = replace(limiting, device=book.said)
+    return [snapshot for snapshot in snapshots if snapshot.name in kept], limiting, out
+
+
+def divide(costs: Mapping[str, Costs], limits: Limits) -> tuple[set[str], Limiting, list[dict[str, str]]]:
+    """Names of the models that keep all limits; see :func:`keep_limits`.
+
+    Raises:
+        NothingLeftError: none does.
+    """
     rows = {name: broken(own, limits) for name, own in costs.items()}
-    kept = [snapshot for snapshot in snapshots if not rows[snapshot.name]]
+    kept = {name for name, own in rows.items() if not own}
     limiting = Limiting(limits, costs, count_cut(list(costs.values()), limits))
     if not kept:
-        misses = nearest_misses(costs, limits)
-        named = ", ".join(f"{name} ({say_value(costs[name], limit)})" for name, limit in misses)
-        binding = max(limiting.cut, key=limiting.cut.get) if limiting.cut else ""
-        what = (
-            f"the limit that binds is {say_limit(limits, binding)}; nearest: {named}" if binding else "the zoo is empty"
-        )
-        raise NothingLeftError(f"no model is left: {what}")
+        raise NothingLeftError(_say_nothing_left(costs, limits, limiting.cut))
     out = [
         {"model": name, "limit": say_limit(limits, own[0]), "value": say_value(costs[name], own[0])}
         for name, own in rows.items()
         if own
     ]
     return kept, limiting, out
+
+
+def _say_nothing_left(costs: Mapping[str, Costs], limits: Limits, cut: Mapping[str, int]) -> str:
+    if not cut:
+        return "no model is left: the zoo is empty"
+    binding = max(cut, key=cut.get)
+    if all(own.kind == "unknown" for own in costs.values()) and binding not in ("max_params", "max_flops", "licences"):
+        basis = next(iter(costs.values())).basis
+        return f"no model is left: {say_limit(limits, binding)} cannot be shown to be kept by any ({basis})"
+    named = ", ".join(f"{name} ({say_value(costs[name], limit)})" for name, limit in nearest_misses(costs, limits))
+    return f"no model is left: the limit that binds is {say_limit(limits, binding)}; nearest: {named}"
 
 
 def find_relief(limiting: Limiting, session: "Session", snapshots: Sequence[Snapshot]) -> Limiting:
@@ -117,7 +125,11 @@ def find_relief(limiting: Limiting, session: "Session", snapshots: Sequence[Snap
         more = [snapshot for snapshot in snapshots if not broken(limiting.costs[snapshot.name], wider)]
         best = replace(session, snapshots=more, verification=None).frame.iloc[0]
         if best["expected_accuracy"] > within:
-            to = "any licence" if name == "licences" else say_limit(wider, name)
-            gain = float(best["expected_accuracy"] - within)
-            steps.append({"limit": name, "to": to, "model": best["model"], "gain": gain})
+            steps.append(relief_step(name, wider, best["model"], best["expected_accuracy"] - within))
     return replace(limiting, relief=tuple(steps))
+
+
+def relief_step(name: str, wider: Limits, model: str, gain: float) -> dict[str, Any]:
+    """What one step of relief of a limit would bring, see :class:`Limiting`."""
+    to = "any licence" if name == "licences" else say_limit(wider, name)
+    return {"limit": name, "to": to, "model": model, "gain": float(gain)}

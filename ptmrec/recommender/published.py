@@ -6,6 +6,7 @@ the user's images to the published data sets have no part in it.
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,10 @@ from scipy.stats import rankdata
 from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, read_published
 from ptmrec.errors import NothingLeftError
 from ptmrec.evaluation.metrics import weighted_tau
+from ptmrec.hardware.limits import Limits, broken, relieved
+from ptmrec.recommender.costing import CostBook
 from ptmrec.recommender.images import UserImages
+from ptmrec.recommender.limiting import Limiting, divide, relief_step
 from ptmrec.recommender.recommendation import Recommendation
 from ptmrec.relations.conformal import LEVELS, fit_conformal
 
@@ -64,21 +68,36 @@ def judge_rules(zoo: PublishedZoo) -> dict[str, float]:
     return dict(sorted(means.items(), key=lambda item: -item[1]))
 
 
-def recommend_published(
-    path: Path, chosen: UserImages, regime: str, count: int, data: str, started: float
-) -> Recommendation:
-    """Rank published models for images they have never seen.
+@dataclass(frozen=True)
+class Asked:
+    """What somebody asked.
 
-    Args:
-        path: the published table.
+    Attributes:
         chosen: the images; they do not change the order.
         regime: what somebody plans; the records have one of their own, which is said.
         count: models to show.
         data: what was brought, in words.
         started: when the question was asked, on the clock of :func:`time.perf_counter`.
+    """
+
+    chosen: UserImages
+    regime: str
+    count: int
+    data: str
+    started: float
+
+
+def recommend_published(path: Path, asked: Asked, limits: Limits, book: CostBook) -> Recommendation:
+    """Rank published models for images they have never seen.
+
+    Args:
+        path: the published table.
+        asked: the question.
+        limits: hard limits.
+        book: knows what models cost: parameters and operations from their cards, latency on a device.
 
     Raises:
-        NothingLeftError: nothing was measured there.
+        NothingLeftError: nothing was measured there, or no model keeps the limits.
     """
     zoo = read_published(path)
     taus = judge_rules(zoo) if zoo.about.regime != COSTS_ONLY else {}
@@ -87,20 +106,43 @@ def recommend_published(
     rule, tau = next(iter(taus.items()))
     every = np.ones(len(zoo.datasets), dtype=bool)
     frame = _frame(zoo, RULES[rule](zoo, every), mean_accuracies(zoo, every), rule)
+    costs = {name: book.published(name, zoo.cards[name]) for name in frame["model"]}
+    kept, limiting, out = divide(costs, limits)
+    limiting = _with_relief(replace(limiting, device=book.said), frame)
+    frame = frame[frame["model"].isin(kept)].reset_index(drop=True).assign(rank=lambda rows: rows.index + 1)
+    frame["tied_with_best"] = frame["score"] == frame["score"].max()
     others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
     notes = (
         f"Published records only ({zoo.about.origin}): your images were read, but cannot change this order.",
         f"Ordered by {rule}: of the static rules it agrees best with data sets left out in turn "
         f"(mean tau_w {tau:.2f}; {others}).",
     )
+    chosen = asked.chosen
     return Recommendation(
-        *(frame, regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, path),
+        *(frame, asked.regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, path),
         notes=notes,
         doubts=notes[:1],
-        count=count,
-        seconds=time.perf_counter() - started,
-        data=data,
+        rejected=tuple(out),
+        count=asked.count,
+        seconds=time.perf_counter() - asked.started,
+        data=asked.data,
+        limiting=limiting,
     )
+
+
+def _with_relief(limiting: Limiting, frame: pd.DataFrame) -> Limiting:
+    """What a step of relief of each limit would gain, by the mean accuracies."""
+    by_limits = {name: relieved(limiting.limits, name) for name in limiting.limits.to_dict()}
+
+    def best(limits: Limits) -> pd.Series:
+        return frame[[not broken(limiting.costs[name], limits) for name in frame["model"]]].iloc[0]
+
+    within, steps = best(limiting.limits)["expected_accuracy"], []
+    for name, wider in by_limits.items():
+        row = best(wider)
+        if row["expected_accuracy"] > within:
+            steps.append(relief_step(name, wider, row["model"], row["expected_accuracy"] - within))
+    return replace(limiting, relief=tuple(steps))
 
 
 def _frame(zoo: PublishedZoo, scores: np.ndarray, expected: np.ndarray, rule: str) -> pd.DataFrame:

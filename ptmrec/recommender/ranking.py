@@ -24,6 +24,7 @@ from ptmrec.zoo.snapshot import Snapshot, read_zoo
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ptmrec.recommender.costing import CostBook
     from ptmrec.recommender.ensemble import Recommender
     from ptmrec.recommender.limiting import Limiting
     from ptmrec.recommender.references import References
@@ -36,6 +37,8 @@ PUBLISHED = {"hf180": "transfergraph", "openclip121": "openclip", "timm": "timm"
 """Names of zoos of which only published records are here -> their tables."""
 PRESETS = {"fast": 0, "balanced": 3, "best": 8}
 """Candidates that each preset runs on the images."""
+MEASURES = ("none", "top", "all")
+"""Which models are measured on this machine before they are named."""
 
 
 def recommend(
@@ -50,6 +53,8 @@ def recommend(
     preset: str | None = None,
     verify: int | None = None,
     time_limit: float | None = None,
+    device: str | None = None,
+    measure: str = "none",
     **limits: Any,
 ) -> Recommendation:
     """Rank the models of a zoo for images.
@@ -68,41 +73,60 @@ def recommend(
         preset: ``fast``, ``balanced`` or ``best``: run 0, 3 or 8 of the first candidates on the images.
         verify: run this many of the first candidates on the images instead, and rank anew.
         time_limit: run first candidates for as long as this, in seconds; together with ``verify`` what ends first.
+        device: whose costs count, such as ``Raspberry Pi 5``; this machine without it.
+        measure: ``top`` measures the models that are shown on this machine, ``all`` every one that keeps the limits,
+            ``none`` none: tables and estimates decide.
         **limits: hard limits, see :func:`read_limits`: ``max_params="5M"``, ``max_latency="20ms"``.
 
     Raises:
-        ConfigError: unknown regime or preset, a number or time limit that is not positive, or one without its unit.
+        ConfigError: unknown regime, preset or device, a number or time limit that is not positive or has no unit.
         DataError: images or labels cannot be used.
         NothingLeftError: no model is left to rank.
         ArtifactError: recommender, encoder or zoo are missing or do not fit together.
     """
     started, verify = time.perf_counter(), choose_passes(preset, verify)
     set_limits = read_limits(**limits)
-    _check(n, regime, zoo, verify, time_limit, set_limits)
+    _check(n, regime, zoo, verify, time_limit, measure, device)
     config = config or ConfigParser()
     chosen = read_user_images(images, labels, skip_unreadable)
-    regime = regime or choose_regime(chosen)
+    from ptmrec.recommender.costing import CostBook  # with what reads tables of latencies
+
+    regime, book = regime or choose_regime(chosen), CostBook(config.get(PathsConfig), device)
     data = str(images) if isinstance(images, str | Path) else f"{chosen.total} images"
     if zoo in PUBLISHED:
-        from ptmrec.recommender.published import recommend_published
+        from ptmrec.recommender.published import Asked, recommend_published
 
         path = config.get(PathsConfig).published / f"{PUBLISHED[zoo]}.json"
-        return recommend_published(path, chosen, regime, n, data, started)
+        asked = Asked(chosen, regime, n, data, started)
+        return recommend_published(path, asked, set_limits, book)
     snapshots = _candidates(zoo, config.get(PathsConfig))
     with few_threads(config):
-        found, limiting, rejected = _rank(snapshots, zoo, chosen, regime, config, verify, time_limit, set_limits)
+        finalists = {"none": 0, "top": n, "all": None}[measure]
+        found, limiting, rejected = _rank(snapshots, zoo, chosen, regime, config, set_limits, book, finalists)
+        if verify or time_limit:
+            found = found.verify(verify, time_limit)
         return _recommendation(found, limiting, rejected, n, data, started)
 
 
-def _check(n: int, regime: str | None, zoo: Any, verify: int | None, time_limit: float | None, limits: Limits) -> None:
+def _check(
+    n: int,
+    regime: str | None,
+    zoo: Any,
+    verify: int | None,
+    time_limit: float | None,
+    measure: str,
+    device: str | None,
+) -> None:
     check_limits(verify, time_limit)
     if regime is not None and regime not in REGIMES:
         raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
     if n < 1:
         raise ConfigError(f"n = {n}: show at least one model")
-    if zoo in PUBLISHED and limits:
-        raise ConfigError(f"zoo {zoo} holds records without measured costs; limits are for models that are here")
-    if zoo in PUBLISHED and (verify or time_limit):
+    if measure not in MEASURES:
+        raise ConfigError(f"measure {measure!r}: choose one of {', '.join(MEASURES)}")
+    if measure != "none" and device is not None:
+        raise ConfigError(f"finalists are measured on this machine, not on {device}; leave out one of the two")
+    if zoo in PUBLISHED and (verify or time_limit or measure != "none"):
         raise ConfigError(
             f"zoo {zoo} holds records and no weights, so no candidate can be run; rank first, then add one by its "
             "Hub id with ptmrec zoo add, which needs a network"
@@ -135,9 +159,9 @@ def _rank(
     chosen: UserImages,
     regime: str,
     config: ConfigParser,
-    verify: int | None,
-    time_limit: float | None,
     limits: Limits,
+    book: "CostBook",
+    finalists: int | None,
 ) -> "tuple[Session, Limiting, list[dict[str, str]]]":
     """The ranking, what the limits did, and the models left out of it."""
     from ptmrec.recommender.answer import answer
@@ -157,9 +181,13 @@ def _rank(
         )
     if not snapshots:
         raise NothingLeftError("no model is left to rank; see ptmrec zoo list")
-    kept, limiting, cut = keep_limits(snapshots, limits, config.get(PathsConfig))
+    kept, limiting, cut = keep_limits(snapshots, limits, book)
     knowledge = register(knowledge, references, snapshots, config)
-    session = answer(recommender, knowledge, references, kept, chosen, regime, config, verify, time_limit, lenders)
+    session = answer(recommender, knowledge, references, kept, chosen, regime, config, lenders)
+    if finalists != 0:
+        from ptmrec.recommender.measuring import measure_finalists
+
+        session, limiting, cut = measure_finalists(session, snapshots, limits, book, finalists)
     return session, find_relief(limiting, session, snapshots), [*rejected, *cut]
 
 

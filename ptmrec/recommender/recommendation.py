@@ -89,16 +89,23 @@ class Recommendation:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def leaderboard(self, all_models: bool = False, count: int | None = None) -> "pd.DataFrame":
-        """The models best first, with a phrase ``why`` for each that is shown.
+    def leaderboard(
+        self, all_models: bool = False, count: int | None = None, only_pareto: bool = False
+    ) -> "pd.DataFrame":
+        """The models best first, with what each costs and a phrase ``why`` for each that is shown.
 
         Args:
             all_models: every ranked model, without the phrases.
             count: so many instead of :attr:`count`.
+            only_pareto: only models of which none is expected to be as good at less latency (where none is known: with
+                fewer parameters), all of them unless ``count`` is given.
         """
+        board = self._with_costs(self.frame)
+        if only_pareto:
+            board = board[board["on_pareto"]]
         if all_models:
-            return self._with_costs(self.frame)
-        shown = self._with_costs(self.frame).head(self.count if count is None else count)
+            return board
+        shown = board.head((len(board) if only_pareto else self.count) if count is None else count)
         if self.session is None:
             return shown.copy()
         return shown.assign(why=[self.session.phrase(name) for name in shown["model"]])
@@ -107,17 +114,19 @@ class Recommendation:
         """The frame with what each model costs, and what that rests on."""
         if self.limiting is None:
             return frame.copy()
-        costs = [self.limiting.costs[name] for name in frame["model"]]
-        return frame.assign(
-            latency_p90_ms=[own.latency for own in costs],
-            memory_mib=[None if own.memory is None else own.memory / 2**20 for own in costs],
-            gmacs=[None if own.flops is None else own.flops / 2e9 for own in costs],
-            cost_basis=[own.basis for own in costs],
-        )
+        from ptmrec.recommender.cost_columns import with_costs
 
-    def readable(self, count: int | None = None) -> "pd.DataFrame":
+        return with_costs(frame, [self.limiting.costs[name] for name in frame["model"]])
+
+    def plot_pareto(self, ax: "Axes | None" = None) -> "Axes":
+        """Expected accuracy against latency (or parameters), with the front of models nobody should pass over."""
+        from ptmrec.plots.pareto import plot_pareto
+
+        return plot_pareto(self.leaderboard(all_models=True), ax)
+
+    def readable(self, count: int | None = None, only_pareto: bool = False) -> "pd.DataFrame":
         """The first ``count`` models in few enough columns for a terminal; ``1=`` marks a tie with the best."""
-        frame = self.leaderboard(count=len(self) if count is None else count)
+        frame = self.leaderboard(count=len(self) if count is None else count, only_pareto=only_pareto)
         tied = frame["tied_with_best"] & (self.num_tied > 1)
         rank = ["1=" if equal else str(rank) for rank, equal in zip(frame["rank"], tied, strict=True)]
         parts = zip(*(frame[name] for name in ("expected_accuracy", "low_80", "high_80")), strict=True)
@@ -125,8 +134,10 @@ class Recommendation:
         kept = kept.assign(rank=rank, accuracy=[f"{value:.2f} ({low:.2f}-{high:.2f})" for value, low, high in parts])
         kept = kept.rename(columns={"parameters": "params"})
         kept = kept.assign(params=[_short(value) for value in kept["params"]])
-        if self.limiting is not None and self.limiting.limits:
-            kept = kept.assign(**{"p90 ms": frame["latency_p90_ms"].round(2), "MiB": frame["memory_mib"].round(1)})
+        if self.limiting is not None and (self.limiting.limits or only_pareto):
+            from ptmrec.recommender.cost_columns import readable_costs
+
+            kept = kept.assign(**readable_costs(frame, self.limiting.limits))
         if "licence" in frame:
             kept = kept.assign(licence=frame["licence"].str.partition(";")[0], source=frame["source"])
         kept = kept.assign(why=frame["why"]) if "why" in frame else kept
@@ -185,15 +196,15 @@ class Recommendation:
 
         return to_json(self)
 
-    def save(self, path: Path | str) -> Path:
-        """Write the answer: ``.json``, ``.csv``, ``.html`` or, the plot, ``.png``.
+    def save(self, path: Path | str, only_pareto: bool = False) -> Path:
+        """Write the answer: ``.json``, ``.csv``, ``.html`` or, the plot, ``.png``; of the last two the Pareto front.
 
         Raises:
             ConfigError: another ending.
         """
         from ptmrec.recommender.export import save
 
-        return save(self, Path(path))
+        return save(self, Path(path), only_pareto)
 
     def describe_tie(self) -> str:
         """One sentence about the models tied with the best; empty when there are none."""
@@ -232,7 +243,7 @@ class Recommendation:
     def _left_out(self) -> list[str]:
         """Models left out by name, and by number those that break a limit."""
         if self.limiting is not None and self.limiting.limits:
-            bases = sorted({self.limiting.costs[name].basis for name in self.frame["model"].head(self.count)})
+            bases = dict.fromkeys(self.limiting.costs[name].basis for name in self.frame["model"].head(self.count))
             return [*self.limiting.sentences(), f"costs: {'; '.join(bases)}"]
         return [f"left out: {one['model']} ({one['limit']})" for one in self.rejected]
 

@@ -68,7 +68,7 @@ class Project(ProjectFiles):
         super().__init__(config)
         self._finished: set[str] = set()
 
-    def _run(self, step: Step, work: Callable[[Path], None]) -> Path:
+    def run(self, step: Step, work: Callable[[Path], None]) -> Path:
         """Run a step once per project; its inputs do not change under a running job."""
         if step.name not in self._finished:
             run_step(step, work, self.paths.artifacts / "steps")
@@ -84,7 +84,7 @@ class Project(ProjectFiles):
             ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
         )
-        return self._run(step, self._extract)
+        return self.run(step, self._extract)
 
     def _extract(self, folder: Path) -> None:
         extractor = ViewExtractor(self.extract_config, self.dataset_tokens(*SPLITS).mean_tokens())
@@ -111,7 +111,7 @@ class Project(ProjectFiles):
             ),
             self.paths.artifacts / "transport",
         )
-        return self._run(step, self._explain)
+        return self.run(step, self._explain)
 
     def _explain(self, folder: Path) -> None:
         images = explanation_images(self.config.get(RelationConfig), self.paths.battery, self.splits.known)
@@ -130,7 +130,7 @@ class Project(ProjectFiles):
             _TRAINING_CODE,
             self.paths.artifacts / "autoencoder",
         )
-        return self._run(step, lambda folder: self._train_autoencoder(views, folder))
+        return self.run(step, lambda folder: self._train_autoencoder(views, folder))
 
     def _train_autoencoder(self, views: Path, folder: Path) -> None:
         vectors = ModelParameterDataset(views, list(self.models(*KNOWN)))
@@ -147,7 +147,7 @@ class Project(ProjectFiles):
             ("model", "dataloader", "workflow/project"),
             self.paths.artifacts / "model_tokens",
         )
-        return self._run(step, lambda folder: self._embed(views, folder))
+        return self.run(step, lambda folder: self._embed(views, folder))
 
     def _embed(self, views: Path, folder: Path) -> None:
         codes = encode_parameters(self.autoencoder(), ModelParameterDataset(views, list(self.cards)).vectors)
@@ -172,7 +172,7 @@ class Project(ProjectFiles):
             ("relations", "dataloader/relation_tables", "workflow/knowledge", "files", "benchmark"),
             self.paths.artifacts / "relations" / phase,
         )
-        folder = self._run(step, lambda folder: write_relations(self, roles, folder / RELATIONS_NAME))
+        folder = self.run(step, lambda folder: write_relations(self, roles, folder / RELATIONS_NAME))
         return folder / RELATIONS_NAME
 
     def validation_curve(self) -> np.ndarray:
@@ -221,7 +221,7 @@ class Project(ProjectFiles):
             _TRAINING_CODE,
             self.paths.artifacts / "rankers" / f"{phase}-{seed}",
         )
-        return self._run(step, lambda folder: self._train_ranker(final, config, number == 0, folder))
+        return self.run(step, lambda folder: self._train_ranker(final, config, number == 0, folder))
 
     def _train_ranker(self, final: bool, config: RankerConfig, untrained: bool, folder: Path) -> None:
         common = {"regimes": tuple(config.regimes), "batch_size": config.batch_size, "seed": config.seed}
@@ -274,7 +274,7 @@ class Project(ProjectFiles):
             ("relations", "recommender/knowledge", "recommender/knowledge_files", "workflow/knowledge", "files"),
             self.paths.artifacts / "knowledge",
         )
-        folder = self._run(step, lambda folder: write_knowledge(folder / "all", make_knowledge(self)))
+        folder = self.run(step, lambda folder: write_knowledge(folder / "all", make_knowledge(self)))
         return read_knowledge(folder / "all")
 
     def model_tokens(self) -> ModelEmbeddingDataset:

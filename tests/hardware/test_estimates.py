@@ -58,4 +58,4 @@ def test_the_interval_holds_as_many_as_it_says():
 
 
 def test_an_interval_around_a_value():
-    assert Estimate.around(10, 2) == Estimate(10, 5, 20)
+    assert Estimate.around(10, 2) == Estimate(10, 5, 20) == Estimate(5, 2.5, 10).times(2)

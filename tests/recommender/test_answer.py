@@ -58,7 +58,7 @@ def test_unlabelled_images_are_ranked_by_clusters_and_cannot_be_verified(parts):
     assert np.ptp(blank.frame["score"]) > 0
     assert not any("shuffled labels" in note for note in blank.notes)
     with pytest.raises(DataError, match="two classes or more"):
-        ask(parts, None, verify=1)
+        blank.verify(1)
 
 
 def test_a_trained_correction_reads_the_relations_and_is_added_once(parts):

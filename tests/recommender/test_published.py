@@ -6,18 +6,23 @@ import pytest
 from scipy.stats import weightedtau
 
 from ptmrec.benchmark.published import read_published
-from ptmrec.errors import ConfigError
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
+from ptmrec.errors import ConfigError, NothingLeftError
+from ptmrec.recommender.costing import CostBook
 from ptmrec.recommender.images import UserImages
-from ptmrec.recommender.published import RULES, judge_rules, mean_ranks, recommend_published
-from ptmrec.recommender.ranking import PUBLISHED, recommend
+from ptmrec.recommender.published import RULES, Asked, judge_rules, mean_ranks, recommend_published
+from ptmrec.recommender.ranking import PUBLISHED, read_limits, recommend
 
 FOLDER = Path(__file__).resolve().parents[2] / "constants" / "published"
+PATHS = ConfigParser().get(PathsConfig)
 IMAGES = UserImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), 2, 4)
 
 
-def ask(name, count=5):
+def ask(name, count=5, device=None, **limits):
     path = FOLDER / f"{PUBLISHED[name]}.json"
-    return recommend_published(path, IMAGES, "low_data", count, "my_images", time.perf_counter())
+    asked = Asked(IMAGES, "low_data", count, "my_images", time.perf_counter())
+    return recommend_published(path, asked, read_limits(**limits), CostBook(PATHS, device))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -51,3 +56,21 @@ def test_records_cannot_be_run():
     assert len(recommend(IMAGES.images, [0, 0, 1, 1], zoo="hf180", n=2).leaderboard()) == 2
     with pytest.raises(ConfigError, match="no weights"):
         recommend(IMAGES.images, [0, 0, 1, 1], zoo="hf180", verify=3)
+
+
+def test_limits_hold_for_published_models_on_a_named_device():
+    free, tight = ask("timm"), ask("timm", device="i9-10940X", max_latency="20ms", max_params="30M")
+    board = tight.leaderboard(all_models=True)
+    assert board["latency_high_ms"].max() <= 20 and board["parameters"].max() <= 30e6
+    assert board["rank"].tolist() == list(range(1, len(board) + 1)) and board["tied_with_best"].iloc[0]
+    assert set(board["latency_basis"]) <= {"table", "estimated"} and "table" in set(board["latency_basis"])
+    assert len(tight.rejected) + len(board) == len(free)
+    assert any(step["limit"] == "max_latency" and step["gain"] > 0 for step in tight.limiting.relief)
+    assert any("models break 20 ms" in line for line in tight.remarks())
+    assert board.loc[board["on_pareto"], "expected_accuracy"].max() == board["expected_accuracy"].max()
+
+
+def test_latency_of_published_models_is_not_known_without_a_device():
+    with pytest.raises(NothingLeftError, match="20 ms cannot be shown to be kept by any \\(not measured\\)"):
+        ask("timm", max_latency="20ms")
+    assert ask("openclip121", max_flops="10G").leaderboard(all_models=True)["gmacs"].max() <= 5

@@ -1,0 +1,231 @@
+"""Ways to choose a model under a hardware limit: filtering, Shadow, Fusion, and the largest model that fits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ptmrec.benchmark.splits import KNOWN
+from ptmrec.config.sections import REGIMES, EvaluationConfig
+from ptmrec.dataloader.combined_similarity_dataloader import CombinedSimilarityDataset
+from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
+from ptmrec.dataloader.hardware_lists import HardwareLists, hardware_loader
+from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
+from ptmrec.dataloader.relation_tables import read_relation_tables
+from ptmrec.evaluation.baselines import BASELINES
+from ptmrec.evaluation.compare import Target
+from ptmrec.evaluation.statistics import mean_interval, paired_bootstrap
+from ptmrec.files import read_json
+from ptmrec.hardware.shadow import DEFAULT_WEIGHT, shadow
+from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.recommender.ensemble import load_ranker, save_ranker
+from ptmrec.train.ranker_trainer import make_ranker_trainer
+from ptmrec.workflow.comparison import gather_evidence, our_methods
+from ptmrec.workflow.project import Project
+from ptmrec.workflow.step import Step
+
+LIMITS = {
+    "max_latency": "latency_p90_ms",
+    "max_memory": "peak_memory_mib",
+    "max_params": "num_params",
+    "max_flops": "gflops",
+}
+"""Limits that are set, and the measured cost each is on."""
+LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Share of the models that keep each value of a limit."""
+FILTER, LARGEST = "filter: Cross-Select", "largest that fits"
+SHADOW, SOFT_SHADOW = "Shadow within the limit", "Shadow"
+FUSION, SOFT_FUSION = "Fusion within the limit", "Fusion"
+BESIDE = {
+    "parameter count": LARGEST,
+    "mean rank": "filter: mean rank",
+    "source accuracy": "filter: source accuracy",
+    "k-NN, features": "filter: k-NN, features",
+    "LogME": "filter: LogME",
+}
+"""Baselines that are filtered likewise, and their rows; the largest model that fits is what people take today."""
+SOFT = (SOFT_SHADOW, SOFT_FUSION)
+"""Methods that may break a limit: a limit is one more voice for them."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all methods choose from.
+
+    Attributes:
+        names: of the N candidates, all known models.
+        costs: limit -> measured cost ``(N,)``.
+        targets: blind data sets in both regimes.
+    """
+
+    names: tuple[str, ...]
+    costs: Mapping[str, np.ndarray]
+    targets: list[Target]
+
+
+def make_bench(project: Project) -> Bench:
+    """The candidates with their committed costs, and the blind data sets."""
+    names, table = project.models(*KNOWN), read_json(project.paths.costs)["models"]
+    entries = [{**table[name], **table[name]["threads"]["1"]} for name in names]
+    costs = {limit: np.array([entry[cost] for entry in entries], dtype=float) for limit, cost in LIMITS.items()}
+    tokens, every = project.dataset_tokens("test").by_name(), project.config.get(EvaluationConfig).every
+    blind = project.splits.blind[::every]
+    return Bench(
+        names, costs, [Target("", name, regime, tokens[name].features) for name in blind for regime in REGIMES]
+    )
+
+
+def compare_choices(project: Project) -> pd.DataFrame:
+    """The first pick of every method for every blind data set and limit.
+
+    Returns:
+        One row per ``method, target, regime, limit, value, seed``: ``accuracy`` of the pick, ``feasible_best`` of the
+        models that keep the limit, ``regret`` their difference, and ``violations``: 1 where the pick breaks the limit
+        (it cannot be used then, whatever its accuracy).
+    """
+    bench = make_bench(project)
+    truth = project.truth.only(bench.names)
+    hard, soft = _static_scores(project, bench), [_fusion(project, bench, seed) for seed in _seeds(project)]
+    rows = []
+    for target in bench.targets:
+        true = truth.row(target.regime, target.dataset)
+        for limit, cost in bench.costs.items():
+            for value in np.quantile(cost, LEVELS):
+                fits = cost <= value
+                place = {"target": target.dataset, "regime": target.regime, "limit": limit, "value": float(value)}
+                for method, seed, pick in _picks(hard[target.dataset, target.regime], soft, target, limit, cost, fits):
+                    rows.append({"method": method, **place, "seed": seed, **_outcome(true, fits, pick)})
+    return pd.DataFrame(rows)
+
+
+def _seeds(project: Project) -> range:
+    return range(project.ranker_config.seeds)
+
+
+def _outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
+    best = float(true[fits].max())
+    accuracy = float(true[pick])
+    return {
+        "accuracy": accuracy,
+        "feasible_best": best,
+        "regret": best - accuracy,
+        "violations": int(not fits[pick]),
+    }
+
+
+def _picks(
+    scores: Mapping[str, np.ndarray],
+    fused: list["Fusion"],
+    target: Target,
+    limit: str,
+    cost: np.ndarray,
+    fits: np.ndarray,
+) -> list[tuple[str, int, int]]:
+    """Method, seed and picked model, ``cost[fits].max()`` being the limit as the models feel it."""
+
+    def first(values: np.ndarray) -> int:
+        return int(np.argmax(np.where(fits, values, -np.inf)))
+
+    votes = shadow(scores[FILTER], {limit: cost}, DEFAULT_WEIGHT)
+    found = [(method, 0, first(values)) for method, values in scores.items()]
+    found += [(SOFT_SHADOW, 0, int(votes.argmax())), (SHADOW, 0, first(votes))]
+    for seed, fusion in enumerate(fused):
+        values = fusion.scores(target, limit, float(cost[fits].max()))
+        found += [(SOFT_FUSION, seed, int(values.argmax())), (FUSION, seed, first(values))]
+    return found
+
+
+def _static_scores(project: Project, bench: Bench) -> dict[tuple[str, str], dict[str, np.ndarray]]:
+    """Scores ``(N,)`` of the methods that are filtered, by data set and regime."""
+    evidence = gather_evidence(project)
+    ours, found = our_methods(project, project.recommender(), bench.names)[-1], {}
+    for target in bench.targets:
+        key = (target.dataset, target.regime)
+        first = {FILTER: np.atleast_2d(ours.rank(target)).mean(axis=0)}
+        found[key] = first | {row: BASELINES[name](target, evidence) for name, row in BESIDE.items()}
+    return found
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A ranker that reads a hardware token beside the dataset tokens, see :class:`HardwareLists`."""
+
+    ranker: RankingCrossAttentionTransformer
+    lists: HardwareLists
+    relations: Mapping[tuple[str, str], np.ndarray]
+    kinds: tuple[str, ...]
+
+    def scores(self, target: Target, limit: str, value: float) -> np.ndarray:
+        """Scores ``(N,)`` under a limit, mean over the draws of the target's images."""
+        token = self.lists.token(self.kinds.index(limit), value)
+        scale = np.sqrt(np.mean(target.tokens**2, axis=(1, 2), keepdims=True))
+        tokens = np.concatenate([target.tokens, scale * token], axis=1).astype(np.float32)
+        models = torch.from_numpy(self.lists.model_embeddings.vectors).expand(len(tokens), -1, -1)
+        relations = torch.from_numpy(self.relations[target.regime, target.dataset]).expand(len(tokens), -1, -1)
+        with torch.inference_mode():
+            found = self.ranker(models, torch.from_numpy(tokens), target.regime, relations=relations)
+        return found.mean(dim=0).double().numpy()
+
+
+def _fusion(project: Project, bench: Bench, seed: int) -> Fusion:
+    """Train one on the known data sets, with limits drawn anew for every list; nothing is chosen on anything."""
+    relations = project.relate(*KNOWN)
+    tables, linear = read_relation_tables(relations, bench.names)
+    truth = project.truth.only(bench.names)
+    drawn = DatasetTokenDataset(project.token_folder, KNOWN)
+    embeddings = ModelEmbeddingDataset(project.embed(), list(bench.names), tuple(project.ranker_config.views))
+    lists = CombinedSimilarityDataset(drawn, embeddings, truth, REGIMES, relations=tables)
+    fused = HardwareLists(lists, np.stack(list(bench.costs.values()), axis=1), seed)
+    config = replace(project.ranker_config, seed=project.ranker_config.seed + seed)
+
+    def trainer_in(folder: Path):
+        loader = hardware_loader(fused, config.batch_size, shuffle=True, seed=config.seed)
+        return make_ranker_trainer(loader, config, folder, None, linear)
+
+    def train(folder: Path) -> None:
+        trainer = trainer_in(folder)
+        trainer.fit()
+        save_ranker(trainer.model, folder / "ranker.safetensors")
+
+    step = Step(
+        f"fusion-{seed}",
+        [project.embed(), relations, project.token_folder, project.paths.ground_truth, project.paths.costs],
+        [config],
+        ("model", "train", "loss", "dataloader", "workflow/hardware_choice"),
+        project.paths.artifacts / "fusion" / str(seed),
+    )
+    folder = project.run(step, train)
+    ranker = trainer_in(folder).model
+    load_ranker(ranker, folder / "ranker.safetensors")
+    return Fusion(ranker.eval(), fused, tables, tuple(bench.costs))
+
+
+def summarise_choices(frame: pd.DataFrame, draws: int = 10_000, level: float = 0.95) -> pd.DataFrame:
+    """Means over data sets with bootstrap intervals, and paired differences.
+
+    Returns:
+        One row per regime and method: ``accuracy``, ``regret`` with ``regret_low, regret_high`` (of picks that keep the
+        limit), ``violations`` (share of the picks), and ``gain, gain_low, gain_high``: how much more regret than
+        filtering by Cross-Select.
+    """
+    usable = frame.assign(regret=frame["regret"].where(frame["violations"] == 0))
+    columns = ["accuracy", "regret", "violations"]
+    means = usable.groupby(["regime", "method", "target"], sort=False)[columns].mean()
+    rows = []
+    for (regime, method), own in means.groupby(level=["regime", "method"], sort=False):
+        ours = means.loc[regime, FILTER]["regret"]
+        both = own.droplevel([0, 1])["regret"].dropna()
+        paired = paired_bootstrap(both.to_numpy(), ours.loc[both.index].to_numpy(), draws, level)
+        regret = mean_interval(both.to_numpy(), draws, level)
+        rows.append(
+            {
+                **{"regime": regime, "method": method, "targets": len(both), "accuracy": own["accuracy"].mean()},
+                **{"regret": regret.mean, "regret_low": regret.low, "regret_high": regret.high},
+                "violations": own["violations"].mean(),
+                **{"gain": paired.mean, "gain_low": paired.low, "gain_high": paired.high},
+            }
+        )
+    return pd.DataFrame(rows)
