@@ -33,7 +33,7 @@ for command in (recommend, measure, plan, inspect, doctor, zoo):
 @click.option("--notebooks", type=click.Path(path_type=Path), help="Folder of the notebooks; default: notebooks/.")
 @click.pass_context
 def reproduce(ctx: click.Context, notebooks: Path | None) -> None:
-    """Run notebooks 01 to 05: tokens, training, evaluation, figures and tables."""
+    """Run notebooks 01 to 06: tokens, training, evaluation, figures and tables, published benchmarks."""
     from ptmrec.workflow.notebooks import reproduce as run
 
     config = read_config(ctx)
@@ -78,9 +78,19 @@ def train(ctx: click.Context, name: str) -> None:
 @main.command()
 @click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
 @click.option("--crossed", is_flag=True, help="Leave data sets and families out in turn instead of the fixed split.")
+@click.option(
+    *("--suite", "suite"),
+    type=click.Choice(("own", "published")),
+    default="own",
+    show_default=True,
+    help="published: real models by the records of others, without weights and images (minutes).",
+)
 @click.pass_context
-def evaluate(ctx: click.Context, style: str, crossed: bool) -> None:
+def evaluate(ctx: click.Context, style: str, crossed: bool, suite: str) -> None:
     """Compare the ranker with static lists and estimators on known and blind data sets."""
+    if suite == "published":
+        _evaluate_published(ctx, style, crossed)
+        return
     from ptmrec.config.sections import EvaluationConfig
     from ptmrec.evaluation.compare import summarise
     from ptmrec.workflow.comparison import OURS, compare_methods
@@ -96,6 +106,19 @@ def evaluate(ctx: click.Context, style: str, crossed: bool) -> None:
     summary = summarise(frame, LINEAR if crossed else OURS, settings.bootstrap_draws, settings.level).round(3)
     brief = ["method", "group", "regime", "tau_w", "tau_w_low", "tau_w_high", "gain", "gain_low", "gain_high"]
     show(summary[brief] if style == "table" else summary, style)
+
+
+def _evaluate_published(ctx: click.Context, style: str, crossed: bool) -> None:
+    from ptmrec.workflow.published import headlines, run_published, save_published, summarise_published
+
+    if crossed:
+        raise click.UsageError("--crossed is of our own zoo; leave it out with --suite published")
+    config = read_config(ctx)
+    frame = run_published(config)
+    save_published(config, frame)
+    summary = summarise_published(config, frame).round(3)
+    brief = ["method", "benchmark", "protocol", "metric", "value", "low", "high", "gain", "gain_low", "gain_high"]
+    show(headlines(summary)[brief] if style == "table" else summary, style)
 
 
 @main.command()

@@ -1,6 +1,6 @@
 """Our ranker and the static rows on a published benchmark, under each protocol."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from ptmrec.progress import progress
 
 COLUMNS = ("benchmark", "protocol", "method", "target", "metric", "value", "source")
 OURS = "ours"
+FOREST = "random forest on cards"
 FOLDS = 10
 FEWEST_OF_FAMILY = 5
 CAPS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -98,28 +99,28 @@ def family_folds(benchmark: Benchmark) -> list[np.ndarray]:
 def held_out_models(benchmark: Benchmark, name: str, folds: list[np.ndarray]) -> pd.DataFrame:
     """Models without records, on data sets with records (``blind models``) and without (``both blind``).
 
-    The scores of all parts are put together and judged as one list per target.
+    The scores of all parts are put together and judged as one list per target; for ``within`` each part is a list of
+    its own, and a target has the mean over parts.
     """
-    tested = np.sort(np.concatenate(folds))
     targets = range(len(benchmark.targets))
-    direct = {method: np.full(benchmark.accuracy.shape, np.nan) for method in (OURS, "random forest on cards")}
+    alone = {method: np.full(benchmark.accuracy.shape, np.nan) for method in (OURS, FOREST)}
     blind = np.full((len(targets), len(benchmark.models)), np.nan)
     for fold in progress(folds, f"{benchmark.name}: blind models, {name}"):
         known = ~np.isin(np.arange(len(benchmark.models)), fold)
         for method, answer in _by_card(benchmark, known):
-            direct[method][:, fold] = answer[:, fold]
+            alone[method][:, fold] = answer[:, fold]
         for place in targets:
             problem = benchmark.problem(place, benchmark.others(place, groups=False), known)
             blind[place, fold] = rank_models(problem)[fold]
-    rows: list[tuple] = []
     size = log_size(benchmark.cards)
-    for place, target in enumerate(benchmark.targets):
-        true = benchmark.accuracy[place, tested]
-        static = {"parameters": size[tested]} if size is not None and np.ptp(size) else {}
-        both = {OURS: blind[place, tested], **static}
-        alone = {**{method: matrix[place, tested] for method, matrix in direct.items()}, **static}
-        rows += _measured(benchmark, f"blind models, {name}", target, true, alone)
-        rows += _measured(benchmark, f"both blind, {name}", target, true, both)
+    static = {"parameters": np.tile(size, (len(targets), 1))} if size is not None and np.ptp(size) else {}
+    together = [np.sort(np.concatenate(folds))]
+    rows: list[tuple] = []
+    for kind, matrices in (("blind models", {**alone, **static}), ("both blind", {OURS: blind, **static})):
+        for place, target in enumerate(benchmark.targets):
+            scores = {method: matrix[place] for method, matrix in matrices.items()}
+            for protocol, lists in ((f"{kind}, {name}", together), (f"{kind}, {name}, within", folds)):
+                rows += _measured(benchmark, protocol, target, benchmark.accuracy[place], scores, lists)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -130,7 +131,7 @@ def _by_card(benchmark: Benchmark, known: np.ndarray) -> Iterator[tuple[str, np.
     cards = model_features(benchmark.models, benchmark.cards)
     yield OURS, skills_by_card(cards, skills)
     forest = RandomForestRegressor(100, random_state=0).fit(cards[known], benchmark.accuracy[:, known].T)
-    yield "random forest on cards", forest.predict(cards).T
+    yield FOREST, forest.predict(cards).T
 
 
 def _source(method: str) -> str:
@@ -138,11 +139,19 @@ def _source(method: str) -> str:
 
 
 def _measured(
-    benchmark: Benchmark, protocol: str, target: str, true: np.ndarray, scores: Scores
+    benchmark: Benchmark,
+    protocol: str,
+    target: str,
+    true: np.ndarray,
+    scores: Scores,
+    lists: Sequence[np.ndarray] | None = None,
 ) -> Iterator[tuple[str, str, str, str, str, float, str]]:
+    """Rows of a target; each value is the mean over the lists of places, or of the one list of all models."""
+    places = [np.arange(len(true))] if lists is None else lists
     for method, said in scores.items():
         for metric, function in MEASURES.items():
-            yield (benchmark.name, protocol, method, target, metric, function(true, said), _source(method))
+            value = float(np.mean([function(true[part], said[part]) for part in places]))
+            yield (benchmark.name, protocol, method, target, metric, value, _source(method))
 
 
 def _capped(

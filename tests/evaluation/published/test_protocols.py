@@ -77,7 +77,12 @@ def test_models_held_out_are_scored_without_their_records():
     benchmark = load_benchmark(FOLDER, "modelspider42")
     fold = [np.arange(0, 42, 3)]
     frame = held_out_models(benchmark, "part", fold)
-    assert set(frame["protocol"]) == {"blind models, part", "both blind, part"}
+    assert set(frame["protocol"]) == {
+        *("blind models, part", "both blind, part"),
+        *("blind models, part, within", "both blind, part, within"),
+    }
+    one, same = (frame[frame["protocol"] == name]["value"] for name in ("both blind, part", "both blind, part, within"))
+    np.testing.assert_array_equal(one, same)
     benchmark.accuracy[:, fold[0]] = np.random.default_rng(0).random((7, 14))
     after = held_out_models(benchmark, "part", fold)
     key = ["protocol", "method", "target"]
