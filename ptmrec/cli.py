@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ptmrec.cli_context import FORMATS, CommandGroup, open_run, read_config, show
-from ptmrec.cli_inspect import inspect
+from ptmrec.cli_inspect import inspect, new
 from ptmrec.cli_recommend import demo_text, doctor, recommend
 from ptmrec.cli_zoo import zoo
 
@@ -24,7 +24,7 @@ def main(ctx: click.Context, path: Path | None, profile: str, settings: tuple[st
     ctx.obj = {"path": path, "profile": profile, "settings": settings}
 
 
-for command in (recommend, doctor, zoo, inspect):
+for command in (recommend, doctor, zoo, inspect, new):
     main.add_command(command)
 
 
