@@ -19,7 +19,7 @@ VANISHING = 1e-5
 """The same ratio over the largest of all blocks from which on a block hardly learns."""
 DEAD = 0.6
 """Share of a block's parameters without any gradient from which on it is dead."""
-RATES = (1e-6, 1.0, 36)
+RATES = (1e-6, 1.0, 28)
 """First and last learning rate of the range test and the number of steps between."""
 SECONDS = 15.0
 """Time of the range test: a slow model takes fewer, larger strides, at least :data:`LEAST_STEPS`."""

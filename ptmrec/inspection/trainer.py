@@ -75,7 +75,10 @@ class Bench:
         if findings[0].severity == "fault":
             return findings, facts
         for check in (self._gradients, self._zeroing, self._evaluation, self._metrics, self._learning):
-            found, numbers = check()
+            try:
+                found, numbers = check()
+            except Exception as error:  # what was found before it explains the most
+                return [*findings, _broken(f"training fails: {describe(error)}")], facts
             findings, facts = findings + found, facts | numbers
             self._restore()
         return findings, facts
@@ -143,17 +146,14 @@ class Bench:
         return findings, {"gradient_norm": gradient, "weight_norm": weight}
 
     def _zeroing(self) -> tuple[list[Finding], dict[str, Any]]:
-        after = []
-        for left in (0.0, WRONG_GRADIENT):
-            self._restore()
-            torch.manual_seed(0)
-            for parameter in self.trainer.model.parameters():
-                parameter.grad = torch.full_like(parameter, left) if parameter.requires_grad else None
-            self._step(self.batches[0])
-            after.append(copy.deepcopy(self.trainer.model.state_dict()))
+        after = [self._after_step(left) for left in (0.0, 0.0, WRONG_GRADIENT)]
         findings = []
         why = "each step would mix in the batches before"
-        if not same_bits(*after):
+        if not same_bits(*after[:2]):  # nothing can be said of gradients then; the resume shows whether it matters
+            what = "the same step from the same generators ends elsewhere"
+            do = "draw from the global generators, and keep no count of batches"
+            findings.append(Finding("step_not_repeatable", "advice", what, "a run cannot be repeated", do))
+        elif not same_bits(after[0], after[2]):
             do = "call zero_grad at the start of each step"
             what = "gradients of the step before reach the next one"
             findings.append(Finding("gradients_not_zeroed", "fault", what, why, do))
@@ -166,8 +166,22 @@ class Bench:
             findings.append(_mode("a train batch leaves the model in evaluation mode"))
         return findings or [Finding("gradients_not_zeroed", "ok", "each step starts from zero gradients", why)], {}
 
+    def _after_step(self, left: float) -> dict[str, Tensor]:
+        """Weights after a step from the start, with a number ``left`` over in all gradients."""
+        self._restore()
+        torch.manual_seed(0)
+        for parameter in self.trainer.model.parameters():
+            parameter.grad = torch.full_like(parameter, left) if parameter.requires_grad else None
+        self._step(self.batches[0])
+        return copy.deepcopy(self.trainer.model.state_dict())
+
     def _evaluation(self) -> tuple[list[Finding], dict[str, Any]]:
         before = copy.deepcopy(self.trainer.model.state_dict())
+        self.trainer.model.eval()
+        with torch.no_grad():
+            self.trainer._forward_batch(self.batches[0])
+        if self.trainer.model.training:
+            return [_mode("a validation batch leaves the model in training mode")], {}
         losses = []
         for _ in range(2):
             losses.append(self.trainer._run_epoch("validation", self.batches)["validation_loss"])
@@ -181,8 +195,6 @@ class Bench:
             do = "draw noise, views and negatives only while self.model.training, or from a fixed seed"
             why = "the best checkpoint is then chosen by chance"
             findings.append(Finding("eval_not_repeatable", "fault", what, why, do))
-        if self.trainer.model.training:
-            findings.append(_mode("a validation batch leaves the model in training mode"))
         ok = Finding("eval_trains", "ok", "validation repeats and leaves the model as it was", "it must only look")
         return findings or [ok], {"validation_loss": losses[0]}
 
@@ -212,7 +224,7 @@ class Bench:
         began, losses = time.perf_counter(), []
         while len(losses) < STEPS and (len(losses) < 10 or time.perf_counter() - began < SECONDS):
             losses.append(self._step(self.batches[0]))
-        first, last = sum(losses[:3]) / 3, sum(losses[-3:]) / 3
+        first, last = losses[0], sum(losses[-3:]) / 3
         what = f"on one batch the loss goes from {first:.4g} to {last:.4g} in {len(losses)} steps"
         why = "what cannot learn one batch by heart learns nothing"
         facts = {"repeated_batch": losses}
