@@ -7,6 +7,8 @@ from ptmrec.inspection.examples import read_example
 from ptmrec.inspection.model import inspect_model
 from ptmrec.inspection.planted_models import FAULTS, HOSTS
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = PathsConfig(zoo=ROOT / "constants/zoo", real=ROOT / "constants/real", battery=ROOT / "constants/battery.npz")
 

@@ -3,6 +3,8 @@ import pytest
 from ptmrec.inspection.planted_trainers import FAULTS, Sound, planted_trainer
 from ptmrec.inspection.trainer import inspect_trainer
 
+pytestmark = pytest.mark.slow
+
 MISSED = ("targets drawn anew",)
 """The loss falls to that of the classes' shares, which is a fall all the same; the table says so."""
 
