@@ -6,7 +6,7 @@ import click
 
 from ptmrec.cli_context import FORMATS, CommandGroup, open_run, read_config, show
 from ptmrec.cli_hardware import measure, plan
-from ptmrec.cli_inspect import inspect
+from ptmrec.cli_inspect import inspect, new
 from ptmrec.cli_recommend import demo_text, doctor, recommend
 from ptmrec.cli_zoo import zoo
 
@@ -25,7 +25,7 @@ def main(ctx: click.Context, path: Path | None, profile: str, settings: tuple[st
     ctx.obj = {"path": path, "profile": profile, "settings": settings}
 
 
-for command in (recommend, measure, plan, inspect, doctor, zoo):
+for command in (recommend, measure, plan, inspect, new, doctor, zoo):
     main.add_command(command)
 
 

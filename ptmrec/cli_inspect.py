@@ -1,5 +1,6 @@
 """The commands that ask a colleague before a long run: about data, a model or a trainer."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ptmrec.config.parser import ConfigParser
     from ptmrec.inspection.findings import Report
 
+COLLEAGUES = ("data", "model", "trainer")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 
 
@@ -66,6 +68,72 @@ def inspect_model(ctx: click.Context, subject: str, as_json: bool) -> None:
     from ptmrec.inspection.model import inspect_model as run
 
     _answer(run(read_example(subject, read_config(ctx).get(PathsConfig))), as_json)
+
+
+@inspect.command("trainer")
+@click.argument("subject", metavar="NAME|FILE.py[:CLASS]")
+@as_json
+def inspect_trainer(subject: str, as_json: bool) -> None:
+    """Check that a trainer (autoencoder, ranker, or one of FILE) keeps the contract of BaseTrainer.
+
+    A Python file IS RUN: it holds a subclass of BaseTrainer, and its function example() gives (model, batches) or
+    (model, batches, options). ptmrec new trainer writes such a file.
+    """
+    from ptmrec.inspection.trainer import inspect_trainer as run
+    from ptmrec.inspection.trainers import read_trainer
+
+    _answer(run(read_trainer(subject)), as_json)
+
+
+@inspect.command("planted")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="CSV to write the table to.")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Times each fault is planted.")
+@click.option("--colleague", multiple=True, type=click.Choice(COLLEAGUES), help="Try this one only; repeatable.")
+@click.pass_context
+def inspect_planted(ctx: click.Context, output: Path, seeds: int, colleague: tuple[str, ...]) -> None:
+    """Plant faults into images, models and trainers, and count those that are found; minutes.
+
+    Controls are the project's own trainers, models of its zoo and its image sets: a fault there is a false alarm.
+    """
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.inspection.planted import planted_table, summary, write_table
+
+    if output.is_dir():
+        raise ConfigError(f"{output}: a folder; name a file to write the table to")
+    rows = planted_table(read_config(ctx).get(PathsConfig), seeds, colleague or COLLEAGUES)
+    click.echo(write_table(rows, output))
+    for line in summary(rows):
+        click.echo(line)
+
+
+@click.group()
+def new() -> None:
+    """Write a part to start from."""
+
+
+@new.command("trainer")
+@click.argument("name")
+@click.option("--pattern", metavar="PATTERN", help="tensor, dict, multi or similarity; asked for on a terminal.")
+@click.option("--into", type=click.Path(path_type=Path), default=Path("."), help="Folder of the files; default: here.")
+def new_trainer(name: str, pattern: str | None, into: Path) -> None:
+    """Write the trainer NAME, its section of a configuration and a test that passes; nothing is overwritten.
+
+    Patterns: tensor (batches are tensors), dict (a classifier on dicts), multi (several losses and metrics),
+    similarity (a ranker on lists of models).
+    """
+    from ptmrec.inspection.patterns import PATTERNS, check_name, write_trainer
+
+    check_name(name)
+    if pattern is None:
+        if not sys.stdin.isatty():
+            raise ConfigError(f"say --pattern, one of {', '.join(PATTERNS)}; it is asked for on a terminal only")
+        for known, about in PATTERNS.items():
+            click.echo(f"{known:12}{about}", err=True)
+        pattern = click.prompt("pattern", type=click.Choice(list(PATTERNS)), err=True)
+    paths = write_trainer(name, pattern, into)
+    for path in paths:
+        click.echo(path)
+    click.echo(f"next: ptmrec inspect trainer {paths[0]}; python -m pytest {paths[2]}", err=True)
 
 
 def _encoder(config: "ConfigParser"):

@@ -19,7 +19,9 @@ from ptmrec.config.sections import REGIMES
 pytestmark = pytest.mark.slow
 
 
-COMMANDS = ("config", "doctor", "evaluate", "extract", "inspect", "recommend", "reproduce", "thesis", "train", "zoo")
+COMMANDS = (
+    *("config", "doctor", "evaluate", "extract", "inspect", "new", "recommend", "reproduce", "thesis", "train", "zoo"),
+)
 
 
 @pytest.fixture(scope="module")

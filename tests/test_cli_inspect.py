@@ -73,3 +73,37 @@ def test_an_unknown_model_is_one_line(subject, status):
     done = call("inspect", "model", subject)
     assert done.exit_code == status
     assert done.stderr.startswith("Error: ") and len(done.stderr.splitlines()) == 1
+
+
+def test_a_new_trainer_is_written_and_inspected(tmp_path):
+    done = call("new", "trainer", "edge", "--pattern", "dict", "--into", tmp_path)
+    assert done.exit_code == 0 and done.stdout.split() == [
+        str(tmp_path / n) for n in ("edge.py", "edge.ini", "test_edge.py")
+    ]
+    report = json.loads(call("inspect", "trainer", tmp_path / "edge.py", "--json").stdout)
+    assert report["faults"] == 0 and report["colleague"] == "trainer"
+    again = call("new", "trainer", "edge", "--pattern", "dict", "--into", tmp_path)
+    assert again.exit_code == 2 and "not overwritten" in again.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["new", "trainer", "my-name", "--pattern", "dict"],
+        ["new", "trainer", "mine", "--pattern", "triple"],
+        ["new", "trainer", "mine"],
+        ["inspect", "trainer", "rankers"],
+        ["inspect", "trainer", "nowhere.py"],
+    ],
+)
+def test_mistakes_about_trainers_are_one_line(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    done = call(*command)
+    assert done.exit_code in (2, 4)
+    assert done.stderr.startswith("Error: ") and len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_in_a_folders_place_is_refused_before_the_minutes(tmp_path):
+    done = call("inspect", "planted", "-o", tmp_path)
+    assert done.exit_code == 2 and done.stderr.startswith("Error: ") and "a folder" in done.stderr

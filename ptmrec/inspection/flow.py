@@ -19,7 +19,7 @@ VANISHING = 1e-5
 """The same ratio over the largest of all blocks from which on a block hardly learns."""
 DEAD = 0.6
 """Share of a block's parameters without any gradient from which on it is dead."""
-RATES = (1e-6, 1.0, 36)
+RATES = (1e-6, 1.0, 28)
 """First and last learning rate of the range test and the number of steps between."""
 SECONDS = 15.0
 """Time of the range test: a slow model takes fewer, larger strides, at least :data:`LEAST_STEPS`."""
@@ -121,8 +121,8 @@ def range_test(model: nn.Module, batches: list[Any]) -> tuple[float | None, list
     """A learning rate for AdamW from losses under growing rates; works on a copy.
 
     Returns:
-        A third of the rate at which the smoothed loss is lowest before it diverges, None when it never falls; and the
-        pairs of rate and loss.
+        The rate at which the smoothed loss falls fastest, at most a tenth of the one at which it is lowest, None when
+        it never falls; and the pairs of rate and loss.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -152,6 +152,13 @@ def _range_test(twin: nn.Module, batches: list[Any]) -> tuple[float | None, list
             break
         loss.backward()
         optimizer.step()
+    return _choose(curve, smooth), curve
+
+
+def _choose(curve: list[tuple[float, float]], smooth: list[float]) -> float | None:
+    """The rate where the loss falls fastest, at most a tenth of where it is lowest; None when it never falls."""
     best = min(range(len(smooth)), key=smooth.__getitem__, default=0)
-    falls = bool(smooth) and smooth[best] < 0.98 * smooth[0]
-    return (curve[best][0] / 3 if falls else None), curve
+    if not smooth or smooth[best] >= 0.98 * smooth[0]:
+        return None
+    fastest = max(range(1, best + 1), key=lambda step: smooth[step - 1] - smooth[step])
+    return min(curve[fastest][0], curve[best][0] / 10)

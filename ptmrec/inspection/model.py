@@ -183,7 +183,7 @@ def _training(example: Example) -> tuple[list[Finding], dict[str, Any]]:
         return findings, facts
     rate, curve = range_test(example.model, example.batches)
     facts |= {"learning_rate": rate, "range_test": [list(pair) for pair in curve]}
-    why = "a third of the rate at which the loss was lowest in a range test, AdamW"
+    why = "where the loss fell fastest in a range test with AdamW, at most a tenth of where it was lowest"
     if rate:
         return [
             *findings,

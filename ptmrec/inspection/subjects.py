@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ptmrec.config.section import SECTIONS
 from ptmrec.errors import DataError
 
 EXAMPLE = "example"
@@ -37,7 +38,12 @@ def run_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look a class's module up here
-    guarded(lambda: spec.loader.exec_module(module), path, "does not run")
+    sections = dict(SECTIONS)
+    try:
+        guarded(lambda: spec.loader.exec_module(module), path, "does not run")
+    finally:  # sections of the file register themselves; the configuration of this run is not to know them
+        SECTIONS.clear()
+        SECTIONS.update(sections)
     return module
 
 

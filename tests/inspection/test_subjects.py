@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from ptmrec.config.section import SECTIONS
 from ptmrec.errors import DataError
 from ptmrec.inspection.subjects import call_function, is_file, run_file, split_subject
 
@@ -41,3 +42,9 @@ def test_a_file_that_fails_is_one_line_with_its_place(tmp_path, text, message):
 def test_no_such_file(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         run_file(tmp_path / "none.py")
+
+
+def test_sections_of_a_file_do_not_stay(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from ptmrec.config.section import Section\nclass Mine(Section):\n    section = 'mine'\n")
+    assert run_file(path).Mine.section == "mine" and "mine" not in SECTIONS
