@@ -96,8 +96,8 @@ def compare_choices(project: Project) -> pd.DataFrame:
             for value in np.quantile(cost, LEVELS):
                 fits = cost <= value
                 place = {"target": target.dataset, "regime": target.regime, "limit": limit, "value": float(value)}
-                for method, seed, pick in _picks(hard[target.dataset, target.regime], soft, target, limit, cost, fits):
-                    rows.append({"method": method, **place, "seed": seed, **_outcome(true, fits, pick)})
+                for method, seed, pick in picks(hard[target.dataset, target.regime], soft, target, limit, cost, fits):
+                    rows.append({"method": method, **place, "seed": seed, **outcome(true, fits, pick)})
     return pd.DataFrame(rows)
 
 
@@ -105,7 +105,8 @@ def _seeds(project: Project) -> range:
     return range(project.ranker_config.seeds)
 
 
-def _outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
+def outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
+    """What a pick is worth, see :func:`compare_choices`; accuracies ``(N,)``, and which models keep the limit."""
     best = float(true[fits].max())
     accuracy = float(true[pick])
     return {
@@ -116,7 +117,7 @@ def _outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
     }
 
 
-def _picks(
+def picks(
     scores: Mapping[str, np.ndarray],
     fused: list["Fusion"],
     target: Target,
@@ -124,7 +125,16 @@ def _picks(
     cost: np.ndarray,
     fits: np.ndarray,
 ) -> list[tuple[str, int, int]]:
-    """Method, seed and picked model, ``cost[fits].max()`` being the limit as the models feel it."""
+    """Method, seed and picked model of every method.
+
+    Args:
+        scores: ``(N,)`` of the methods that are filtered.
+        fused: rankers that read the limit, one for each seed.
+        target: the data set.
+        limit: its name.
+        cost: ``(N,)`` what it is on.
+        fits: ``(N,)`` bool, the models that keep it.
+    """
 
     def first(values: np.ndarray) -> int:
         return int(np.argmax(np.where(fits, values, -np.inf)))
