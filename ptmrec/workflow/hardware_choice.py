@@ -19,6 +19,7 @@ from ptmrec.evaluation.baselines import BASELINES
 from ptmrec.evaluation.compare import Target
 from ptmrec.evaluation.statistics import mean_interval, paired_bootstrap
 from ptmrec.files import read_json
+from ptmrec.hardware.pareto import pareto_front
 from ptmrec.hardware.shadow import DEFAULT_WEIGHT, shadow
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.recommender.ensemble import load_ranker, save_ranker
@@ -239,3 +240,25 @@ def summarise_choices(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
             }
         )
     return pd.DataFrame(rows)
+
+
+def cost_board(project: Project, regime: str = "low_data") -> pd.DataFrame:
+    """Mean measured accuracy of the known models over all data sets against their latency, with the Pareto front.
+
+    Returns:
+        Columns as :func:`~ptmrec.plots.pareto.plot_pareto` reads them.
+    """
+    bench, truth = make_bench(project), project.truth.only(project.models(*KNOWN))
+    accuracy = np.nanmean([truth.row(regime, name) for name in truth.datasets], axis=0)
+    latency = bench.costs["max_latency"]
+    return pd.DataFrame(
+        {
+            "model": bench.names,
+            "family": [project.cards[name].family for name in bench.names],
+            "parameters": bench.costs["max_params"],
+            "expected_accuracy": accuracy,
+            "latency_high_ms": latency,
+            "latency_basis": "table",
+            "on_pareto": pareto_front(accuracy, latency),
+        }
+    )

@@ -17,6 +17,7 @@ from ptmrec.workflow.hardware_choice import (
     SOFT_FUSION,
     SOFT_SHADOW,
     Fusion,
+    cost_board,
     make_bench,
     outcome,
     picks,
@@ -94,3 +95,7 @@ def test_candidates_are_known_models_and_targets_blind():
     assert bench.names == project.models(*KNOWN) and set(bench.costs) == set(LIMITS)
     assert all((cost > 0).all() and len(cost) == len(bench.names) for cost in bench.costs.values())
     assert {target.dataset for target in bench.targets} <= set(project.splits.blind)
+    board = cost_board(project)
+    assert board["expected_accuracy"].between(0, 1).all()
+    assert board.loc[board["expected_accuracy"].idxmax(), "on_pareto"]
+    assert board.loc[board["latency_high_ms"].idxmin(), "on_pareto"]
