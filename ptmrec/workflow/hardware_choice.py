@@ -224,11 +224,12 @@ def summarise_choices(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
     """
     usable = frame.assign(regret=frame["regret"].where(frame["violations"] == 0))
     columns = ["accuracy", "regret", "violations"]
-    means = usable.groupby(["regime", "method", "target"], sort=False)[columns].mean()
+    means = usable.groupby(["regime", "method", "target"], sort=False)[columns].mean().reset_index()
     rows = []
-    for (regime, method), own in means.groupby(level=["regime", "method"], sort=False):
-        ours = means.loc[regime, FILTER]["regret"]
-        both = own.droplevel([0, 1])["regret"].dropna()
+    for (regime, method), own in means.groupby(["regime", "method"], sort=False):
+        reference = (means["regime"] == regime) & (means["method"] == FILTER)
+        ours = means[reference].set_index("target")["regret"]
+        both = own.set_index("target")["regret"].dropna()
         paired = paired_bootstrap(both.to_numpy(), ours.loc[both.index].to_numpy(), draws, level)
         regret = mean_interval(both.to_numpy(), draws, level)
         rows.append(
