@@ -39,8 +39,9 @@ def test_what_was_measured_here_goes_before_the_table(tmp_path):
 
 def test_what_is_measured_now_is_used():
     book = CostBook(PATHS)
-    book.take(RECORD)
-    assert book.costs([SNAPSHOT])["vgg-small-cifar10"].kind == "measured"
+    book.take(RECORD | {"marks": ["the machine was loaded (90% busy)"]})
+    costs = book.costs([SNAPSHOT])["vgg-small-cifar10"]
+    assert costs.kind == "measured" and "loaded (90% busy)" in costs.basis, "a mark goes with the number"
     assert book.said["name"] == "this machine"
 
 
