@@ -17,7 +17,7 @@ STRIP := if test -x $(BIN)/nbstripout; then $(BIN)/nbstripout --extra-keys "$(ED
 LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 
-.PHONY: help install latex reproduce thesis test check lint readme constraints clean
+.PHONY: help install latex reproduce thesis test check bench lint readme constraints clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,10 @@ test-browser: install ## drive notebook 00 in JupyterLab with Chromium; takes th
 		chromium chromium-driver >/dev/null; }
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra browser
 	$(BIN)/python -m pytest tests/browser
+
+bench: install ## speed against peers and limits, in turns: a table and artifacts/results/bench.json
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra bench
+	$(BIN)/python -m benchmarks
 
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .

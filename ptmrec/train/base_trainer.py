@@ -126,13 +126,20 @@ class BaseTrainer:
     def _train_batch(self, batch: Any) -> float:
         self._run.optimizer.zero_grad(set_to_none=True)
         value, loss = self._checked_loss(batch)
-        self.accelerator.backward(loss)
-        parameters = [parameter for group in self._run.optimizer.param_groups for parameter in group["params"]]
-        norm = self.accelerator.clip_grad_norm_(parameters, self.options.gradient_clip or math.inf)
+        self._run.backward(loss)
+        norm = self._clip()
         if self.accelerator.scaler is None:  # the scaler of fp16 skips steps with infinite gradients itself
             self._require_finite("gradient norm", norm, batch)
         self._run.optimizer.step()
         return value
+
+    def _clip(self) -> Tensor:
+        """Norm of all gradients, which are clipped to what the options allow."""
+        parameters = [parameter for group in self._run.optimizer.param_groups for parameter in group["params"]]
+        if self.options.gradient_clip:
+            return self.accelerator.clip_grad_norm_(parameters, self.options.gradient_clip)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        return torch.nn.utils.get_total_norm(gradients)  # clipping to infinity would rewrite every gradient
 
     def _evaluate_batch(self, batch: Any) -> float:
         return self._checked_loss(batch)[0]
@@ -194,7 +201,7 @@ class BaseTrainer:
     # Checks.
 
     def _checked_loss(self, batch: Any) -> tuple[float, Tensor]:
-        with self.accelerator.autocast():
+        with self._run.autocast():
             loss = self._forward_batch(batch)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__

@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import set_seed
+from accelerate.utils import DistributedType, set_seed
 from torch import Tensor, nn
 
 from ptmrec.config.sections import TrainingOptions
@@ -23,6 +24,9 @@ from ptmrec.train.checkpoints import (
 )
 from ptmrec.train.history import History
 from ptmrec.train.setup import build_accelerator, build_scheduler, scheduler_arguments, settings_of
+
+PLAIN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+"""Ways to run in which a step is torch's own."""
 
 
 class RunState:
@@ -57,6 +61,10 @@ class RunState:
         optimizer = build_optimizer()
         self._scheduler = build_scheduler(self.options, optimizer)
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
+        self.backward, self.autocast = self.accelerator.backward, self.accelerator.autocast
+        if self.accelerator.mixed_precision == "no" and self.accelerator.distributed_type in PLAIN:
+            # Accelerate's own do the same then, but look for packages on disk at every step.
+            self.backward, self.autocast, self.optimizer = Tensor.backward, nullcontext, optimizer
         return self._model
 
     def begin(self, resume: bool) -> None:

@@ -1,0 +1,48 @@
+"""Run the benchmarks: one JSON and one printed table."""
+
+import importlib
+import os
+from pathlib import Path
+
+import click
+import torch
+from threadpoolctl import threadpool_limits
+
+from ptmrec.cli_context import show
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
+from ptmrec.files import write_json
+from ptmrec.hardware.machine import describe_machine
+from ptmrec.log import logger
+
+WORKS = ("commands", "kmeans", "ranking_loss", "loading", "choosing", "trainer", "weights")
+
+
+@click.command()
+@click.argument("works", nargs=-1, type=click.Choice(WORKS))
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Default: bench.json among the results.")
+def main(works: tuple[str, ...], output: Path | None) -> None:
+    """Time WORKS (all without any) against peers and limits, in turns; one thread."""
+    os.environ["PTMREC_PROGRESS"] = "off"
+    torch.set_num_threads(1)
+    rows = []
+    with threadpool_limits(1):
+        for name in works or WORKS:
+            logger.info("benchmark %s", name)
+            rows += [row.to_dict() for row in importlib.import_module(f"benchmarks.{name}").run()]
+    target = output or ConfigParser().get(PathsConfig).artifacts / "results" / "bench.json"
+    write_json(target, {"machine": describe_machine(), "rows": rows})
+    shown = ("work", "peer", "ours", "theirs", "ratio", "low", "high", "reach", "met", "note")
+    show([{name: _short(row[name]) for name in shown} for row in rows])
+
+
+def _short(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return float(f"{value:.3g}") if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()
