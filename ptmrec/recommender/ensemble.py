@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
 from ptmrec.dataloader.dataset_tokens import pad_tokens
@@ -19,7 +19,7 @@ from ptmrec.dataloader.model_datasets import (
     write_all_model_tokens,
 )
 from ptmrec.errors import ArtifactError
-from ptmrec.files import atomic_write, read_json, write_folder, write_json
+from ptmrec.files import read_json, write_bytes, write_folder, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
@@ -181,7 +181,7 @@ def load_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
 
 def _save(state: dict[str, torch.Tensor], path: Path, half: bool = False) -> None:
     kept = {k: (v.half() if half and v.ndim > 1 else v).detach().cpu().contiguous() for k, v in state.items()}
-    atomic_write(path, lambda temporary: save_file(kept, temporary))
+    write_bytes(path, save(kept))
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, read_npz, write_json, write_npz
+from ptmrec.files import read_json, read_npz, write_bytes, write_json, write_npz
 from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
 from ptmrec.relations.conformal import Conformal
 from ptmrec.relations.expected import ExpectedAccuracy
@@ -32,7 +32,7 @@ def write_knowledge(folder: Path, knowledge: Knowledge) -> None:
     maps = {}
     for name, values in zip(knowledge.cards, knowledge.transports, strict=True):
         maps[name], maps[f"{name}/rows"] = to_bytes(values)
-    save_file(maps, folder / TRANSPORTS)
+    write_bytes(folder / TRANSPORTS, save(maps))
     write_npz(folder / FITTED, _fitted_arrays(knowledge))
 
 
