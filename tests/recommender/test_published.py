@@ -9,9 +9,9 @@ from ptmrec.benchmark.published import read_published
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError, NothingLeftError
-from ptmrec.recommender.costing import CostBook
+from ptmrec.recommender.asked import Asked
 from ptmrec.recommender.images import UserImages
-from ptmrec.recommender.published import RULES, Asked, judge_rules, mean_ranks, recommend_published
+from ptmrec.recommender.published import RULES, judge_rules, mean_ranks, recommend_published
 from ptmrec.recommender.ranking import PUBLISHED, read_limits, recommend
 
 FOLDER = Path(__file__).resolve().parents[2] / "constants" / "published"
@@ -20,9 +20,8 @@ IMAGES = UserImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), 2,
 
 
 def ask(name, count=5, device=None, **limits):
-    path = FOLDER / f"{PUBLISHED[name]}.json"
-    asked = Asked(IMAGES, "low_data", count, "my_images", time.perf_counter())
-    return recommend_published(path, asked, read_limits(**limits), CostBook(PATHS, device))
+    asked = Asked(IMAGES, "low_data", count, "my_images", time.perf_counter(), read_limits(**limits), device)
+    return recommend_published(PATHS, PUBLISHED[name], asked)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -73,4 +72,4 @@ def test_limits_hold_for_published_models_on_a_named_device():
 def test_latency_of_published_models_is_not_known_without_a_device():
     with pytest.raises(NothingLeftError, match="20 ms cannot be shown to be kept by any \\(not measured\\)"):
         ask("timm", max_latency="20ms")
-    assert ask("openclip121", max_flops="10G").leaderboard(all_models=True)["gmacs"].max() <= 5
+    assert ask("openclip121", max_flops="30G").leaderboard(all_models=True)["gmacs"].max() <= 15
