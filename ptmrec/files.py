@@ -1,9 +1,12 @@
 """Reading and writing files: atomic writes, hashes, and readers that never unpickle."""
 
+import errno
+import glob
 import hashlib
 import json
 import math
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,9 +18,12 @@ import numpy as np
 
 from ptmrec.archives import read_arrays
 from ptmrec.errors import ArtifactError
+from ptmrec.trust import check, release
 
 TEMPORARY = ".tmp"
 """How the names of unfinished files and folders end; they also begin with a dot."""
+ATTEMPTS = 50
+"""How often a folder is moved into a place that other processes move theirs to, before that counts as an error."""
 LARGEST_JSON = 2**26
 """Bytes of the largest JSON file that is read."""
 DEEPEST_JSON = 64
@@ -49,6 +55,7 @@ def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)  # mkstemp makes files only the owner can read
+            release(path)
             os.replace(temporary, path)
             _sync_folder(path.parent)
         finally:
@@ -97,16 +104,23 @@ def replace_folder(folder: Path, fresh: Path) -> Path:
         folder: final place; it may not exist yet.
         fresh: the new folder, on the same file system; gone afterwards.
     """
-    aside = folder.with_name(f".{folder.name}-old{TEMPORARY}")
-    shutil.rmtree(aside, ignore_errors=True)
-    if folder.exists():
-        folder.rename(aside)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if aside.exists():
-            aside.rename(folder)
-        raise
+    release(folder)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}-old-*{TEMPORARY}"):
+        shutil.rmtree(left, ignore_errors=True)
+    aside = folder.with_name(f".{folder.name}-old-{secrets.token_hex(4)}{TEMPORARY}")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with suppress(FileNotFoundError):
+                folder.rename(aside)
+            fresh.rename(folder)
+            break
+        except OSError as error:
+            taken = error.errno in (errno.ENOTEMPTY, errno.EEXIST)  # another process was faster, so move its away too
+            if aside.exists() and not folder.exists():
+                aside.rename(folder)
+            shutil.rmtree(aside, ignore_errors=True)
+            if not taken or attempt == ATTEMPTS:
+                raise
     shutil.rmtree(aside, ignore_errors=True)
     return folder
 
@@ -172,6 +186,7 @@ def read_json(path: Path) -> Any:
         return int(digits) if len(digits) <= LONGEST_NUMBER else refuse(digits)
 
     try:
+        check(path)
         with path.open("rb") as file:
             data = file.read(LARGEST_JSON + 1)
         if len(data) > LARGEST_JSON:
@@ -225,6 +240,7 @@ def read_npz(path: Path, required: Iterable[str] = ()) -> dict[str, np.ndarray]:
         ArtifactError: missing or damaged file, pickled objects, or a required array is absent.
     """
     try:
+        check(path)
         arrays = read_arrays(path)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: file not found") from None

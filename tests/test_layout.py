@@ -11,6 +11,7 @@ FLOORS = (
         "log",
         "progress",
         "archives",
+        "trust",
         "files",
         "config",
         "zoo",

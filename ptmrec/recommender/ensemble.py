@@ -18,7 +18,7 @@ from ptmrec.dataloader.model_datasets import (
     ModelEmbeddingDataset,
     write_all_model_tokens,
 )
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import UNFIT, ArtifactError
 from ptmrec.files import read_json, write_bytes, write_folder, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
@@ -26,6 +26,7 @@ from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
 from ptmrec.relations.linear import COLUMNS
+from ptmrec.trust import check
 
 _SHARED = "fusion.projections.source."
 """The source view may share the dataset projection; safetensors stores shared tensors once."""
@@ -185,9 +186,10 @@ def _save(state: dict[str, torch.Tensor], path: Path, half: bool = False) -> Non
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
+    check(path)
     try:
         weights = load_file(path)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, *UNFIT) as error:
         raise ArtifactError(f"{path}: missing or damaged ({error}); run ptmrec reproduce again") from None
     wrong = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if wrong:

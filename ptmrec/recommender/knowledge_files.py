@@ -14,6 +14,7 @@ from ptmrec.relations.expected import ExpectedAccuracy
 from ptmrec.relations.linear import COLUMNS, LinearRanker
 from ptmrec.relations.samples import read_samples, write_samples
 from ptmrec.relations.scores import SCORES_NAME, read_scores, write_scores
+from ptmrec.trust import check
 from ptmrec.zoo.card import Card
 
 MODELS, TRANSPORTS, FITTED, SAMPLES = "models.json", "transports.safetensors", "fitted.npz", "samples"
@@ -47,6 +48,7 @@ def read_knowledge(folder: Path) -> Knowledge:
         cards = {name: Card(**card) for name, card in models["cards"].items()}
         base = np.array(models["base"], dtype=bool)
         scores = read_scores(folder / SCORES_NAME)["known"].only(_known(arrays), list(cards))
+        check(folder / TRANSPORTS)
         maps = load_file(folder / TRANSPORTS)
         regimes = {name: _regime(arrays, name) for name in dict.fromkeys(key.split("/")[0] for key in arrays)}
         transports = tuple(maps[name] * maps[f"{name}/rows"][:, None] for name in cards)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ptmrec.errors import UNFIT, ArtifactError, reading
 from ptmrec.files import read_json, write_bytes, write_json
+from ptmrec.trust import check
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def read_tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
     """
     from safetensors import SafetensorError, safe_open
 
+    check(file)
     try:
         with safe_open(file, framework="pt") as handle:
             waiting = list(handle.offset_keys())[::-1]
