@@ -62,6 +62,11 @@ test-browser: install ## drive notebook 00 in JupyterLab with Chromium; takes th
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra browser
 	$(BIN)/python -m pytest tests/browser
 
+.PHONY: torture
+torture: install ## kills, faults and hostile input at nightly counts, then planted faults (a quarter of an hour)
+	$(BIN)/python -m torture
+	$(BIN)/python -m torture planted
+
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

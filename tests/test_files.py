@@ -163,3 +163,31 @@ def test_an_error_about_another_file_keeps_its_name(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         write_text(tmp_path / "file" / "a.txt", "new")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 66 + "]" * 66, "nested deeper than 64"),
+        ('{"a": 1e999}', "1e999 is no number"),
+        ('{"a": -Infinity}', "-Infinity is no number"),
+        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": ' + "9" * 30 + "}", "9 is no number"),
+        ('["\\ud800"]', "surrogates not allowed"),
+        ("[" * 100_000, "not readable"),
+    ],
+)
+def test_json_that_nothing_can_be_done_with(tmp_path, text, words):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ArtifactError, match=words):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("[" * 65 + "]" * 65)
+    read_json(tmp_path / "a.json")
+
+
+def test_json_has_a_largest_size(tmp_path, monkeypatch):
+    path = write_json(tmp_path / "a.json", ["x" * 2000])
+    read_json(path)
+    monkeypatch.setattr("ptmrec.files.LARGEST_JSON", 1000)
+    with pytest.raises(ArtifactError, match="larger than"):
+        read_json(path)
