@@ -147,6 +147,9 @@ def _fail_one(outcome: Outcome, write: Callable[[Path], Any], place: Path, fault
         said = describe_os_error(error)
     what = f"{place.name}, operation {faults.fail_at}, {errno.errorcode[faults.number]}, {faults.forever=}, {before=}"
     stray = [path.name for path in place.parent.iterdir() if path != place]
+    aside = [name for name in stray if "-old-" in name]
+    if faults.forever and before and len(aside) == 1 and _content(place.parent / aside[0]) == old:
+        stray, old = [], {}  # a folder that could be moved aside but, as no rename works any more, not back: it is kept
     if said:
         right = _content(place) == old and place.name in said and os.strerror(faults.number) in said
     else:  # what failed was not needed, such as the sync of the folder

@@ -1,5 +1,6 @@
 """Plant faults in a copy of the package and see which tests catch them."""
 
+import importlib
 import os
 import shutil
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from ptmrec.files import write_text
+from torture.kills import train
 
+ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path("constants/results/planted_robustness.csv")
 NOTEBOOKS = "workflow/test_notebooks.py"
 WANTED = 0.95
@@ -130,8 +133,10 @@ def plant_all(root: Path) -> int:
     """Plant each fault, run its tests, and write what caught it; 1 when too few are caught."""
     rows = []
     with tempfile.TemporaryDirectory(prefix="planted-") as name:
+        preload(root, Path(name))
         copy = make_copy(root, Path(name))
         healthy = run_tests(copy, sorted({fault.tests for fault in FAULTS}))
+        sys.stderr.write(f"without a fault fail: {', '.join(healthy) or 'none'}\n")
         for fault in FAULTS:
             path = copy / "ptmrec" / fault.file
             source = path.read_text()
@@ -149,6 +154,13 @@ def plant_all(root: Path) -> int:
     write_text(root / RESULT, frame.to_csv(index=False))
     sys.stderr.write(f"{frame['caught'].sum()} of {len(frame)} caught\n")
     return int(frame["caught"].mean() < WANTED)
+
+
+def preload(root: Path, folder: Path) -> None:
+    """Import what package and tests need of others, which takes far longer than the tests; children then have it."""
+    sys.path.append(str(root / "tests"))
+    importlib.import_module("conftest")
+    train(folder / "warm")
 
 
 def make_copy(root: Path, folder: Path) -> Path:
@@ -184,10 +196,14 @@ def run_tests(copy: Path, tests: list[str], broken: list[str] | None = None) -> 
 def _run_in_child(copy: Path, tests: list[str], report: Path, broken: list[str] | None) -> None:
     import pytest
 
-    for name in [name for name in sys.modules if name.split(".")[0] in ("ptmrec", "torture")]:
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        ours = file.startswith(str(ROOT)) and ".venv" not in file
+        if ours or name.split(".")[0] in ("ptmrec", "torture"):
+            del sys.modules[name]
     os.chdir(copy)
-    sys.path[:] = [str(copy), *(path for path in sys.path if not (Path(path) / "ptmrec").is_dir())]
+    kept = [path for path in sys.path if path != str(ROOT / "tests") and not (Path(path) / "ptmrec").is_dir()]
+    sys.path[:] = [str(copy), *kept]
     os.environ["PYTHONPATH"] = str(copy)
     sys.dont_write_bytecode = True
     silence = os.open(os.devnull, os.O_WRONLY)
