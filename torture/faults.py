@@ -160,20 +160,20 @@ def _fail_one(outcome: Outcome, write: Callable[[Path], Any], place: Path, fault
 def fail_trainings(folder: Path) -> Outcome:
     """T5: let each operation of a training fail, once and for ever; it goes on afterwards as if nothing had been."""
     outcome = Outcome("faults in a training, T5")
-    train(folder / "whole")
+    train(folder / "whole", 2)
     whole, place = fingerprint(folder / "whole"), folder / "failing"
     with failing(Faults(0, 0, False, place)) as faults:
-        train(place)
+        train(place, 2)
     for fail_at in range(1, faults.done + 1):
         for forever in (False, True):
             shutil.rmtree(place)
             said = ""
             try:
                 with failing(Faults(fail_at, errno.ENOSPC, forever, place)):
-                    train(place)
+                    train(place, 2)
             except (OSError, PtmrecError) as error:
                 said = describe_os_error(error) if isinstance(error, OSError) else str(error)
-            train(place)
+            train(place, 2)
             same = fingerprint(place) == whole
             stray = [path.name for path in place.iterdir() if path.name.startswith(".")]
             named = not said or "failing" in said

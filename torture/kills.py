@@ -35,7 +35,7 @@ class NoisyTrainer(BaseTrainer):
         return F.mse_loss(self.model(inputs + 0.01 * noise), targets)
 
 
-def train(folder: Path) -> None:
+def train(folder: Path, epochs: int = EPOCHS) -> None:
     """Train to the end, or go on from what is there."""
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Dropout(0.1), nn.Linear(8, 1))
@@ -43,7 +43,7 @@ def train(folder: Path) -> None:
     inputs = torch.randn(40, 3, generator=draw)
     data = TensorDataset(inputs, inputs.sum(1, keepdim=True))
     loader = DataLoader(data, 8, shuffle=True, generator=torch.Generator().manual_seed(5))
-    options = TrainingOptions(epochs=EPOCHS, batch_size=8, checkpoint_every=2)
+    options = TrainingOptions(epochs=epochs, batch_size=8, checkpoint_every=2)
     NoisyTrainer(model, options, folder, loader, DataLoader(data, 8)).fit(resume=True)
 
 
