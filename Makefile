@@ -66,6 +66,11 @@ bench: install ## speed against peers and limits, in turns: a table and artifact
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra bench
 	$(BIN)/python -m benchmarks
 
+.PHONY: torture
+torture: install ## kills, faults and hostile input at nightly counts, then planted faults (a quarter of an hour)
+	$(BIN)/python -m torture
+	$(BIN)/python -m torture planted
+
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

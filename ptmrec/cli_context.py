@@ -1,12 +1,13 @@
 """What the commands share: errors as one line, the configuration they ask for, and how they show a table."""
 
+import errno
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ptmrec.errors import ConfigError, PtmrecError
+from ptmrec.errors import ConfigError, PtmrecError, describe_os_error, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,12 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
         except PtmrecError as error:
             raise click.exceptions.Exit(complain(error)) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever reads the output has seen enough; click ends quietly
+                raise
+            raise click.exceptions.Exit(complain(PtmrecError(describe_os_error(error)))) from None
+        except MemoryError:
+            raise click.exceptions.Exit(complain(PtmrecError("not enough memory; ask for less at a time"))) from None
         except KeyboardInterrupt:
             click.echo("Error: interrupted; what was finished is kept", err=True)
             raise click.exceptions.Exit(INTERRUPTED) from None
@@ -72,7 +79,7 @@ def options_first(arguments: list[str]) -> list[str]:
 
 def complain(error: PtmrecError) -> int:
     """Write an error to stderr as one line and give the exit status."""
-    click.echo(f"Error: {' '.join(str(error).split())}", err=True)
+    click.echo(f"Error: {one_line(error)}", err=True)
     return error.status
 
 

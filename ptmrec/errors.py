@@ -1,5 +1,17 @@
 """The errors a user can cause. Each message is one line: what, where, what to do."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+LONGEST = 400
+"""Characters of the longest message; of a longer one the middle goes, as its ends say where and what to do."""
+_INVISIBLE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and moves of the cursor
+    r"|\x1b\].*?(?:\x07|\x1b\\)"  # titles and links
+    r"|[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+)
+
 
 class PtmrecError(Exception):
     """Base of every error that the command line shows as one line, with its exit status."""
@@ -29,3 +41,42 @@ class NothingLeftError(PtmrecError):
 
 class TrainingError(PtmrecError):
     """Training had to stop (for example a non-finite loss); the last good checkpoint is kept."""
+
+
+UNFIT = (
+    *(KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, MemoryError),
+    *(RuntimeError, AssertionError),
+)
+"""What code raises that meets content it does not expect."""
+
+
+@contextmanager
+def reading(path: object, hint: str = "restore or rebuild it") -> Iterator[None]:
+    """Let whatever goes wrong while a file's content is taken apart be an :class:`ArtifactError` that names it.
+
+    Args:
+        path: the file.
+        hint: what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({describe_os_error(error)})") from None
+    except UNFIT as error:
+        reason = one_line(f"{type(error).__name__}: {error}")
+        raise ArtifactError(f"{path}: its content does not fit ({reason}); {hint}") from None
+
+
+def one_line(message: object) -> str:
+    """A message as one line of at most :data:`LONGEST` characters, without what would steer a terminal."""
+    text = " ".join(_INVISIBLE.sub(" ", str(message)).split())
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be written anywhere
+    half = (LONGEST - 5) // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}"
+
+
+def describe_os_error(error: OSError) -> str:
+    """What the operating system refused, and for which file."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    reason = error.strerror or str(error) or type(error).__name__
+    return one_line(f"{' -> '.join(names)}: {reason}" if names else reason)

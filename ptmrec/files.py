@@ -1,22 +1,35 @@
 """Reading and writing files: atomic writes, hashes, and readers that never unpickle."""
 
+import errno
+import glob
 import hashlib
 import json
+import math
 import os
+import secrets
 import shutil
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ptmrec.archives import read_arrays
 from ptmrec.errors import ArtifactError
+from ptmrec.trust import check, release
 
 TEMPORARY = ".tmp"
 """How the names of unfinished files and folders end; they also begin with a dot."""
+ATTEMPTS = 50
+"""How often a folder is moved into a place that other processes move theirs to, before that counts as an error."""
+LARGEST_JSON = 2**26
+"""Bytes of the largest JSON file that is read."""
+DEEPEST_JSON = 64
+"""Levels of lists and objects in JSON that is read."""
+LONGEST_NUMBER = 25
+"""Digits of the longest whole number in JSON that is read; none here needs more than 64 bits."""
 
 
 def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
@@ -28,20 +41,49 @@ def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
 
     Returns:
         ``path``. On any failure the old file stays and no temporary file is left.
+
+    Raises:
+        OSError: the disk is full or fails, or the place may not be written; it names ``path``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}-", suffix=TEMPORARY, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes files only the owner can read
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}-", suffix=TEMPORARY, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)  # mkstemp makes files only the owner can read
+            release(path)
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+        finally:
+            with suppress(OSError):  # the first failure is the one to tell
+                temporary.unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an :class:`OSError` within name the file that was to be written, not a temporary one or none."""
+    try:
+        yield
+    except OSError as error:
+        about_another = error.filename is not None and TEMPORARY not in str(error.filename)
+        if error.errno is None or about_another:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut; where folders cannot be synced, the rename itself has to do."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def is_temporary(path: Path) -> bool:
@@ -62,25 +104,51 @@ def replace_folder(folder: Path, fresh: Path) -> Path:
         folder: final place; it may not exist yet.
         fresh: the new folder, on the same file system; gone afterwards.
     """
-    aside = folder.with_name(f".{folder.name}-old{TEMPORARY}")
-    shutil.rmtree(aside, ignore_errors=True)
-    if folder.exists():
-        folder.rename(aside)
-    fresh.rename(folder)
+    release(folder)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}-old-*{TEMPORARY}"):
+        shutil.rmtree(left, ignore_errors=True)
+    aside = folder.with_name(f".{folder.name}-old-{secrets.token_hex(4)}{TEMPORARY}")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with suppress(FileNotFoundError):
+                folder.rename(aside)
+            fresh.rename(folder)
+            break
+        except OSError as error:
+            taken = error.errno in (errno.ENOTEMPTY, errno.EEXIST)  # another process was faster, so move its away too
+            if aside.exists() and not folder.exists():
+                aside.rename(folder)
+            shutil.rmtree(aside, ignore_errors=True)
+            if not taken or attempt == ATTEMPTS:
+                raise
     shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a temporary folder beside ``folder``, then put it in its place in one move."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=TEMPORARY, dir=folder.parent))
-    try:
-        os.chmod(fresh, 0o755)
-        write(fresh)
-        return replace_folder(folder, fresh)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    with naming(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=TEMPORARY, dir=folder.parent))
+        try:
+            os.chmod(fresh, 0o755)
+            write(fresh)
+            return replace_folder(folder, fresh)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> Path:
+    """Write bytes, atomically.
+
+    Libraries that write to a path themselves call a full disk anything but an :class:`OSError`; so they fill memory.
+    """
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            file.write(data)
+
+    return atomic_write(path, write)
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -97,8 +165,8 @@ def read_json(path: Path) -> Any:
     """Read JSON as data.
 
     Raises:
-        ArtifactError: the file is missing, not UTF-8, not JSON (NaN and Infinity are not), too deeply nested, or
-            names a key twice.
+        ArtifactError: the file is missing, larger than :data:`LARGEST_JSON`, not UTF-8, not JSON (NaN and numbers
+            without end are not), nested deeper than :data:`DEEPEST_JSON`, or names a key twice.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -108,15 +176,44 @@ def read_json(path: Path) -> Any:
         return dict(pairs)
 
     def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no number in JSON")
+        raise ValueError(f"{constant[:20]} is no number in JSON")
+
+    def finite(digits: str) -> float:
+        value = float(digits)
+        return value if math.isfinite(value) else refuse(digits)
+
+    def whole(digits: str) -> int:
+        return int(digits) if len(digits) <= LONGEST_NUMBER else refuse(digits)
 
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        check(path)
+        with path.open("rb") as file:
+            data = file.read(LARGEST_JSON + 1)
+        if len(data) > LARGEST_JSON:
+            raise ValueError(f"larger than {LARGEST_JSON >> 20} MiB")
+        text = data.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse, parse_float=finite, parse_int=whole)
+        _check_nesting(value)
+        if "\\ud" in text.lower():  # an escaped half of a character could not be written anywhere
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except FileNotFoundError:
         raise ArtifactError(f"{path}: file not found") from None
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: not readable as JSON ({error}); restore or rebuild it") from None
+
+
+def _check_nesting(value: Any) -> None:
+    level, depth = [value], 0
+    while level := [
+        part
+        for outer in level
+        for part in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+        if isinstance(part, dict | list)
+    ]:
+        depth += 1
+        if depth > DEEPEST_JSON:
+            raise ValueError(f"nested deeper than {DEEPEST_JSON}")
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
@@ -143,19 +240,10 @@ def read_npz(path: Path, required: Iterable[str] = ()) -> dict[str, np.ndarray]:
         ArtifactError: missing or damaged file, pickled objects, or a required array is absent.
     """
     try:
-        if path.is_file() and not zipfile.is_zipfile(path):  # NumPy would take any other bytes for a pickle
-            raise ArtifactError(
-                f"{path}: not an NPZ, or a damaged one (no complete ZIP archive); restore or rebuild it"
-            )
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        check(path)
+        arrays = read_arrays(path)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: file not found") from None
-    except ValueError as error:
-        hint = "it holds pickled Python objects, which are never loaded" if "pickle" in str(error) else str(error)
-        raise ArtifactError(f"{path}: not a usable NPZ ({hint})") from None
-    except (OSError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise ArtifactError(f"{path}: damaged NPZ ({type(error).__name__}: {error})") from None
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ArtifactError(f"{path}: array {missing[0]!r} is missing; it holds {sorted(arrays) or 'nothing'}")

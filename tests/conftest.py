@@ -19,6 +19,7 @@ from ptmrec.benchmark.published import PublishedZoo, list_published
 from ptmrec.builder.transcribe import transcribe
 from ptmrec.config.sections import REGIMES, GroundTruthConfig
 from ptmrec.files import file_hash
+from ptmrec.trust import release_all
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.snapshot import write_snapshot
@@ -160,3 +161,10 @@ def assert_readable(figure) -> None:
 def pytest_collection_modifyitems(items):
     """The notebooks take longest: started first, they share the time with everything else."""
     items.sort(key=lambda item: item.path.name != "test_notebooks.py" or item.path.parent.name != "tests")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_watched():
+    """A test may change files that another one's project read."""
+    yield
+    release_all()

@@ -1,3 +1,6 @@
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from ptmrec.files import (
     read_npz,
     remove_temporaries,
     tree_hash,
+    write_bytes,
     write_folder,
     write_json,
     write_npz,
@@ -112,3 +116,78 @@ def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path):
     write_folder(folder, lambda fresh: (fresh / "second.txt").write_text("new"))
     assert [path.name for path in folder.iterdir()] == ["second.txt"]
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+FAULTS = ("mkstemp", "fsync", "replace", "chmod")
+
+
+@pytest.mark.parametrize("operation", FAULTS)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_a_fault_at_any_operation_keeps_the_old_file_and_names_it(tmp_path, monkeypatch, operation, number):
+    path = write_text(tmp_path / "a.txt", "old")
+
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(f"ptmrec.files.{'tempfile' if operation == 'mkstemp' else 'os'}.{operation}", fail)
+    with pytest.raises(OSError, match="a.txt") as caught:
+        write_bytes(path, b"new")
+    monkeypatch.undo()
+    assert (caught.value.errno, caught.value.filename) == (number, str(path))
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(tmp_path, monkeypatch):
+    folder = write_folder(tmp_path / "result", lambda fresh: (fresh / "a.txt").write_text("old"))
+    rename = type(folder).rename
+
+    def fail(source, target):
+        if source.name.endswith(".tmp") and "-old" not in source.name:
+            raise OSError(errno.EIO, "Input/output error", str(source), None, str(target))
+        return rename(source, target)
+
+    monkeypatch.setattr(type(folder), "rename", fail)
+    with pytest.raises(OSError, match="result"):
+        write_folder(folder, lambda fresh: (fresh / "a.txt").write_text("new"))
+    assert (folder / "a.txt").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_an_error_about_another_file_keeps_its_name(tmp_path):
+    def read_another(_):
+        (tmp_path / "missing").read_bytes()
+
+    with pytest.raises(FileNotFoundError, match="missing"):
+        atomic_write(tmp_path / "a", read_another)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        write_text(tmp_path / "file" / "a.txt", "new")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 66 + "]" * 66, "nested deeper than 64"),
+        ('{"a": 1e999}', "1e999 is no number"),
+        ('{"a": -Infinity}', "-Infinity is no number"),
+        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": ' + "9" * 30 + "}", "9 is no number"),
+        ('["\\ud800"]', "surrogates not allowed"),
+        ("[" * 100_000, "not readable"),
+    ],
+)
+def test_json_that_nothing_can_be_done_with(tmp_path, text, words):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ArtifactError, match=words):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("[" * 65 + "]" * 65)
+    read_json(tmp_path / "a.json")
+
+
+def test_json_has_a_largest_size(tmp_path, monkeypatch):
+    path = write_json(tmp_path / "a.json", ["x" * 2000])
+    read_json(path)
+    monkeypatch.setattr("ptmrec.files.LARGEST_JSON", 1000)
+    with pytest.raises(ArtifactError, match="larger than"):
+        read_json(path)

@@ -6,7 +6,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ptmrec"
 FLOORS = (
-    *("errors", "log", "progress", "files", "config", "zoo", "benchmark", "dataloader", "extractors", "relations"),
+    *(
+        "errors",
+        "log",
+        "progress",
+        "archives",
+        "trust",
+        "files",
+        "config",
+        "zoo",
+        "benchmark",
+        "dataloader",
+        "extractors",
+        "relations",
+    ),
     *("model", "loss", "evaluation", "train", "hardware", "inspection", "plots", "report", "recommender"),
     *(
         "workflow",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ptmrec.config.sections import REGIMES
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_json, write_text
 
 RECORD_FIELDS = (
@@ -100,9 +100,14 @@ def read_ground_truth(path: Path, models: Iterable[str] | None = None) -> Ground
             without it.
 
     Raises:
-        ArtifactError: damaged file, a record without a needed field, an accuracy outside 0..1, a model that
-            is not in the zoo, or a model measured twice on one data set in one regime.
+        ArtifactError: damaged file, a record without a needed field, an accuracy or one of its repeats outside
+            0..1, a model that is not in the zoo, or a model measured twice on one data set in one regime.
     """
+    with reading(path):
+        return _read(path, models)
+
+
+def _read(path: Path, models: Iterable[str] | None) -> GroundTruth:
     data = read_json(path)
     if not isinstance(data, dict) or not data:
         raise ArtifactError(f"{path}: expected an object: dataset -> list of records")
@@ -137,13 +142,18 @@ def _check_record(path: Path, dataset: str, record: Any, columns: dict[str, int]
     missing = [key for key in RECORD_FIELDS if key not in record]
     if missing:
         raise ArtifactError(f"{path}: {dataset!r}: a record has no {missing[0]!r}")
-    if record["model_name"] not in columns:
+    if not isinstance(record["model_name"], str) or record["model_name"] not in columns:
         raise ArtifactError(f"{path}: {dataset!r}: model {record['model_name']!r} is not in the zoo")
     if record["regime"] not in REGIMES:
         raise ArtifactError(f"{path}: {dataset!r}: regime {record['regime']!r} is not one of {', '.join(REGIMES)}")
-    value = record["accuracy"]
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ArtifactError(f"{path}: {dataset!r}: accuracy {value!r} of {record['model_name']!r} is not in 0..1")
+    repeats, by_shots = record.get("accuracies", [0.0]), record.get("by_shots", {})
+    if not isinstance(repeats, list) or not repeats:
+        raise ArtifactError(f"{path}: {dataset!r}: accuracies of {record['model_name']!r} should be a list")
+    if not isinstance(by_shots, dict) or not all(isinstance(v, list) and len(v) == 2 for v in by_shots.values()):
+        raise ArtifactError(f"{path}: {dataset!r}: by_shots of {record['model_name']!r} should be mean and deviation")
+    for value in (record["accuracy"], *repeats, *(mean for mean, _ in by_shots.values())):
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+            raise ArtifactError(f"{path}: {dataset!r}: accuracy {value!r} of {record['model_name']!r} is not in 0..1")
 
 
 def _repeat_arrays(repeats: dict[tuple[str, int, int], list[float]], shape: tuple[int, int]) -> dict[str, np.ndarray]:

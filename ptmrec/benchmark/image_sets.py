@@ -4,8 +4,9 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptmrec.errors import ArtifactError, DataError
+from ptmrec.errors import ArtifactError, DataError, reading
 from ptmrec.files import file_hash
+from ptmrec.trust import check
 
 INDEX_NAME = "index.csv"
 """The table beside the image sets themselves; the committed one is a copy."""
@@ -49,7 +50,8 @@ def read_image_sets(path: Path) -> dict[str, ImageSetEntry]:
     """
     if not path.is_file():
         raise ArtifactError(f"{path}: no table of image sets there (columns {', '.join(_COLUMNS)})")
-    with path.open(newline="", encoding="utf-8") as file:
+    check(path)
+    with reading(path), path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     missing = [column for column in _COLUMNS if rows and column not in rows[0]]
     if missing or not rows:

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from open_clip import CLIP, SimpleTokenizer
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from ptmrec.builder.training import augment
 from ptmrec.config.sections import EncoderTrainingConfig
 from ptmrec.dataloader.image_data import ImageData
-from ptmrec.files import atomic_write, write_json
+from ptmrec.files import write_bytes, write_json
 from ptmrec.model.clip_encoder import CONFIG_NAME, WEIGHTS_NAME
 from ptmrec.train.base_trainer import BaseTrainer
 
@@ -143,7 +143,7 @@ def build_clip(config: EncoderTrainingConfig, seed: int) -> CLIP:
 def save_encoder(model: CLIP, config: EncoderTrainingConfig, folder: Path) -> None:
     """Write a model in open_clip's own format, half precision."""
     state = {name: tensor.detach().cpu().half().contiguous() for name, tensor in model.state_dict().items()}
-    atomic_write(folder / WEIGHTS_NAME, lambda temporary: save_file(state, temporary))
+    write_bytes(folder / WEIGHTS_NAME, save(state))
     write_json(folder / CONFIG_NAME, clip_config(config))
 
 

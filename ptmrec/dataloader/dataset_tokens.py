@@ -54,7 +54,7 @@ class DatasetTokens:
         """Read one NPZ.
 
         Raises:
-            ArtifactError: damaged file, missing arrays, wrong shape or values that are not finite.
+            ArtifactError: damaged file, missing arrays, wrong shape or type, or values that are not finite.
         """
         arrays = read_npz(path, ("features", "class_names", "encoder", "image_part", "name"))
         features = arrays["features"]
@@ -62,6 +62,9 @@ class DatasetTokens:
             raise ArtifactError(f"{path}: features is {features.dtype} {features.shape}, expected float (S, M, D)")
         if not np.isfinite(features).all():
             raise ArtifactError(f"{path}: features holds values that are not finite")
+        for name in ("class_names", "encoder", "image_part", "name"):
+            if arrays[name].dtype.kind != "U" or arrays[name].ndim != (name == "class_names"):
+                raise ArtifactError(f"{path}: {name} is {arrays[name].dtype} {arrays[name].shape}, expected text")
         names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
         if len(names) != features.shape[1]:
             raise ArtifactError(f"{path}: {len(names)} class_names for {features.shape[1]} classes")

@@ -99,6 +99,8 @@ def load_image_npz(path: Path) -> ImageData:
             raise DataError(
                 f"{path}: {part}_images is {images.dtype} {images.shape}, expected uint8 (n, height, width, 3)"
             )
+        if labels.dtype.kind not in "iu":
+            raise DataError(f"{path}: {part}_labels is {labels.dtype}, expected whole numbers")
         if labels.shape != images.shape[:1]:
             raise DataError(f"{path}: {part}_labels has shape {labels.shape}, expected ({len(images)},)")
         if labels.size and not (0 <= labels.min() and labels.max() < len(class_names)):
@@ -137,7 +139,7 @@ def load_labelled_npz(path: Path) -> LabelledImages:
 def _named(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     labels = arrays[key].reshape(-1).astype(np.int64)
     names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
-    if labels.min() < 0 or labels.max() >= len(names):
+    if labels.size == 0 or labels.min() < 0 or labels.max() >= len(names):
         raise DataError(f"{path}: {key} must lie in 0..{len(names) - 1}, the {len(names)} names of class_names")
     return labels, names
 

@@ -2,12 +2,13 @@
 
 import os
 import struct
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ptmrec.errors import DataError
+from ptmrec.errors import UNFIT, DataError, one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 """The only decoders ever tried, whatever a file is called: others (EPS) start programs or are rarely maintained."""
+MAX_PIXELS = 64_000_000
+"""Pixels of the largest image that is decoded; a file of half a megabyte can announce far more."""
 MAX_SIDE = 512
 """Images are shrunk to this many pixels while reading, so that a folder of photographs fits into memory."""
 
@@ -56,17 +59,22 @@ def open_image(path: Path) -> "Image.Image":
     """An image file as 8-bit RGB with at most :data:`MAX_SIDE` pixels a side.
 
     Raises:
-        DataError: the file is none of :data:`IMAGE_FORMATS` or does not decode; the message says why, not where.
+        DataError: the file is none of :data:`IMAGE_FORMATS`, too large, or does not decode; the message
+            says why, not where.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
-            return to_rgb(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # refused here, at a smaller size
+            with Image.open(path, formats=IMAGE_FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise DataError(f"{image.width} x {image.height} pixels, more than {MAX_PIXELS // 10**6} million")
+                return to_rgb(image)
     except UnidentifiedImageError:
         raise DataError(f"not one of {', '.join(IMAGE_FORMATS)}") from None
-    except (OSError, EOFError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
-        raise DataError(" ".join(str(error).split()) or type(error).__name__) from None
+    except (OSError, EOFError, SyntaxError, struct.error, Image.DecompressionBombError, *UNFIT) as error:
+        raise DataError(one_line(error) or type(error).__name__) from None
 
 
 def to_rgb(image: "Image.Image") -> "Image.Image":

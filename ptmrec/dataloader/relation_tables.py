@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_npz, write_npz
 
 RELATIONS_NAME = "relations.npz"
@@ -31,11 +31,12 @@ def read_relation_tables(path: Path, models: Sequence[str]) -> tuple[RelationTab
         ArtifactError: missing or damaged file, or a model it does not hold.
     """
     arrays = read_npz(path, ("models",))
-    places = {str(name): place for place, name in enumerate(arrays.pop("models"))}
-    missing = [name for name in models if name not in places]
-    if missing:
-        raise ArtifactError(f"{path}: no relations of model {missing[0]!r}; run ptmrec reproduce")
-    rows = [places[name] for name in models]
-    split = {tuple(key.split("/", 1)): values for key, values in arrays.items()}
-    weights = {regime: values for (kind, regime), values in split.items() if kind == "weights"}
-    return {key: values[rows] for key, values in split.items() if key[0] != "weights"}, weights
+    with reading(path):
+        places = {str(name): place for place, name in enumerate(arrays.pop("models"))}
+        missing = [name for name in models if name not in places]
+        if missing:
+            raise ArtifactError(f"{path}: no relations of model {missing[0]!r}; run ptmrec reproduce")
+        rows = [places[name] for name in models]
+        split = {tuple(key.split("/", 1)): values for key, values in arrays.items()}
+        weights = {regime: values for (kind, regime), values in split.items() if kind == "weights"}
+        return {key: values[rows] for key, values in split.items() if key[0] != "weights"}, weights

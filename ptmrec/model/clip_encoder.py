@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, ConfigError
 from ptmrec.files import read_json
 from ptmrec.model.image_tower import load_image_tower, understands
 from ptmrec.progress import progress
@@ -32,13 +32,14 @@ class ClipImageEncoder:
         batch_size: images per forward pass.
 
     Raises:
+        ConfigError: this machine has no such device.
         ArtifactError: the model is unknown, its weights are missing, damaged or cannot be fetched.
     """
 
     def __init__(
         self, model: str | Path, pretrained: str | None = None, device: str = "auto", batch_size: int = 64
     ) -> None:
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.device = _find_device(device)
         self.batch_size = batch_size
         self.name, self._model, self._preprocess = _load(model, pretrained)
         self._model.to(self.device).eval().requires_grad_(False)
@@ -70,6 +71,21 @@ class ClipImageEncoder:
 
 def _as_image(image: Image.Image | np.ndarray) -> Image.Image:
     return Image.fromarray(image) if isinstance(image, np.ndarray) else image.convert("RGB")
+
+
+def _find_device(name: str) -> torch.device:
+    """The device of that name, once it has held a number and given it back.
+
+    Raises:
+        ConfigError: there is none such here.
+    """
+    try:
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, ValueError) as error:  # torch without CUDA asserts
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        raise ConfigError(f"encoder.device={name}: not usable here ({reason}); write auto, cpu or cuda") from None
+    return device
 
 
 def _load(model: str | Path, pretrained: str | None) -> tuple[str, nn.Module, object]:

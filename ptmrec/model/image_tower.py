@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
+from ptmrec.trust import check
+
 _EXPANSION = 4
 _HEAD_WIDTH = 64
 _VISION_KEYS = {"image_size", "layers", "width"}
@@ -154,6 +156,7 @@ def load_image_tower(spec: dict[str, Any], weights: Path) -> tuple[EmbeddedClip,
     """
     from safetensors.torch import load_file
 
+    check(weights)
     vision, preparation = spec["model_cfg"]["vision_cfg"], spec["preprocess_cfg"]
     tower = ImageTower(vision["layers"], vision["width"], vision["image_size"], spec["model_cfg"]["embed_dim"])
     stored = {k.removeprefix("visual."): v for k, v in load_file(weights).items() if k.startswith("visual.")}

@@ -26,7 +26,7 @@ def plot_token_map(tokens: np.ndarray, panels: Mapping[str, Sequence[str]], titl
         title: above the maps.
     """
     unit = tokens / np.linalg.norm(tokens, axis=1, keepdims=True)
-    pca = PCA(2).fit(unit)
+    pca = PCA(2, svd_solver="full").fit(unit)  # the faster solver draws at random
     places, shares = pca.transform(unit), pca.explained_variance_ratio_
     with thesis_style():
         figure = Figure(figsize=(TEXT_WIDTH, 3.9), layout="constrained")

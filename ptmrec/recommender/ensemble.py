@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
 from ptmrec.dataloader.dataset_tokens import pad_tokens
@@ -18,14 +18,15 @@ from ptmrec.dataloader.model_datasets import (
     ModelEmbeddingDataset,
     write_all_model_tokens,
 )
-from ptmrec.errors import ArtifactError
-from ptmrec.files import atomic_write, read_json, write_folder, write_json
+from ptmrec.errors import UNFIT, ArtifactError
+from ptmrec.files import read_json, write_bytes, write_folder, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
 from ptmrec.relations.linear import COLUMNS
+from ptmrec.trust import check
 
 _SHARED = "fusion.projections.source."
 """The source view may share the dataset projection; safetensors stores shared tensors once."""
@@ -181,13 +182,14 @@ def load_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
 
 def _save(state: dict[str, torch.Tensor], path: Path, half: bool = False) -> None:
     kept = {k: (v.half() if half and v.ndim > 1 else v).detach().cpu().contiguous() for k, v in state.items()}
-    atomic_write(path, lambda temporary: save_file(kept, temporary))
+    write_bytes(path, save(kept))
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:
+    check(path)
     try:
         weights = load_file(path)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, *UNFIT) as error:
         raise ArtifactError(f"{path}: missing or damaged ({error}); run ptmrec reproduce again") from None
     wrong = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if wrong:

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, read_npz, write_json, write_npz
+from ptmrec.files import read_json, read_npz, write_bytes, write_json, write_npz
 from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
 from ptmrec.relations.conformal import Conformal
 from ptmrec.relations.expected import ExpectedAccuracy
 from ptmrec.relations.linear import COLUMNS, LinearRanker
 from ptmrec.relations.samples import read_samples, write_samples
 from ptmrec.relations.scores import SCORES_NAME, read_scores, write_scores
+from ptmrec.trust import check
 from ptmrec.zoo.card import Card
 
 MODELS, TRANSPORTS, FITTED, SAMPLES = "models.json", "transports.safetensors", "fitted.npz", "samples"
@@ -32,7 +33,7 @@ def write_knowledge(folder: Path, knowledge: Knowledge) -> None:
     maps = {}
     for name, values in zip(knowledge.cards, knowledge.transports, strict=True):
         maps[name], maps[f"{name}/rows"] = to_bytes(values)
-    save_file(maps, folder / TRANSPORTS)
+    write_bytes(folder / TRANSPORTS, save(maps))
     write_npz(folder / FITTED, _fitted_arrays(knowledge))
 
 
@@ -47,6 +48,7 @@ def read_knowledge(folder: Path) -> Knowledge:
         cards = {name: Card(**card) for name, card in models["cards"].items()}
         base = np.array(models["base"], dtype=bool)
         scores = read_scores(folder / SCORES_NAME)["known"].only(_known(arrays), list(cards))
+        check(folder / TRANSPORTS)
         maps = load_file(folder / TRANSPORTS)
         regimes = {name: _regime(arrays, name) for name in dict.fromkeys(key.split("/")[0] for key in arrays)}
         transports = tuple(maps[name] * maps[f"{name}/rows"][:, None] for name in cards)

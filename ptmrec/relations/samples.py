@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_npz, write_npz
 from ptmrec.relations.reference import ReferenceSpace
 from ptmrec.relations.similarity import covariances
@@ -56,16 +56,17 @@ def read_samples(folder: Path, name: str) -> list[DatasetSample]:
     """
     path = folder / f"{name}.npz"
     arrays = read_npz(path, ("tokens", "coordinates", "labels", "draws"))
-    tokens, coordinates = (arrays[key].astype(np.float64) for key in ("tokens", "coordinates"))
-    if not (np.isfinite(tokens).all() and np.isfinite(coordinates).all()):
-        raise ArtifactError(f"{path}: holds values that are not finite; make it again with: ptmrec zoo reference")
-    if not len(coordinates) == len(arrays["labels"]) == len(arrays["draws"]):
-        raise ArtifactError(f"{path}: arrays of different length; make it again with: ptmrec zoo reference")
-    kept = [arrays["draws"] == draw for draw in range(len(tokens))]
-    return [
-        DatasetSample(name, token, coordinates[rows], arrays["labels"][rows].astype(np.int64))
-        for token, rows in zip(tokens, kept, strict=True)
-    ]
+    with reading(path):
+        tokens, coordinates = (arrays[key].astype(np.float64) for key in ("tokens", "coordinates"))
+        if not (np.isfinite(tokens).all() and np.isfinite(coordinates).all()):
+            raise ArtifactError(f"{path}: holds values that are not finite; make it again with: ptmrec zoo reference")
+        if not len(coordinates) == len(arrays["labels"]) == len(arrays["draws"]):
+            raise ArtifactError(f"{path}: arrays of different length; make it again with: ptmrec zoo reference")
+        kept = [arrays["draws"] == draw for draw in range(len(tokens))]
+        return [
+            DatasetSample(name, token, coordinates[rows], arrays["labels"][rows].astype(np.int64))
+            for token, rows in zip(tokens, kept, strict=True)
+        ]
 
 
 def write_space(folder: Path, space: ReferenceSpace) -> Path:
@@ -87,9 +88,10 @@ def read_space(folder: Path) -> ReferenceSpace:
     """
     path = folder / SPACE_NAME
     arrays = read_npz(path, ("names", "dims", "mean", "basis"))
-    names = tuple(str(name) for name in arrays["names"])
-    dims = tuple(int(dim) for dim in arrays["dims"])
-    mean, basis = (arrays[key].astype(np.float64) for key in ("mean", "basis"))
-    if len(names) != len(dims) or mean.shape != (sum(dims),) or basis.shape[:1] != mean.shape:
-        raise ArtifactError(f"{path}: shapes do not fit together; make it again with: ptmrec zoo reference")
-    return ReferenceSpace(names, dims, mean, basis)
+    with reading(path):
+        names = tuple(str(name) for name in arrays["names"])
+        dims = tuple(int(dim) for dim in arrays["dims"])
+        mean, basis = (arrays[key].astype(np.float64) for key in ("mean", "basis"))
+        if len(names) != len(dims) or mean.shape != (sum(dims),) or basis.shape[:1] != mean.shape:
+            raise ArtifactError(f"{path}: shapes do not fit together; make it again with: ptmrec zoo reference")
+        return ReferenceSpace(names, dims, mean, basis)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_npz, write_npz
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.similarity import covariance_similarity
@@ -144,16 +144,17 @@ def read_scores(path: Path) -> dict[str, PairScores]:
         ArtifactError: missing or damaged file, or tables that do not fit together.
     """
     arrays = read_npz(path, ("datasets", "models"))
-    datasets, models = (tuple(str(name) for name in arrays[key]) for key in ("datasets", "models"))
-    cells, pairs = (len(datasets), len(models)), (len(datasets), len(datasets))
-    shapes = dict(zip(_TABLES, (cells, cells, pairs, pairs), strict=True))
-    found = {}
-    for name in dict.fromkeys(key.rpartition("/")[0] for key in arrays if "/" in key):
-        tables = {t: arrays.get(f"{name}/{t}", np.full(shapes[t], np.nan)).astype(np.float64) for t in _TABLES}
-        if any(tables[table].shape != shapes[table] for table in _TABLES):
-            raise ArtifactError(f"{path}: {name!r} does not fit together; make it again with: ptmrec zoo reference")
-        found[name] = PairScores(datasets, models, **tables)
-    return found
+    with reading(path):
+        datasets, models = (tuple(str(name) for name in arrays[key]) for key in ("datasets", "models"))
+        cells, pairs = (len(datasets), len(models)), (len(datasets), len(datasets))
+        shapes = dict(zip(_TABLES, (cells, cells, pairs, pairs), strict=True))
+        found = {}
+        for name in dict.fromkeys(key.rpartition("/")[0] for key in arrays if "/" in key):
+            tables = {t: arrays.get(f"{name}/{t}", np.full(shapes[t], np.nan)).astype(np.float64) for t in _TABLES}
+            if any(tables[table].shape != shapes[table] for table in _TABLES):
+                raise ArtifactError(f"{path}: {name!r} does not fit together; make it again with: ptmrec zoo reference")
+            found[name] = PairScores(datasets, models, **tables)
+        return found
 
 
 def _bordered(square: np.ndarray, border: np.ndarray) -> np.ndarray:

@@ -1,9 +1,11 @@
 """What a training run leaves on disk and continues from: weights, resumable state and random states."""
 
+import hashlib
+import io
 import math
-import pickle
 import random
 import re
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ptmrec.errors import ArtifactError, TrainingError
-from ptmrec.files import atomic_write
+from ptmrec.errors import ArtifactError, TrainingError, describe_os_error
+from ptmrec.files import write_bytes
+
+MARK = b"sha256:"
+"""Begins the comment of a checkpoint's ZIP file; the hash of everything before it follows."""
 
 
 @dataclass
@@ -68,11 +73,11 @@ class CheckpointStore:
         """Write a state dict under a name that tells loss, time (UTC) and, for a periodic one, the epoch."""
         part = f"epoch_{epoch:04d}." if epoch is not None else ""
         path = self.folder / f"{self.name}_weights.{part}loss_{loss:.6f}.{timestamp()}.pt"
-        return atomic_write(path, lambda temporary: torch.save(weights, temporary))
+        return save_tensors(weights, path)
 
     def save_last(self, state: dict[str, Any]) -> Path:
         """Write the resumable state."""
-        return atomic_write(self.last_path, lambda temporary: torch.save(state, temporary))
+        return save_tensors(state, self.last_path)
 
     def load_last(self) -> dict[str, Any]:
         """Read the resumable state, tensors on the CPU.
@@ -105,18 +110,53 @@ def timestamp() -> str:
     return datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
 
 
+def save_tensors(value: Any, path: Path) -> Path:
+    """Write what ``torch.save`` makes of a value, its SHA-256 in the comment of the ZIP file; atomically."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    data = buffer.getvalue()
+    if data[-2:] != bytes(2) or data[-22:-18] != b"PK\5\6":  # no ZIP file without a comment: an older format
+        return write_bytes(path, data)
+    body = data[:-2] + len(MARK + bytes(64)).to_bytes(2, "little")
+    return write_bytes(path, body + MARK + hashlib.sha256(body).hexdigest().encode())
+
+
 def load_tensors(path: Path) -> Any:
     """Read a file of ``torch.save`` onto the CPU, never unpickling more than tensors and plain data.
 
     Raises:
-        ArtifactError: the file is missing or damaged, or holds other Python objects.
+        ArtifactError: the file is missing or damaged (by its SHA-256, or the check sums of its parts when it has
+            none), or holds other Python objects.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ArtifactError(f"{path}: file not found") from None
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except OSError as error:
+        raise ArtifactError(f"{path}: not a usable checkpoint ({describe_os_error(error)})") from None
+    body, mark, digest = data[: -64 - len(MARK)], data[-64 - len(MARK) : -64], data[-64:]
+    if mark == MARK and hashlib.sha256(body).hexdigest().encode() != digest:
+        raise ArtifactError(f"{path}: damaged checkpoint (another SHA-256 than it was written with); delete it")
+    try:
+        if mark != MARK:
+            _check_parts(data)
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # what the readers of a foreign file raise has no end
         raise ArtifactError(f"{path}: not a usable checkpoint ({_first_line(error)})") from None
+
+
+def _check_parts(data: bytes) -> None:
+    """Check the CRC-32 of every part of a ZIP file, and that they are as large together as the file can hold."""
+    end = data.rfind(b"PK\5\6")
+    if end >= 0 and len(data) - end - 22 != int.from_bytes(data[end + 20 : end + 22], "little"):
+        raise ValueError("cut short")
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > len(data):
+                raise ValueError("its parts are larger than the file")
+            broken = archive.testzip()
+        if broken is not None:
+            raise ValueError(f"part {broken!r} is damaged")
 
 
 def load_into(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -59,13 +59,23 @@ class History:
         """Read what :meth:`save` wrote.
 
         Raises:
-            ArtifactError: the file is missing, not JSON, or not a list of epochs.
+            ArtifactError: the file is missing, not JSON, not a list of epochs, or an epoch holds what is no number.
         """
         epochs = read_json(path)
         if not isinstance(epochs, list) or not all(isinstance(row, dict) and "epoch" in row for row in epochs):
             raise ArtifactError(f"{path}: not a training history; it must be a list of epochs")
+        for row in epochs:
+            if not isinstance(row["epoch"], int) or isinstance(row["epoch"], bool):
+                raise ArtifactError(f"{path}: epoch {row['epoch']!r} is no whole number")
+            wrong = [name for name, value in row.items() if not _is_number_or_none(value)]
+            if wrong:
+                raise ArtifactError(f"{path}: {wrong[0]!r} of epoch {row['epoch']} is no number")
         return cls(epochs)
 
 
 def _finite_or_none(value: float | int | None) -> float | int | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def _is_number_or_none(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -16,10 +16,25 @@ from ptmrec.config.sections import (
     ZooConfig,
 )
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, kind_of_shots
+from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json
+from ptmrec.trust import watch
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.real import is_real, read_models
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
+
+
+def watch_committed(paths: PathsConfig) -> None:
+    """Let this process read the committed files only as they were committed; results are outputs and may change.
+
+    Raises:
+        ArtifactError: the manifest is damaged.
+    """
+    if paths.manifest.is_file():
+        hashes = read_json(paths.manifest)
+        if not isinstance(hashes, dict) or not all(isinstance(value, str) for value in hashes.values()):
+            raise ArtifactError(f"{paths.manifest}: expected an object: file -> hash; restore it with git")
+        watch(paths.manifest.parent, {name: own for name, own in hashes.items() if not name.startswith("results/")})
 
 
 class ProjectFiles:
@@ -32,6 +47,7 @@ class ProjectFiles:
     def __init__(self, config: ConfigParser) -> None:
         self.config = config
         self.paths = config.get(PathsConfig)
+        watch_committed(self.paths)
         self.extract_config = config.get(ExtractConfig)
         self.autoencoder_config = config.get(AutoEncoderConfig)
         self.ranker_config = config.get(RankerConfig)

@@ -8,12 +8,14 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError, PtmrecError
+from ptmrec.errors import ConfigError, PtmrecError, one_line
 from ptmrec.log import logger
 from ptmrec.workflow.outputs import RUN
 
@@ -45,8 +47,13 @@ def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
 
     Raises:
         ConfigError: naming the parameter and those that exist.
+        NotebookError: this is no notebook.
     """
-    known = papermill.inspect_notebook(str(notebook))
+    try:
+        nbformat.validate(nbformat.read(notebook, as_version=4))
+        known = papermill.inspect_notebook(str(notebook))
+    except Exception as error:  # readers of notebooks raise whatever the JSON brings about
+        raise NotebookError(f"{notebook}: not a usable notebook ({one_line(error) or type(error).__name__})") from None
     for name in parameters:
         if name not in known:
             raise ConfigError(f"{notebook.name}: unknown parameter {name!r}; known: {', '.join(sorted(known))}")
@@ -102,19 +109,28 @@ def run_notebook(notebook: Path, output: Path, parameters: dict[str, Any], strea
             f"{notebook.name}: cell {error.cell_index} failed with {error.ename}: {reason[0] if reason else ''}; "
             f"the executed copy is {output}"
         ) from None
+    except (DeadKernelError, CellTimeoutError, NoSuchKernel) as error:
+        raise NotebookError(
+            f"{notebook.name}: not done, its kernel ended ({one_line(error)}); too little memory, or killed? "
+            f"the executed copy is {output}"
+        ) from None
     check_complete(output)
 
 
 def check_complete(executed: Path) -> None:
-    """A run counts only if every code cell ran: ``sys.exit(0)`` in a cell looks like success to papermill.
+    """A run counts only if every code cell ran to its end: to papermill ``sys.exit(0)`` in a cell is a success.
 
     Raises:
-        NotebookError: a code cell has not run.
+        NotebookError: a code cell has not run, or not to its end.
     """
     cells = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code" and cell.source]
     skipped = [index for index, cell in enumerate(cells, start=1) if cell.execution_count is None]
     if skipped:
         raise NotebookError(f"{executed}: stopped before code cell {skipped[0]} of {len(cells)}")
+    for index, cell in enumerate(cells, start=1):
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if errors:
+            raise NotebookError(f"{executed}: code cell {index} of {len(cells)} ended with {errors[0].ename}")
 
 
 class _Progress:

@@ -6,6 +6,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EvaluationConfig, PathsConfig
 from ptmrec.evaluation.published.results import BENCHMARKS, published_results, summarise_results
 from ptmrec.files import write_text
+from ptmrec.workflow.committed import watch_committed
 
 RESULT = "published"
 """Name of the table of results."""
@@ -26,6 +27,7 @@ def run_published(config: ConfigParser) -> pd.DataFrame:
     Returns:
         Long frame, see :func:`~ptmrec.evaluation.published.results.published_results`.
     """
+    watch_committed(config.get(PathsConfig))
     names = BENCHMARKS if config.get(EvaluationConfig).every == 1 else BENCHMARKS[:1]
     return published_results(config.get(PathsConfig).published, names)
 

@@ -1,11 +1,16 @@
 """Steps that are reused while their inputs, settings and code stay the same, and resumed when stopped half-way."""
 
 import dataclasses
+import glob
 import hashlib
 import json
+import os
+import platform
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,6 +21,10 @@ from ptmrec.files import read_json, remove_temporaries, replace_folder, tree_has
 from ptmrec.log import logger
 
 PACKAGE = Path(__file__).resolve().parents[1]
+ABANDONED = 24 * 3600
+"""Seconds after which another machine's unfinished work counts as abandoned, when nothing in it has changed."""
+_working: set[Path] = set()
+"""Folders that this process works in."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +68,8 @@ def run_step(step: Step, work: Callable[[Path], None], records: Path) -> bool:
     a folder beside the output, which takes the output's place only when it is finished: a result is never
     deleted before its replacement stands. What a stopped run left there is kept for ``work`` to go on from, if
     it was the same step; unfinished files in it are removed. Of several processes that want the same step one
-    runs it and the others wait for its result.
+    runs it and the others wait for its result; where locks do not work, as on some network disks, each runs it in
+    a folder of its own and the result of one of them stands.
 
     Args:
         step: what is to be done.
@@ -78,16 +88,15 @@ def run_step(step: Step, work: Callable[[Path], None], records: Path) -> bool:
                 logger.info("%s: reused, nothing it depends on has changed", step.name)
                 return False
             logger.warning("%s: its result was changed or lost; making it again", step.name)
-        partial, begun = _partial(step.output), records / f"{step.name}.begun.json"
-        if _read_record(begun).get("key") != key:
-            shutil.rmtree(partial, ignore_errors=True)
-        write_json(begun, {"key": key})
-        remove_temporaries(partial)
-        partial.mkdir(parents=True, exist_ok=True)
-        work(partial)
-        replace_folder(step.output, partial)
+        with _claim(step.output, key) as partial:
+            remove_temporaries(partial)
+            work(partial)
+            record = _read_record(record_path)
+            if record.get("key") == key and record.get("output") == _output_hash(step.output):
+                shutil.rmtree(partial, ignore_errors=True)  # without working locks another was faster
+                return True
+            replace_folder(step.output, partial)
         write_json(record_path, {"key": key, "output": _output_hash(step.output)})
-        begun.unlink()
         return True
 
 
@@ -106,8 +115,52 @@ def hold(path: Path, what: str) -> Iterator[None]:
         lock.release()
 
 
-def _partial(output: Path) -> Path:
-    return output.with_name(f".{output.name}.partial")
+@contextmanager
+def _claim(output: Path, key: str) -> Iterator[Path]:
+    """A folder to work in that no other process works in, with what a stopped run of the same step left.
+
+    Its name holds the key and who works in it; a rename, which only one process can win, takes over what is left.
+    """
+    owner = f"{_host()}-{os.getpid()}"
+    own = output.with_name(f".{output.name}.partial-{key[:16]}-{owner}-{secrets.token_hex(4)}")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    for left in sorted(output.parent.glob(f".{glob.escape(output.name)}.partial-*")):
+        if _is_abandoned(left):
+            if f".partial-{key[:16]}-" in left.name and not own.exists():
+                with suppress(OSError):
+                    left.rename(own)
+            else:
+                shutil.rmtree(left, ignore_errors=True)
+    own.mkdir(exist_ok=True)
+    _working.add(own)
+    try:
+        yield own
+    finally:
+        _working.discard(own)
+
+
+def _is_abandoned(partial: Path) -> bool:
+    """Whether nobody works in a folder any more; of other machines that is only known after a day."""
+    host, pid = partial.name.split("-")[-3:-1]
+    if host == _host():
+        return partial not in _working if int(pid) == os.getpid() else not _is_alive(int(pid))
+    with suppress(OSError):
+        return time.time() - max(path.stat().st_mtime for path in [partial, *partial.rglob("*")]) > ABANDONED
+    return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _read_record(path: Path) -> dict:

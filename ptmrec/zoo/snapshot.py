@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import atomic_write, read_json, write_json
+from ptmrec.errors import UNFIT, ArtifactError, reading
+from ptmrec.files import read_json, write_bytes, write_json
+from ptmrec.trust import check
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 
 if TYPE_CHECKING:
@@ -79,16 +80,24 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS_NAME).is_file():
         return [folder / WEIGHTS_NAME]
     if (folder / INDEX_NAME).is_file():
-        index = read_json(folder / INDEX_NAME)
-        names = sorted(set(index["weight_map"].values())) if isinstance(index, dict) and "weight_map" in index else []
-        files = [folder / str(name) for name in names]
-        bad = [file for file in files if file.parent != folder or not file.is_file()]
-        if bad or not files:
-            raise ArtifactError(f"{folder / INDEX_NAME}: shard {bad[0].name if bad else '?'} is missing or outside")
-        return files
+        return _read_index(folder)
     pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
     hint = f"; {pickles[0]} is a pickle, which is never loaded" if pickles else ""
     raise ArtifactError(f"{folder}: no {WEIGHTS_NAME}{hint}")
+
+
+def _read_index(folder: Path) -> list[Path]:
+    path = folder / INDEX_NAME
+    index = read_json(path)
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not places or not all(isinstance(name, str) for name in places.values()):
+        raise ArtifactError(f"{path}: expected a weight_map: tensor -> file")
+    files = [folder / name for name in sorted(set(places.values()))]
+    with reading(path):  # the system refuses to look for names that are too long
+        bad = [file for file in files if file.parent != folder or not file.is_file()]
+    if bad:
+        raise ArtifactError(f"{path}: shard {bad[0].name[:80]!r} is missing or outside")
+    return files
 
 
 def read_tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
@@ -101,6 +110,7 @@ def read_tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
     """
     from safetensors import SafetensorError, safe_open
 
+    check(file)
     try:
         with safe_open(file, framework="pt") as handle:
             waiting = list(handle.offset_keys())[::-1]
@@ -113,7 +123,7 @@ def read_tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
                     read += tensor.nbytes
                     yield name, tensor
                     del tensor
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, *UNFIT) as error:
         raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
 
 
@@ -126,13 +136,13 @@ def write_snapshot(folder: Path, card: Card, model: "nn.Module", half: bool = Tr
         model: its ``state_dict`` is stored, floats in half precision if ``half``.
         half: store float16 instead of float32.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {}
     for name, tensor in model.state_dict().items():
         stored = tensor.detach().cpu()
         state[name] = (stored.half() if half and stored.is_floating_point() else stored).contiguous()
-    atomic_write(folder / WEIGHTS_NAME, lambda temporary: save_file(state, temporary))
+    write_bytes(folder / WEIGHTS_NAME, save(state))
     write_json(folder / CARD_NAME, card.to_dict())
     return Snapshot(folder, card)
 

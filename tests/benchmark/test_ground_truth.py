@@ -38,6 +38,12 @@ def cell(model="vgg-small-toy", accuracies=(0.5, 0.7)):
         ({"accuracy": "high"}, "not in 0"),
         ({"regime": "zero"}, "regime 'zero'"),
         ({"source": None}, "no 'source'"),
+        ({"accuracies": [0.5, 1.5]}, r"accuracy 1\.5 .* not in 0\.\.1"),
+        ({"accuracies": [-0.1]}, "not in 0"),
+        ({"accuracies": 0.5}, "should be a list"),
+        ({"by_shots": {"1": [2.0, 0.1]}}, r"accuracy 2\.0 .* not in 0\.\.1"),
+        ({"by_shots": {"1": [0.5]}}, "mean and deviation"),
+        ({"model_name": ["a"]}, "is not in the zoo"),
     ],
 )
 def test_ground_truth_that_cannot_be_used(tmp_path, change, words):

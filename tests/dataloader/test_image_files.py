@@ -1,6 +1,8 @@
 import os
 import shutil
+import struct
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +90,29 @@ def test_a_folder_that_may_not_be_read_is_said_to_be_so(mode):
             os.seteuid(0)
         (place / "cat").chmod(0o755)
         shutil.rmtree(place)
+
+
+def test_the_order_of_a_listing_does_not_matter(tmp_path, monkeypatch):
+    for name in ("b/2.png", "b/1.png", "a/3.png", "c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (2, 2)).save(tmp_path / name)
+    expected = sorted(tmp_path.rglob("*.png"))
+    walk = os.walk
+    monkeypatch.setattr("os.walk", lambda *a, **k: [(p, d, n[::-1]) for p, d, n in list(walk(*a, **k))[::-1]])
+    assert find_image_files(tmp_path) == expected
+    monkeypatch.setattr("os.walk", lambda *a, **k: [(p, d, sorted(n)) for p, d, n in list(walk(*a, **k))[::-1]])
+    assert find_image_files(tmp_path) == expected
+
+
+def test_an_image_that_announces_too_many_pixels_is_not_decoded(tmp_path, recwarn):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    for side in (13_000, 9_000, 60_000):
+        head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+        data = zlib.compress(bytes(1000))
+        parts = (chunk(b"IHDR", head), chunk(b"IDAT", data), chunk(b"IEND", b""))
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+        with pytest.raises(DataError, match="more than 64 million|decompression bomb"):
+            open_image(tmp_path / "a.png")
+    assert not recwarn.list

@@ -4,7 +4,7 @@ from PIL import Image
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, ConfigError
 from ptmrec.model.clip_encoder import ClipImageEncoder
 
 
@@ -42,3 +42,10 @@ def test_unknown_and_damaged_encoders(tmp_path):
     (tmp_path / "open_clip_model.safetensors").write_bytes(b"short")
     with pytest.raises(ArtifactError, match="cannot be loaded"):
         ClipImageEncoder(tmp_path)
+
+
+@pytest.mark.parametrize("device", ["quantum", "meta", "cuda:99", ""])
+def test_a_device_that_is_not_there_is_named(device):
+    with pytest.raises(ConfigError, match=f"encoder.device={device}: not usable here") as error:
+        ClipImageEncoder(ConfigParser().get(PathsConfig).encoder, device=device)
+    assert "\n" not in str(error.value)

@@ -65,6 +65,13 @@ def test_token_map_colours_one_thing_per_panel():
     assert_readable(figure)
 
 
+def test_a_large_token_map_is_the_same_every_time():
+    """PCA of a large table draws at random by default."""
+    tokens = np.random.default_rng(0).normal(size=(520, 600))
+    first, second = (figures.plot_token_map(tokens, {"kind": ["a"] * 520}, "Codes").axes[0].lines for _ in range(2))
+    np.testing.assert_array_equal(first[0].get_xydata(), second[0].get_xydata())
+
+
 def test_targets_show_every_method_and_the_ceiling():
     rows = [
         {"group": "blind data", "regime": regime, "dataset": name, "method": method, "tau_w": value, "ceiling": 0.9}

@@ -4,6 +4,7 @@ import math
 import pytest
 
 from ptmrec.errors import ArtifactError
+from ptmrec.files import write_json
 from ptmrec.train.history import History
 
 
@@ -56,3 +57,12 @@ def test_damaged_file_is_one_line(tmp_path, text):
     with pytest.raises(ArtifactError) as error:
         History.load(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "row", [{"epoch": "1"}, {"epoch": True}, {"epoch": 1, "train_loss": "low"}, {"epoch": 1, "x": []}]
+)
+def test_an_epoch_of_anything_but_numbers_is_refused(tmp_path, row):
+    path = write_json(tmp_path / "history.json", [row])
+    with pytest.raises(ArtifactError, match="no number|no whole number"):
+        History.load(path)

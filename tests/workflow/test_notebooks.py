@@ -87,6 +87,30 @@ def test_leaving_early_is_no_success(tmp_path):
         run_notebook(notebook, tmp_path / "run.ipynb", {})
 
 
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("import sys\nsys.exit(0)", "code cell 2 of 2 ended with SystemExit"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "not done, its kernel ended"),
+        ("import os\nos._exit(0)", "not done, its kernel ended"),
+    ],
+)
+def test_a_last_cell_that_ends_the_kernel_is_no_success(tmp_path, cell, words):
+    notebook = write_notebook(tmp_path / "01_a.ipynb", cell)
+    with pytest.raises(NotebookError, match=words) as error:
+        run_notebook(notebook, tmp_path / "run.ipynb", {})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", '{"nbformat": 4, "cells": 3}', "\x00"])
+def test_an_invalid_notebook_is_one_line(tmp_path, text):
+    (tmp_path / "01_a.ipynb").write_text(text)
+    with pytest.raises(NotebookError, match="not a usable notebook") as error:
+        run_notebook(tmp_path / "01_a.ipynb", tmp_path / "run.ipynb", {})
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run.ipynb").exists()
+
+
 def test_notebooks_run_in_order_and_stop_at_the_first_failure(tmp_path):
     out = tmp_path / "order.txt"
     note = f"with open({str(out)!r}, 'a') as file:\n    file.write('%s')"

@@ -1,6 +1,8 @@
+import os
 import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,6 +10,7 @@ import pytest
 
 from ptmrec.config.section import SECTIONS, Section, setting
 from ptmrec.errors import ArtifactError
+from ptmrec.workflow import step as step_module
 from ptmrec.workflow.step import Step, run_step
 
 
@@ -112,9 +115,10 @@ def test_a_result_stays_until_its_replacement_stands(project):
 def test_temporaries_of_a_killed_run_are_removed_before_the_step_goes_on(project):
     with pytest.raises(KeyboardInterrupt):
         run(project, fail=True, calls=[])
-    (project / ".output.partial" / ".part.npz-x1.tmp").write_text("half of a file")
-    (project / ".output.partial" / "below").mkdir()
-    (project / ".output.partial" / "below" / ".part.npz-x2.tmp").write_text("half of a file")
+    (partial,) = project.glob(".output.partial-*")
+    (partial / ".part.npz-x1.tmp").write_text("half of a file")
+    (partial / "below").mkdir()
+    (partial / "below" / ".part.npz-x2.tmp").write_text("half of a file")
     calls = []
     run(project, calls=calls)
     assert calls == [["below", "part.txt"]]
@@ -144,3 +148,54 @@ def test_of_several_processes_one_works_and_the_others_wait_for_its_result(proje
     assert [process.returncode for process in processes] == [0, 0, 0], logs
     assert (project / "runs.txt").read_text() == "run "
     assert sum("reused" in log for log in logs) == 2
+
+
+@pytest.mark.slow
+def test_processes_tear_and_lose_nothing_even_where_locks_do_not_work(project):
+    code = textwrap.dedent(
+        f"""
+        import os, sys, time
+        from contextlib import nullcontext
+        from pathlib import Path
+        import ptmrec.workflow.step as module
+
+        module.hold = lambda *_: nullcontext()
+        project = Path({str(project)!r})
+
+        def work(folder):
+            for part in range(30):
+                assert not (folder / str(part)).exists()
+                (folder / str(part)).write_text(str(part))
+                time.sleep(0.001)
+
+        while not (project / "go").exists():
+            time.sleep(0.001)
+        step = module.Step("toy", [project / "input"], [], ["errors"], project / "output")
+        module.run_step(step, work, project / "records")
+        for _ in range(200):  # for an instant the place is empty while another puts the same result there
+            try:
+                found = sorted(map(int, os.listdir(project / "output")))
+                break
+            except FileNotFoundError:
+                time.sleep(0.005)
+        assert found == list(range(30))
+        """
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    time.sleep(3)
+    (project / "go").touch()
+    logs = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, logs
+    assert not run_step(Step("toy", [project / "input"], [], ["errors"], project / "output"), None, project / "records")
+    assert not list(project.glob(".output*"))
+
+
+def test_work_of_a_process_that_lives_is_left_to_it(project):
+    calls, name = [], f".output.partial-{'0' * 16}-{step_module._host()}-{{}}-abcd"
+    other = project / name.format(os.getppid())
+    dead = project / name.format(2**22 + 1)
+    for folder in (other, dead):
+        folder.mkdir()
+    run(project, calls=calls)
+    assert other.exists()
+    assert not dead.exists()

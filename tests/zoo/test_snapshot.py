@@ -85,7 +85,7 @@ def test_a_failed_write_leaves_no_card(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    monkeypatch.setattr("ptmrec.files.os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         write_snapshot(tmp_path / "m", make_card(), build_model("vgg", "small", 3))
     assert list((tmp_path / "m").iterdir()) == []

@@ -1,0 +1,1 @@
+"""Kills, faults and hostile input against the package: ``python -m torture``."""

@@ -1,0 +1,231 @@
+"""Plant faults in a copy of the package and see which tests catch them."""
+
+import importlib
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ptmrec.files import write_text
+from torture.kills import train
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = Path("constants/results/planted_robustness.csv")
+NOTEBOOKS = "workflow/test_notebooks.py"
+WANTED = 0.95
+"""Share of the faults that have to be caught."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault as a change of source.
+
+    Attributes:
+        name: what is wrong then.
+        file: file under ``ptmrec/``.
+        old: source that is there once at least; its first occurrence is replaced.
+        new: source in its place.
+        tests: files under ``tests/`` that could catch it.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+_SAVE, _STEP, _RUN = "train/checkpoints.py", "workflow/step.py", "train/run_state.py"
+_NPZ, _FILES, _CHECKPOINTS = "archives.py", "files.py", "train/test_checkpoints.py"
+_T_FILES, _T_NPZ, _T_STEP, _T_RUN = (
+    "test_files.py",
+    "test_archives.py",
+    "workflow/test_step.py",
+    "train/test_run_state.py",
+)
+FAULTS = (
+    Fault("written files are not synced", _FILES, "os.fsync(file.fileno())", "pass", _T_FILES),
+    Fault(
+        "files are copied into place", _FILES, "os.replace(temporary, path)", "shutil.copy(temporary, path)", _T_FILES
+    ),
+    Fault("temporary files stay", _FILES, "temporary.unlink(missing_ok=True)", "pass", _T_FILES),
+    Fault("errors do not name the target", _FILES, "if error.errno is None or about_another:", "if True:", _T_FILES),
+    Fault("errors about another file take the target's name", _FILES, "or about_another:", "or False:", _T_FILES),
+    Fault("a folder's old content is lost", _FILES, "aside.rename(folder)", "pass", _T_FILES),
+    Fault("JSON may name a key twice", _FILES, "if len(set(keys)) != len(keys):", "if False:", _T_FILES),
+    Fault("JSON may hold NaN", _FILES, "parse_constant=refuse", "parse_constant=float", _T_FILES),
+    Fault("JSON of any depth", _FILES, "DEEPEST_JSON = 64", "DEEPEST_JSON = 10**9", _T_FILES),
+    Fault("JSON of any size", _FILES, "if len(data) > LARGEST_JSON:", "if False:", _T_FILES),
+    Fault("numbers without end in JSON", _FILES, "if math.isfinite(value)", "if True", _T_FILES),
+    Fault("objects in NPZ", _NPZ, "if dtype.hasobject:", "if False:", _T_NPZ),
+    Fault("NPZ bombs", _NPZ, "if declared > ROOM + RATIO * held:", "if False:", _T_NPZ),
+    Fault("headers of any length", _NPZ, "_LONGEST_HEADER = 10_000", "_LONGEST_HEADER = 2**40", _T_NPZ),
+    Fault("headers that lie", _NPZ, "if read + count != member.file_size:", "if False:", _T_NPZ),
+    Fault("two members of one name", _NPZ, "if names.count(name) > 1:", "if False:", _T_NPZ),
+    Fault("text that is none", _NPZ, 'if array.dtype.kind == "U" and array.size:', "if False:", _T_NPZ),
+    Fault("checkpoints are unpickled", _SAVE, "weights_only=True", "weights_only=False", _CHECKPOINTS),
+    Fault("checkpoints are not compared with their hash", _SAVE, "if mark == MARK and", "if False and", _CHECKPOINTS),
+    Fault("check sums of parts are not compared", _SAVE, "if mark != MARK:", "if False:", _CHECKPOINTS),
+    Fault("random states are not restored", _RUN, "        restore_rng_state(", "        str(", _T_RUN),
+    Fault("the optimiser is not restored", _RUN, "owner.load_state_dict(state[name])", "pass", _T_RUN),
+    Fault("the loader's order is not restored", _RUN, "generator.set_state(generator_state)", "pass", _T_RUN),
+    Fault("work of another key is taken over", _STEP, 'if f".partial-{key[:16]}-" in left.name and', "if", _T_STEP),
+    Fault(
+        "changed results are reused", _STEP, 'if record["output"] == _output_hash(step.output):', "if True:", _T_STEP
+    ),
+    Fault("unfinished files become results", _STEP, "            remove_temporaries(partial)\n", "", _T_STEP),
+    Fault("work of the living is taken", _STEP, "not _is_alive(int(pid))", "True", _T_STEP),
+    Fault(
+        "committed files are not compared", "trust.py", "if found != _expected[place]:", "if False:", "test_trust.py"
+    ),
+    Fault("messages of any length", "errors.py", "LONGEST = 400", "LONGEST = 10**9", "test_errors.py"),
+    Fault(
+        "messages steer the terminal",
+        "errors.py",
+        '_INVISIBLE.sub(" ", str(message))',
+        "str(message)",
+        "test_errors.py",
+    ),
+    Fault(
+        "system errors are tracebacks",
+        "cli_context.py",
+        "except OSError as",
+        "except EOFError as",
+        "test_cli_context.py",
+    ),
+    Fault(
+        *("images are not sorted", "dataloader/image_files.py", "return sorted(files)", "return files"),
+        "dataloader/test_image_files.py",
+    ),
+    Fault(
+        *("images of any size", "dataloader/image_files.py", "MAX_PIXELS = 64_000_000", "MAX_PIXELS = 10**15"),
+        "dataloader/test_image_files.py",
+    ),
+    Fault(
+        *("the mask hides nothing", "dataloader/dataset_tokens.py", "mask = torch.zeros(", "mask = torch.ones("),
+        "dataloader/test_dataset_tokens.py",
+    ),
+    Fault(
+        *("repeats of any size", "benchmark/ground_truth.py", '(record["accuracy"], *repeats,', '(record["accuracy"],'),
+        "benchmark/test_ground_truth.py",
+    ),
+    Fault(
+        *("shards lie anywhere", "zoo/snapshot.py", "file.parent != folder or not", "not"),
+        "zoo/test_snapshot.py",
+    ),
+    Fault("models have any name", "zoo/card.py", "if not NAME_PATTERN.fullmatch(", "if not str(", "zoo/test_card.py"),
+    Fault(
+        *("history holds anything", "train/history.py", "            if wrong:", "            if False:"),
+        "train/test_history.py",
+    ),
+    Fault(
+        *("a notebook that exits is done", "workflow/notebooks.py", "        if errors:", "        if False:"),
+        "workflow/test_notebooks.py",
+    ),
+)
+
+
+def plant_all(root: Path) -> int:
+    """Plant each fault, run its tests, and write what caught it; 1 when too few are caught."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="planted-") as name:
+        preload(root, Path(name))
+        copy = make_copy(root, Path(name))
+        healthy = run_tests(copy, sorted({fault.tests for fault in FAULTS}))
+        sys.stderr.write(f"without a fault fail: {', '.join(healthy) or 'none'}\n")
+        for fault in FAULTS:
+            path = copy / "ptmrec" / fault.file
+            source = path.read_text()
+            if fault.old not in source:
+                raise ValueError(f"{fault.name}: its source is no longer in {fault.file}")
+            path.write_text(source.replace(fault.old, fault.new, 1))
+            failed = run_tests(copy, [fault.tests], healthy)
+            path.write_text(source)
+            new = [test for test in failed if test not in healthy]
+            rows.append(
+                {"fault": fault.name, "file": fault.file, "caught_by": new[0] if new else "", "caught": bool(new)}
+            )
+            sys.stderr.write(f"{'caught' if new else 'MISSED':8}{fault.name}: {new[0] if new else fault.tests}\n")
+    frame = pd.DataFrame(rows)
+    write_text(root / RESULT, frame.to_csv(index=False))
+    sys.stderr.write(f"{frame['caught'].sum()} of {len(frame)} caught\n")
+    return int(frame["caught"].mean() < WANTED)
+
+
+def preload(root: Path, folder: Path) -> None:
+    """Import what package and tests need of others, which takes far longer than the tests; children then have it."""
+    sys.path.append(str(root / "tests"))
+    importlib.import_module("conftest")
+    train(folder / "warm")
+
+
+def make_copy(root: Path, folder: Path) -> Path:
+    """A copy of package and tests; what neither changes is linked."""
+    for name in ("ptmrec", "tests", "torture"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("constants", "notebooks", "config.ini", "thesis", "README.md", "Makefile"):
+        (folder / name).symlink_to(root / name)
+    shutil.copy(root / "pyproject.toml", folder)
+    return folder
+
+
+def run_tests(copy: Path, tests: list[str], broken: list[str] | None = None) -> list[str]:
+    """Names of tests that fail, in a child that has loaded everything but the package.
+
+    Args:
+        copy: the copy of the package.
+        tests: files under ``tests/``; what is slow in them is left out, but for the notebooks.
+        broken: tests that fail anyway; when they are given, the first other failure is enough.
+    """
+    report = copy / "failed.txt"
+    report.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        try:
+            _run_in_child(copy, tests, report, broken)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    return report.read_text().splitlines() if report.exists() else ["the tests did not run"]
+
+
+def _run_in_child(copy: Path, tests: list[str], report: Path, broken: list[str] | None) -> None:
+    import pytest
+
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None) or ""
+        ours = file.startswith(str(ROOT)) and ".venv" not in file
+        if ours or name.split(".")[0] in ("ptmrec", "torture"):
+            del sys.modules[name]
+    os.chdir(copy)
+    kept = [path for path in sys.path if path != str(ROOT / "tests") and not (Path(path) / "ptmrec").is_dir()]
+    sys.path[:] = [str(copy), *kept]
+    os.environ["PYTHONPATH"] = str(copy)
+    sys.dont_write_bytecode = True
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    failed: list[str] = []
+
+    class Collector:
+        """Notes what fails."""
+
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            """Keep the name of a test that failed."""
+            if report.failed:
+                failed.append(report.nodeid)
+
+        def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+            """A file that cannot be read fails as well."""
+            if report.failed:
+                failed.append(report.nodeid)
+
+    chosen = ["-k", "ends_the_kernel and exit"] if tests == [NOTEBOOKS] else ["-m", "not slow"]
+    chosen += [part for test in broken or [] for part in ("--deselect", test)] + ["-x"] * (broken is not None)
+    files = [f"tests/{name}" for name in tests]
+    pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *chosen, *files], [Collector()])
+    report.write_text("\n".join(failed))
