@@ -4,20 +4,12 @@ import pandas as pd
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EvaluationConfig, PathsConfig
+from ptmrec.evaluation.published.benchmarks import HEADLINES
 from ptmrec.evaluation.published.results import BENCHMARKS, published_results, summarise_results
 from ptmrec.files import write_text
 
 RESULT = "published"
 """Name of the table of results."""
-
-HEADLINES = {
-    "modelspider10": "tau_w",
-    "modelspider42": "tau_w",
-    "transfergraph": "tau_w_default",
-    "lovm": "r5",
-    "openclip": "tau_w",
-}
-"""Benchmark -> the metric its source ranks by."""
 
 
 def run_published(config: ConfigParser) -> pd.DataFrame:

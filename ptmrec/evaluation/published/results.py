@@ -11,15 +11,30 @@ from ptmrec.benchmark.published_scores import FOLDER, PublishedScores, read_scor
 from ptmrec.evaluation.published.benchmarks import Benchmark, load_benchmark
 from ptmrec.evaluation.published.lovm import IMAGENET, LOVM_METRICS, model_gpt
 from ptmrec.evaluation.published.modelspider import estimator_taus
-from ptmrec.evaluation.published.prediction import mean_accuracies, predict_accuracies
-from ptmrec.evaluation.published.protocols import COLUMNS, OURS, evaluate_benchmark
+from ptmrec.evaluation.published.pooled import pooled_results
+from ptmrec.evaluation.published.prediction import at_true_level, mean_accuracies, predict_accuracies
+from ptmrec.evaluation.published.protocols import (
+    BLIND_DATA,
+    COLUMNS,
+    GROUPS_OUT,
+    OURS,
+    PLAIN,
+    blind_data,
+    family_folds,
+    held_out_models,
+    random_folds,
+    relate_targets,
+)
 from ptmrec.evaluation.statistics import mean_interval, paired_bootstrap
 
 BENCHMARKS = ("modelspider10", "modelspider42", "transfergraph", "lovm", "openclip")
 BLIND_MODELS = frozenset({"modelspider42", "transfergraph"})
 """Tables whose models differ enough in their cards to hold some out."""
 
-RANKING, PREDICTION = "blind data", "accuracy prediction"
+ASKED = frozenset({"transfergraph", "openclip"})
+"""Tables that answer for a folder of images, see :mod:`ptmrec.recommender.published`."""
+
+RANKING, PREDICTION = BLIND_DATA, "accuracy prediction"
 
 
 def published_results(folder: Path, names: Sequence[str] = BENCHMARKS) -> pd.DataFrame:
@@ -31,19 +46,30 @@ def published_results(folder: Path, names: Sequence[str] = BENCHMARKS) -> pd.Dat
 
     Returns:
         Long frame ``benchmark, protocol, method, target, metric, value, source``; the source is ``ours`` (our ranker),
-        ``rerun`` (run here: static rows, and published methods from their released scores) or ``cited`` (printed).
+        ``rerun`` (run here: static rows, and published methods from their released scores), ``cited`` (printed) or
+        ``hindsight`` (knows what no method could: a ceiling).
 
     Raises:
         ArtifactError: a file is missing or damaged.
     """
-    parts = []
-    for name in names:
-        benchmark = load_benchmark(folder, name)
-        parts.append(evaluate_benchmark(benchmark, groups=name != "modelspider42", blind_models=name in BLIND_MODELS))
+    parts, related = [], {}
+    benchmarks = [load_benchmark(folder, name) for name in names]
+    for name, benchmark in zip(names, benchmarks, strict=True):
+        related[name] = relate_targets(benchmark)
+        parts.append(blind_data(benchmark, related[name], BLIND_DATA))
+        if name != "modelspider42":  # no two of its data sets are alike
+            parts.append(blind_data(benchmark, relate_targets(benchmark, groups=True), GROUPS_OUT, groups=True))
+        if name in ASKED:
+            parts.append(blind_data(benchmark, relate_targets(benchmark, plain=True), PLAIN))
+        if name in BLIND_MODELS:
+            parts.append(held_out_models(benchmark, "random folds", random_folds(benchmark)))
+            parts.append(held_out_models(benchmark, "families", family_folds(benchmark)))
         if name == "modelspider10":
             parts.append(_estimators(folder))
         if name == "lovm":
             parts.append(_lovm_methods(benchmark, read_scores(folder / FOLDER / "lovm.json")))
+    if len(benchmarks) > 1:
+        parts.append(pooled_results(benchmarks, related))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -74,6 +100,7 @@ def _lovm_methods(benchmark: Benchmark, scores: PublishedScores) -> pd.DataFrame
         (PREDICTION, "ImageNet baseline of LOVM", baseline, "rerun"),
         (PREDICTION, "ModelGPT, no search", model_gpt(accuracy, values, centred=False), "rerun"),
         (PREDICTION, "mean accuracy", mean_accuracies(benchmark), "rerun"),
+        (PREDICTION, "level known (hindsight)", at_true_level(benchmark), "hindsight"),
         (PREDICTION, OURS, predict_accuracies(benchmark, texts), "ours"),
         (PREDICTION, f"{OURS}, cards alone", predict_accuracies(benchmark, texts[:0]), "ours"),
         (PREDICTION, f"{OURS}, with data sets of OpenCLIP", predict_accuracies(benchmark, texts, pooled=True), "ours"),

@@ -21,7 +21,7 @@ def frame():
 
 def test_one_long_table_says_what_is_ours_run_again_and_cited(frame):
     assert tuple(frame.columns) == COLUMNS
-    assert set(frame["source"]) == {"ours", "rerun", "cited"}
+    assert set(frame["source"]) == {"ours", "rerun", "cited", "hindsight"}
     assert not frame.duplicated(["benchmark", "protocol", "method", "target", "metric"]).any()
     assert frame["value"].notna().all()
     means = frame[frame["metric"] == "tau_w"].groupby(["protocol", "method"])["value"].mean()
