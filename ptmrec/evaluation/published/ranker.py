@@ -186,16 +186,18 @@ def grouped_trees(
     count, generator = labels.max() + 1, np.random.default_rng(0)
     left, seen = np.zeros(wanted.shape), np.zeros((len(wanted), 1))
     ahead = np.zeros((len(new), wanted.shape[1]))
+    # Checked and turned to the kind that trees read once, not for each of them: half of the time.
+    points = np.concatenate([cards, new]).astype(np.float32)
+    values = np.ascontiguousarray(wanted, dtype=np.float64)
     for seed in range(TREES):
-        weights = np.bincount(generator.integers(count, size=count), minlength=count)[labels]
+        weights = np.bincount(generator.integers(count, size=count), minlength=count)[labels].astype(np.float64)
         tree = ExtraTreeRegressor(min_samples_leaf=2, max_features=0.3, random_state=seed)
-        tree.fit(cards, wanted, sample_weight=weights)
+        tree.fit(points[: len(cards)], values, sample_weight=weights, check_input=False)
+        answers = tree.predict(points, check_input=False).reshape(len(points), -1)
         out = weights == 0
-        if out.any():
-            left[out] += tree.predict(cards[out]).reshape(-1, wanted.shape[1])
-            seen[out] += 1
-        if len(new):
-            ahead += tree.predict(new).reshape(-1, wanted.shape[1]) / TREES
+        left[out] += answers[: len(cards)][out]
+        seen[out] += 1
+        ahead += answers[len(cards) :] / TREES
     return left / np.maximum(seen, 1), ahead
 
 

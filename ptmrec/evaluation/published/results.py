@@ -124,10 +124,12 @@ def summarise_results(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
         level: level of the intervals.
 
     Returns:
-        One row per benchmark, protocol, metric and method: ``targets, value, low, high`` and ``gain, gain_low,
-        gain_high``, ours minus this row over the same targets (NaN where ours has no such metric).
+        One row per benchmark, protocol, metric (and ``regret1_caps``, the mean over FLOPs caps) and method:
+        ``targets, value, low, high`` and ``gain, gain_low, gain_high``, ours minus this row over the same targets
+        (NaN where ours has no such metric).
     """
     rows = []
+    frame = pd.concat([frame, _cap_means(frame)], ignore_index=True)
     for place, part in frame.groupby(["benchmark", "protocol", "metric"], sort=False):
         tables = {method: own.set_index("target")["value"] for method, own in part.groupby("method", sort=False)}
         sources = part.groupby("method")["source"].first()
@@ -140,3 +142,11 @@ def summarise_results(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
             rows.append((*place, method, sources[method], len(own), *interval, *gain))
     columns = ["benchmark", "protocol", "metric", "method", "source", "targets", "value", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "gain", "gain_low", "gain_high"])
+
+
+def _cap_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """Regret under FLOPs caps, as a mean over the caps for each target."""
+    part = frame[frame["metric"].str.startswith("regret1_flops")]
+    keys = ["benchmark", "protocol", "method", "target", "source"]
+    means = part.groupby(keys, sort=False, as_index=False)["value"].mean()
+    return means.assign(metric="regret1_caps")[list(COLUMNS)] if len(means) else part
