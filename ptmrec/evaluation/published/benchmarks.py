@@ -19,6 +19,7 @@ TORCHVISION = Path("cards/torchvision.json")
 
 IMAGENET = "ImageNet"
 WORDS = ("domain", "kind", "subject")
+YOURS = "your images"
 UNKNOWN = dict.fromkeys(WORDS, "unknown")
 SOURCE_RELATIONS = ("source here", *(f"{word} of source here" for word in WORDS), "classes of source")
 
@@ -70,6 +71,20 @@ class Benchmark:
                 return row
         said = [card.get("imagenet_accuracy") for card in self.cards]
         return None if None in said else np.array(said, dtype=np.float64)
+
+    def asked(self, classes: int, side: int) -> "Benchmark":
+        """This benchmark with a data set of somebody as first target: its classes and pixels are all that is known.
+
+        Args:
+            classes: number of classes, 0 where there are no labels.
+            side: usual shorter side of a picture, in pixels.
+        """
+        card = DatasetCard(YOURS, classes, images=0, side=side, group=YOURS, **UNKNOWN)
+        accuracy = np.concatenate([np.zeros((1, len(self.models))), self.accuracy])
+        texts = np.concatenate([np.zeros((len(self.texts), 1, len(self.models))), self.texts], axis=1)
+        return replace(
+            self, targets=(YOURS, *self.targets), places=(card, *self.places), accuracy=accuracy, texts=texts
+        )
 
     def problem(
         self,

@@ -108,3 +108,12 @@ def test_cards_of_torchvisions_models_are_torchvisions():
         said = models.get_model_weights(name).IMAGENET1K_V1.meta
         assert card["num_params"] == said["num_params"]
         assert card["imagenet_accuracy"] == pytest.approx(said["_metrics"]["ImageNet-1K"]["acc@1"] / 100)
+
+
+def test_somebodys_images_are_a_target_without_records():
+    benchmark = load_benchmark(FOLDER, "openclip").asked(7, 64)
+    assert benchmark.accuracy.shape == (39, 121) and benchmark.targets[0] == "your images"
+    everyone, rows = np.ones(121, dtype=bool), benchmark.others(0, groups=False)
+    problem = benchmark.problem(0, rows, everyone)
+    assert rows.sum() == 38 and problem.accuracy.shape == (38, 121)
+    np.testing.assert_allclose(problem.target[:2], [np.log10(7) / 2, np.log10(64)])
