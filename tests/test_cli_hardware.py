@@ -67,7 +67,7 @@ def test_plan_names_the_devices_that_keep_a_limit():
     assert rows["Raspberry Pi 4"]["keeps"] in ("no", "perhaps") and rows["T4"]["keeps"] == "unknown"
     assert "sure to keep 20ms: " in done.stderr and "weights alone" in done.stderr
     table = call("plan", "vgg-small-cifar10")
-    assert "nine in ten" in table.stdout and "basis: estimated (" in table.stderr
+    assert "nine in ten" in table.stdout and "0.2 MiB (counted)" in table.stderr
 
 
 @pytest.mark.parametrize(

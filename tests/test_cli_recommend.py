@@ -59,6 +59,11 @@ def test_labels_of_a_flat_folder(tmp_path):
         ([], 2, "or --demo"),
         (["x", "--demo"], 2, "or --demo"),
         (["nowhere"], 4, "no such folder"),
+        (["x", "--measure", "some"], 2, "is not one of"),
+        (["x", "--max-latency", "20"], 2, "with its unit"),
+        (["x", "--device", "T4", "--measure", "top"], 2, "not on T4"),
+        (["--demo", "--zoo", "timm", "--device", "toaster"], 2, "no device 'toaster' is known"),
+        (["--demo", "--zoo", "timm", "--measure", "top"], 2, "no weights"),
     ],
 )
 def test_mistakes_have_their_status(arguments, status, words):
@@ -76,6 +81,29 @@ def test_nothing_left_has_a_status_of_its_own(tmp_path):
     done = call("--set", f"paths.real={tmp_path}", "recommend", "--demo", "--zoo", "real")
     assert done.exit_code == 3
     assert "no model is left" in done.stderr
+
+
+def test_limits_on_a_named_device_name_the_basis_of_every_number():
+    options = ("--zoo", "timm", "--device", "i9-10940x", "--max-latency", "20ms", "--format", "json")
+    done = call("recommend", "--demo", *options)
+    assert done.exit_code == 0, done.output
+    data = json.loads(done.stdout)
+    assert data["device"]["name"] == "i9-10940X" and data["request"]["limits"] == {"max_latency": 20}
+    for row in data["results"]:
+        assert row["latency_high_ms"] <= 20 and row["latency_basis"] in ("table", "estimated")
+        assert row["cost_basis"].startswith(f"{row['latency_basis']} (i9-10940X: ")
+    assert "models break 20 ms" in done.stderr and "costs: table (i9-10940X: " in done.stderr
+
+
+def test_impossible_limits_name_what_comes_nearest():
+    done = call("recommend", "--demo", "--zoo", "real", "--max-latency", "1us")
+    assert done.exit_code == 3 and "the limit that binds is 0.001 ms; nearest: efficientnet-lite" in done.stderr
+
+
+def test_the_front_is_shown_and_drawn(tmp_path):
+    done = call("recommend", "--demo", "--zoo", "real", "--pareto", "-o", tmp_path / "front.png")
+    assert done.exit_code == 0 and {"ms", "basis"} <= set(done.stdout.splitlines()[0].split())
+    assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_an_interrupt_is_one_line_and_status_130():

@@ -11,7 +11,7 @@ LABELLED = 6
 """Models of the front that are named, best first; others would cover each other."""
 
 
-def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None, accuracy: str = "expected accuracy") -> Axes:
     """Expected accuracy of each model against its latency on a logarithmic axis; the front is a line of steps.
 
     Where no latency is known parameters stand in its place. Hollow dots are estimated.
@@ -19,6 +19,7 @@ def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Args:
         frame: rows of ``leaderboard(all_models=True)``.
         ax: where to draw; a figure of its own without it.
+        accuracy: what the accuracies are, in words.
     """
     timed = frame["latency_high_ms"].notna().any()
     column = "latency_high_ms" if timed else "parameters"
@@ -36,7 +37,7 @@ def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot(front[column], front["expected_accuracy"], "o", color=colour, ms=4)
         ax.set_xscale("log")
         _name(ax, front, column)
-        ax.set(ylabel="expected accuracy", xlabel="latency of one image, upper bound (ms)" if timed else "parameters")
+        ax.set(ylabel=accuracy, xlabel="latency of one image, upper bound (ms)" if timed else "parameters")
         ax.grid(lw=0.3)
     return ax
 

@@ -73,7 +73,9 @@ class CostBook:
     def _of(self, snapshot: Snapshot) -> Costs:
         record = self._measured.get(snapshot.name) or self._kept(snapshot)
         if self.device is None and record is not None:
-            return costs_of(snapshot.card, record, f"measured (this machine, {self.machine['processor']}, 1 thread)")
+            marks = "".join(f"; {mark}" for mark in record.get("marks", ()))
+            basis = f"measured (this machine, {self.machine['processor']}, 1 thread{marks})"
+            return costs_of(snapshot.card, record, basis)
         entry = self.table["models"].get(snapshot.name)
         machine = self.table["real_machine" if is_real(snapshot) else "machine"]["processor"]
         costs = costs_of(snapshot.card, entry, f"table ({machine}, 1 thread)")

@@ -15,12 +15,14 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, read_published
+from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import NothingLeftError
 from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
 from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of
 from ptmrec.evaluation.published.ranker import rank_models
 from ptmrec.hardware.limits import Limits, broken, relieved
+from ptmrec.recommender.asked import Asked
 from ptmrec.recommender.costing import CostBook
 from ptmrec.recommender.images import UserImages
 from ptmrec.recommender.limiting import Limiting, divide, relief_step
@@ -145,37 +147,18 @@ def ranker_scores(zoo: PublishedZoo, folder: Path, name: str, chosen: UserImages
     return np.array([scores.get(model, np.nan) for model in zoo.models])
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What somebody asked.
-
-    Attributes:
-        chosen: the images; they do not change the order.
-        regime: what somebody plans; the records have one of their own, which is said.
-        count: models to show.
-        data: what was brought, in words.
-        started: when the question was asked, on the clock of :func:`time.perf_counter`.
-    """
-
-    chosen: UserImages
-    regime: str
-    count: int
-    data: str
-    started: float
-
-
-def recommend_published(path: Path, asked: Asked, limits: Limits, book: CostBook) -> Recommendation:
+def recommend_published(paths: PathsConfig, name: str, asked: Asked) -> Recommendation:
     """Rank published models for images they have never seen.
 
     Args:
-        path: the published table.
-        asked: the question.
-        limits: hard limits.
-        book: knows what models cost: parameters and operations from their cards, latency on a device.
+        paths: where the published tables lie.
+        name: of the table.
+        asked: the question; of the images nothing has a part in the order.
 
     Raises:
         NothingLeftError: nothing was measured there, or no model keeps the limits.
     """
+    path, book = paths.published / f"{name}.json", CostBook(paths, asked.device)
     zoo = read_published(path)
     taus = judge_rules(zoo) if zoo.about.regime != COSTS_ONLY else {}
     if not taus:
@@ -184,7 +167,7 @@ def recommend_published(path: Path, asked: Asked, limits: Limits, book: CostBook
     rule, scores, why = _order(zoo, taus, path, asked.chosen)
     frame = _frame(zoo, scores, mean_accuracies(zoo, every), rule)
     costs = {name: book.published(name, zoo.cards[name]) for name in frame["model"]}
-    kept, limiting, out = divide(costs, limits)
+    kept, limiting, out = divide(costs, asked.limits)
     limiting = _with_relief(replace(limiting, device=book.said), frame)
     frame = frame[frame["model"].isin(kept)].reset_index(drop=True).assign(rank=lambda rows: rows.index + 1)
     frame["tied_with_best"] = frame["score"] == frame["score"].max()

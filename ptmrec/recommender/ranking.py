@@ -15,7 +15,8 @@ from ptmrec.config.sections import REGIMES, PathsConfig
 from ptmrec.errors import ArtifactError, ConfigError, NothingLeftError
 from ptmrec.hardware.limits import Limits
 from ptmrec.hardware.quantities import KINDS, parse_quantity
-from ptmrec.recommender.images import UserImages, choose_regime, read_user_images
+from ptmrec.recommender.asked import Asked
+from ptmrec.recommender.images import choose_regime, read_user_images
 from ptmrec.recommender.recommendation import COUNT, Recommendation, check_limits
 from ptmrec.recommender.threads import few_threads
 from ptmrec.zoo.real import is_real, read_models, read_real
@@ -24,7 +25,6 @@ from ptmrec.zoo.snapshot import Snapshot, read_zoo
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ptmrec.recommender.costing import CostBook
     from ptmrec.recommender.ensemble import Recommender
     from ptmrec.recommender.limiting import Limiting
     from ptmrec.recommender.references import References
@@ -89,23 +89,28 @@ def recommend(
     _check(n, regime, zoo, verify, time_limit, measure, device)
     config = config or ConfigParser()
     chosen = read_user_images(images, labels, skip_unreadable)
-    from ptmrec.recommender.costing import CostBook  # with what reads tables of latencies
-
-    regime, book = regime or choose_regime(chosen), CostBook(config.get(PathsConfig), device)
     data = str(images) if isinstance(images, str | Path) else f"{chosen.total} images"
+    asked = Asked(chosen, regime or choose_regime(chosen), n, data, started, set_limits, device, measure)
     if zoo in PUBLISHED:
-        from ptmrec.recommender.published import Asked, recommend_published
+        from ptmrec.recommender.published import recommend_published
 
-        path = config.get(PathsConfig).published / f"{PUBLISHED[zoo]}.json"
-        asked = Asked(chosen, regime, n, data, started)
-        return recommend_published(path, asked, set_limits, book)
-    snapshots = _candidates(zoo, config.get(PathsConfig))
+        return recommend_published(config.get(PathsConfig), PUBLISHED[zoo], asked)
+    return _answer(asked, _candidates(zoo, config.get(PathsConfig)), zoo, config, verify, time_limit)
+
+
+def _answer(
+    asked: Asked,
+    snapshots: list[Snapshot],
+    zoo: Path | str | None,
+    config: ConfigParser,
+    verify: int | None,
+    time_limit: float | None,
+) -> Recommendation:
     with few_threads(config):
-        finalists = {"none": 0, "top": n, "all": None}[measure]
-        found, limiting, rejected = _rank(snapshots, zoo, chosen, regime, config, set_limits, book, finalists)
+        found, limiting, rejected = _rank(asked, snapshots, zoo, config)
         if verify or time_limit:
             found = found.verify(verify, time_limit)
-        return _recommendation(found, limiting, rejected, n, data, started)
+        return _recommendation(found, limiting, rejected, asked)
 
 
 def _check(
@@ -134,9 +139,9 @@ def _check(
 
 
 def _recommendation(
-    found: "Session", limiting: "Limiting", rejected: list[dict[str, str]], n: int, data: str, started: float
+    found: "Session", limiting: "Limiting", rejected: list[dict[str, str]], asked: Asked
 ) -> Recommendation:
-    chosen = found.chosen
+    chosen = asked.chosen
     return Recommendation(
         *(found.frame, found.regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part),
         ranked_by=_folder(found.config),
@@ -145,31 +150,26 @@ def _recommendation(
         doubts=found.doubts,
         nearest=found.nearest(),
         rejected=tuple(rejected),
-        count=n,
-        seconds=time.perf_counter() - started,
-        data=data,
+        count=asked.count,
+        seconds=time.perf_counter() - asked.started,
+        data=asked.data,
         limiting=limiting,
         session=found,
     )
 
 
 def _rank(
-    snapshots: list[Snapshot],
-    zoo: Path | str | None,
-    chosen: UserImages,
-    regime: str,
-    config: ConfigParser,
-    limits: Limits,
-    book: "CostBook",
-    finalists: int | None,
+    asked: Asked, snapshots: list[Snapshot], zoo: Path | str | None, config: ConfigParser
 ) -> "tuple[Session, Limiting, list[dict[str, str]]]":
     """The ranking, what the limits did, and the models left out of it."""
     from ptmrec.recommender.answer import answer
     from ptmrec.recommender.by_card import with_registered
+    from ptmrec.recommender.costing import CostBook
     from ptmrec.recommender.limiting import find_relief, keep_limits
     from ptmrec.recommender.registered import REGISTERED
     from ptmrec.recommender.registration import register
 
+    book = CostBook(config.get(PathsConfig), asked.device)
     recommender, references = _load(config)
     knowledge, rejected = recommender.knowledge, []
     if zoo in (None, REAL):
@@ -181,13 +181,14 @@ def _rank(
         )
     if not snapshots:
         raise NothingLeftError("no model is left to rank; see ptmrec zoo list")
-    kept, limiting, cut = keep_limits(snapshots, limits, book)
+    kept, limiting, cut = keep_limits(snapshots, asked.limits, book)
     knowledge = register(knowledge, references, snapshots, config)
-    session = answer(recommender, knowledge, references, kept, chosen, regime, config, lenders)
-    if finalists != 0:
+    session = answer(recommender, knowledge, references, kept, asked.chosen, asked.regime, config, lenders)
+    if asked.measure != "none":
         from ptmrec.recommender.measuring import measure_finalists
 
-        session, limiting, cut = measure_finalists(session, snapshots, limits, book, finalists)
+        count = asked.count if asked.measure == "top" else None
+        session, limiting, cut = measure_finalists(session, snapshots, asked.limits, book, count)
     return session, find_relief(limiting, session, snapshots), [*rejected, *cut]
 
 

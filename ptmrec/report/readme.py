@@ -14,7 +14,10 @@ from ptmrec.files import read_json, write_json, write_text
 from ptmrec.plots.figures import plot_method_bars
 from ptmrec.plots.style import REGIME_LABELS, save_figure
 
-COPIED = ("summary.csv", "quadrants_summary.csv", "published_summary.csv", "zoo.json")
+COPIED = (
+    *("summary.csv", "quadrants_summary.csv", "hardware_choice_summary.csv", "published_summary.csv"),
+    "zoo.json",
+)
 SHOWN = ("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "k-NN, features", "LogME")
 """Rows beside ours in the README; the notebook shows all."""
 RIDGE = "ridge on relations"
@@ -52,6 +55,7 @@ def fill_readme(text: str, folder: Path) -> str:
         "results": _results,
         "quadrants": _quadrants,
         "passes": _passes,
+        "hardware": _hardware,
         "coverage": _coverage,
         "zoo": _zoo,
         "times": _times,
@@ -121,6 +125,20 @@ def _passes(folder: Path) -> str:
         for method in ("Cross-Select", "mean rank"):
             cells = [f"{means[f'{regime}, {method}, {count}']:.1f}" for count in (0, 3, 8)]
             lines.append(f"| {label}, {method} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _hardware(folder: Path) -> str:
+    frame = pd.read_csv(folder / "hardware_choice_summary.csv").set_index(["regime", "method"])
+    heads = [f"{label} | limits broken" for label in REGIME_LABELS.values()]
+    lines = [f"| points lost by the first model under a limit | {' | '.join(heads)} |", "|---|---|---|---|---|"]
+    for method in frame.index.get_level_values("method").unique():
+        cells = []
+        for regime in REGIME_LABELS:
+            row = 100 * frame.loc[(regime, method)]
+            span = f"[{row['regret_low']:.1f}, {row['regret_high']:.1f}]"
+            cells += [f"{row['regret']:.1f} {span}", f"{row['violations']:.0f} %"]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

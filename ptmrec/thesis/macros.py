@@ -10,7 +10,7 @@ from ptmrec.errors import ArtifactError
 
 WORDS = {
     **dict(enumerate("Zero One Two Three Four Five Six Seven Eight Nine Ten".split())),
-    **{12: "Twelve", 14: "Fourteen", 16: "Sixteen", 20: "Twenty", 32: "ThirtyTwo", 64: "SixtyFour"},
+    **{12: "Twelve", 14: "Fourteen", 16: "Sixteen", 20: "Twenty", 32: "ThirtyTwo", 50: "Fifty", 64: "SixtyFour"},
     **{80: "Eighty", 95: "NinetyFive"},
 }
 """Numbers in the names of macros, where LaTeX allows letters only."""

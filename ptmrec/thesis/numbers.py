@@ -13,6 +13,7 @@ from ptmrec.config.sections import (
     RelationConfig,
 )
 from ptmrec.evaluation.statistics import mean_interval
+from ptmrec.hardware.devices import CALIBRATING
 from ptmrec.plots.ablations import differences
 from ptmrec.plots.growth import growth_facts, read_growth
 from ptmrec.plots.style import REGIME_LABELS
@@ -21,6 +22,8 @@ from ptmrec.thesis.published import add_published
 from ptmrec.thesis.results import Results
 from ptmrec.workflow.comparison import OURS
 from ptmrec.workflow.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND, KNOWN_DATA
+from ptmrec.workflow.hardware_choice import FILTER
+from ptmrec.workflow.latency import LIMIT_MS, NEW_DEVICE
 from ptmrec.workflow.quadrants import LINEAR
 
 GROUPS = {
@@ -67,6 +70,8 @@ def make_macros(config: ConfigParser, results: Results) -> Macros:
     _add_zoo(macros, results)
     _add_training(macros, results)
     _add_real_models(macros, results)
+    _add_hardware(macros, results)
+    _add_latency(macros, results)
     _add_settings(macros, config)
     _add_growth(macros, config)
     add_published(macros, results)
@@ -158,6 +163,38 @@ def _add_real_models(macros: Macros, results: Results) -> None:
     for column in ("predicted", "measured"):
         found = mean_interval(by_data_set[column].to_numpy())
         macros.interval(f"RealModels{camel(column)}", (found.mean, found.low, found.high), origin, decimals=0)
+
+
+def _add_hardware(macros: Macros, results: Results) -> None:
+    """Points lost under a hardware limit, and how often it is broken, in per cent of the picks."""
+    frame, origin = results.table("hardware_choice_summary"), results.origin("hardware_choice_summary.csv")
+    for _, row in frame.iterrows():
+        name = f"{'' if row['method'] == FILTER else camel(row['method'])}{_regime(row['regime'])}"
+        lost = [100 * row[column] for column in ("regret", "regret_low", "regret_high")]
+        macros.interval(f"LimitLost{name}", lost, origin, decimals=1)
+        macros.add(f"LimitBroken{name}", number(100 * row["violations"], 0), origin)
+        if row["method"] != FILTER:
+            more = [100 * row[column] for column in ("gain", "gain_low", "gain_high")]
+            macros.interval(f"LimitMore{name}", more, origin, decimals=1, signed=True)
+    macros.add("LimitTargets", number(frame["targets"].max(), 0), origin)
+
+
+def _add_latency(macros: Macros, results: Results) -> None:
+    """Errors of estimated latencies, in per cent, on the first calibrating processor."""
+    frame, origin = results.table("latency_estimates"), results.origin("latency_estimates.csv")
+    own = frame[frame["device"] == CALIBRATING[0]]
+    out = own[own["finding"] == "families held out"]
+    for name, (_, row) in zip(("Operations", "Counts", "OtherDevice"), out.iterrows(), strict=True):
+        macros.add(f"LatencyError{name}", number(100 * row["median_error"], 0), origin)
+        macros.add(f"LatencyWrong{name}", number(100 * row["wrong_side"], 0), origin)
+    new = own[own["finding"] == "new device"]
+    for count, (_, row) in zip(NEW_DEVICE, new.iterrows(), strict=True):
+        macros.add(f"LatencyErrorMeasured{camel(count)}", number(100 * row["median_error"], 0), origin)
+    macros.add("LatencyLimit", number(LIMIT_MS, 0), "ptmrec/workflow/latency.py")
+    for finding, name, decimals in (("about 1 GMAC", "OneGmac", 1), ("rank correlation", "Phones", 2)):
+        row = frame[frame["finding"].str.startswith(finding)].iloc[0]
+        macros.add(f"{name}Low", number(row["low"], decimals), origin)
+        macros.add(f"{name}High", number(row["high"], decimals), origin)
 
 
 def _add_settings(macros: Macros, config: ConfigParser) -> None:

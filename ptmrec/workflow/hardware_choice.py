@@ -19,6 +19,7 @@ from ptmrec.evaluation.baselines import BASELINES
 from ptmrec.evaluation.compare import Target
 from ptmrec.evaluation.statistics import mean_interval, paired_bootstrap
 from ptmrec.files import read_json
+from ptmrec.hardware.pareto import pareto_front
 from ptmrec.hardware.shadow import DEFAULT_WEIGHT, shadow
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.recommender.ensemble import load_ranker, save_ranker
@@ -96,8 +97,8 @@ def compare_choices(project: Project) -> pd.DataFrame:
             for value in np.quantile(cost, LEVELS):
                 fits = cost <= value
                 place = {"target": target.dataset, "regime": target.regime, "limit": limit, "value": float(value)}
-                for method, seed, pick in _picks(hard[target.dataset, target.regime], soft, target, limit, cost, fits):
-                    rows.append({"method": method, **place, "seed": seed, **_outcome(true, fits, pick)})
+                for method, seed, pick in picks(hard[target.dataset, target.regime], soft, target, limit, cost, fits):
+                    rows.append({"method": method, **place, "seed": seed, **outcome(true, fits, pick)})
     return pd.DataFrame(rows)
 
 
@@ -105,7 +106,8 @@ def _seeds(project: Project) -> range:
     return range(project.ranker_config.seeds)
 
 
-def _outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
+def outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
+    """What a pick is worth, see :func:`compare_choices`; accuracies ``(N,)``, and which models keep the limit."""
     best = float(true[fits].max())
     accuracy = float(true[pick])
     return {
@@ -116,7 +118,7 @@ def _outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
     }
 
 
-def _picks(
+def picks(
     scores: Mapping[str, np.ndarray],
     fused: list["Fusion"],
     target: Target,
@@ -124,7 +126,16 @@ def _picks(
     cost: np.ndarray,
     fits: np.ndarray,
 ) -> list[tuple[str, int, int]]:
-    """Method, seed and picked model, ``cost[fits].max()`` being the limit as the models feel it."""
+    """Method, seed and picked model of every method.
+
+    Args:
+        scores: ``(N,)`` of the methods that are filtered.
+        fused: rankers that read the limit, one for each seed.
+        target: the data set.
+        limit: its name.
+        cost: ``(N,)`` what it is on.
+        fits: ``(N,)`` bool, the models that keep it.
+    """
 
     def first(values: np.ndarray) -> int:
         return int(np.argmax(np.where(fits, values, -np.inf)))
@@ -213,11 +224,12 @@ def summarise_choices(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
     """
     usable = frame.assign(regret=frame["regret"].where(frame["violations"] == 0))
     columns = ["accuracy", "regret", "violations"]
-    means = usable.groupby(["regime", "method", "target"], sort=False)[columns].mean()
+    means = usable.groupby(["regime", "method", "target"], sort=False)[columns].mean().reset_index()
     rows = []
-    for (regime, method), own in means.groupby(level=["regime", "method"], sort=False):
-        ours = means.loc[regime, FILTER]["regret"]
-        both = own.droplevel([0, 1])["regret"].dropna()
+    for (regime, method), own in means.groupby(["regime", "method"], sort=False):
+        reference = (means["regime"] == regime) & (means["method"] == FILTER)
+        ours = means[reference].set_index("target")["regret"]
+        both = own.set_index("target")["regret"].dropna()
         paired = paired_bootstrap(both.to_numpy(), ours.loc[both.index].to_numpy(), draws, level)
         regret = mean_interval(both.to_numpy(), draws, level)
         rows.append(
@@ -229,3 +241,25 @@ def summarise_choices(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
             }
         )
     return pd.DataFrame(rows)
+
+
+def cost_board(project: Project, regime: str = "low_data") -> pd.DataFrame:
+    """Mean measured accuracy of the known models over all data sets against their latency, with the Pareto front.
+
+    Returns:
+        Columns as :func:`~ptmrec.plots.pareto.plot_pareto` reads them.
+    """
+    bench, truth = make_bench(project), project.truth.only(project.models(*KNOWN))
+    accuracy = np.nanmean([truth.row(regime, name) for name in truth.datasets], axis=0)
+    latency = bench.costs["max_latency"]
+    return pd.DataFrame(
+        {
+            "model": bench.names,
+            "family": [project.cards[name].family for name in bench.names],
+            "parameters": bench.costs["max_params"],
+            "expected_accuracy": accuracy,
+            "latency_high_ms": latency,
+            "latency_basis": "table",
+            "on_pareto": pareto_front(accuracy, latency),
+        }
+    )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
-from ptmrec.extractors.kmeans import sorted_centres
+from ptmrec.extractors.kmeans import BINS, bin_values, sorted_centres
 
 
 def inertia(values, centres):
@@ -40,3 +40,13 @@ def test_large_tensors_are_binned_and_sorted():
 @pytest.mark.parametrize(("values", "expected"), [([2.0, 1.0, 2.0], [1.0, 2.0]), ([3.0], [3.0]), ([0.0] * 9, [0.0])])
 def test_few_distinct_values_are_their_own_centres(values, expected):
     assert sorted_centres(np.array(values), 5).tolist() == expected
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_bins_are_those_of_numpy(kind):
+    values = np.random.default_rng(3).standard_t(3, 200_000).astype(kind)
+    values[:3] = values.max()
+    edges = np.linspace(float(values.min()), float(values.max()), BINS + 1)
+    counts, sums = bin_values(values)
+    assert np.array_equal(counts, np.histogram(values.astype(np.float64), edges)[0])
+    np.testing.assert_allclose(sums, np.histogram(values, edges, weights=values.astype(np.float64))[0], atol=1e-9)

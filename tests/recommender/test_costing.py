@@ -5,11 +5,12 @@ from ptmrec.config.sections import PathsConfig
 from ptmrec.files import read_json, write_json
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.hardware.saved import MEASUREMENTS, machine_folder, tensor_hash
+from ptmrec.hardware.timings import read_timings
 from ptmrec.recommender.costing import CostBook
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import read_snapshot
 
-PATHS = ConfigParser().get(PathsConfig)
+PATHS = ConfigParser(overrides={"paths.artifacts": "nothing measured"}).get(PathsConfig)
 SNAPSHOT = read_snapshot(PATHS.zoo / "vgg-small-cifar10")
 RECORD = {
     **{"model": "vgg-small-cifar10", "machine": describe_machine(), "peak_memory_mib": 2.0},
@@ -38,8 +39,9 @@ def test_what_was_measured_here_goes_before_the_table(tmp_path):
 
 def test_what_is_measured_now_is_used():
     book = CostBook(PATHS)
-    book.take(RECORD)
-    assert book.costs([SNAPSHOT])["vgg-small-cifar10"].kind == "measured"
+    book.take(RECORD | {"marks": ["the machine was loaded (90% busy)"]})
+    costs = book.costs([SNAPSHOT])["vgg-small-cifar10"]
+    assert costs.kind == "measured" and "loaded (90% busy)" in costs.basis, "a mark goes with the number"
     assert book.said["name"] == "this machine"
 
 
@@ -49,13 +51,13 @@ def test_a_device_has_costs_of_its_own(tmp_path):
     profiles = (PATHS.devices / "profiles.json").read_bytes()
     (tmp_path / "devices" / "profiles.json").write_bytes(profiles)
     machine = read_json(PATHS.costs)["real_machine"]["processor"]
-    from ptmrec.hardware.timings import read_timings
-
     i9 = read_timings(PATHS.published, tmp_path / "devices")["i9-10940X"].by_model
     head = "model,infer_img_size,infer_step_time,infer_gmacs,infer_macts,param_count,device\n"
     rows = [f"{model.replace('@', ',')},{2 * ms},1,1,1,{machine}\n" for model, ms in list(i9.items())[:30]]
     (tmp_path / "devices" / "here.csv").write_text(head + "".join(rows))
-    paths = ConfigParser(overrides={"paths.devices": str(tmp_path / "devices")}).get(PathsConfig)
+    paths = ConfigParser(
+        overrides={"paths.devices": str(tmp_path / "devices"), "paths.artifacts": "nothing measured"}
+    ).get(PathsConfig)
     here = CostBook(paths).costs([SNAPSHOT])["vgg-small-cifar10"]
     there = CostBook(paths, "i9-10940X").costs([SNAPSHOT])["vgg-small-cifar10"]
     assert there.kind == "estimated" and there.latency_p50 == pytest.approx(here.latency_p50 / 2)

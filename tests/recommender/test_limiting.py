@@ -12,13 +12,14 @@ from ptmrec.recommender.ranking import recommend
 from ptmrec.zoo.real import read_models, read_real
 
 pytestmark = pytest.mark.slow
-PATHS = ConfigParser().get(PathsConfig)
+CONFIG = ConfigParser(overrides={"paths.artifacts": "nothing measured"})
+PATHS = CONFIG.get(PathsConfig)
 DIGITS = load_digits()
 IMAGES = np.repeat((DIGITS.images[:100] * 255 / 16).astype(np.uint8)[..., None], 3, axis=3)
 
 
 def ask(**limits):
-    return recommend(IMAGES, DIGITS.target[:100], regime="low_data", **limits)
+    return recommend(IMAGES, DIGITS.target[:100], regime="low_data", config=CONFIG, **limits)
 
 
 def test_nothing_that_breaks_a_limit_is_recommended():

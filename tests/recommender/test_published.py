@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,11 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError, NothingLeftError
 from ptmrec.evaluation.published.protocols import BEST_OTHER, PLAIN
-from ptmrec.recommender.costing import CostBook
+from ptmrec.recommender.asked import Asked
 from ptmrec.recommender.images import UserImages
 from ptmrec.recommender.published import (
     RANKER,
     RULES,
-    Asked,
     judge_rules,
     mean_ranks,
     ranker_scores,
@@ -31,9 +31,8 @@ IMAGES = UserImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), 2,
 
 
 def ask(name, count=5, device=None, **limits):
-    path = FOLDER / f"{PUBLISHED[name]}.json"
-    asked = Asked(IMAGES, "low_data", count, "my_images", time.perf_counter())
-    return recommend_published(path, asked, read_limits(**limits), CostBook(PATHS, device))
+    asked = Asked(IMAGES, "low_data", count, "my_images", time.perf_counter(), read_limits(**limits), device)
+    return recommend_published(PATHS, PUBLISHED[name], asked)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -84,7 +83,7 @@ def test_limits_hold_for_published_models_on_a_named_device():
 def test_latency_of_published_models_is_not_known_without_a_device():
     with pytest.raises(NothingLeftError, match="20 ms cannot be shown to be kept by any \\(not measured\\)"):
         ask("timm", max_latency="20ms")
-    assert ask("openclip121", max_flops="10G").leaderboard(all_models=True)["gmacs"].max() <= 5
+    assert ask("openclip121", max_flops="30G").leaderboard(all_models=True)["gmacs"].max() <= 15
 
 
 def committed(folder, gain_low):
@@ -108,8 +107,8 @@ def test_the_ranker_orders_where_its_held_out_test_says_so(tmp_path, gain_low):
     path = committed(tmp_path, gain_low)
     trial = read_trial(path.parent, "openclip")
     assert (trial.rule, trial.won) == ("mean rank", gain_low > 0)
-    asked = Asked(IMAGES, "low_data", 5, "my_images", time.perf_counter())
-    answer = recommend_published(path, asked, read_limits(max_params="200M"), CostBook(PATHS))
+    asked = Asked(IMAGES, "low_data", 5, "my_images", time.perf_counter(), read_limits(max_params="200M"))
+    answer = recommend_published(replace(PATHS, published=path.parent), "openclip", asked)
     frame = answer.frame
     assert frame["score"].is_monotonic_decreasing and frame["parameters"].max() <= 200e6
     assert set(frame["why"]) == ({RANKER} if trial.won else {next(iter(judge_rules(read_published(path))))})

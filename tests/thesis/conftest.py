@@ -8,11 +8,23 @@ import pytest
 from matplotlib.figure import Figure
 
 from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
 from ptmrec.files import read_json
 from ptmrec.plots.style import REGIME_LABELS
 from ptmrec.relations.pairs import RELATIONS
 from ptmrec.thesis.text import read_sources, used_figures
 from ptmrec.workflow.ablations import BANKS, IMAGES, KNOWN_COUNTS, PROBES
+from ptmrec.workflow.hardware_choice import (
+    BESIDE,
+    FILTER,
+    FUSION,
+    LARGEST,
+    SHADOW,
+    SOFT,
+    SOFT_FUSION,
+    SOFT_SHADOW,
+)
+from ptmrec.workflow.latency import latency_findings
 from ptmrec.workflow.outputs import Outputs
 from ptmrec.zoo.card import read_card
 
@@ -63,6 +75,19 @@ def coverage():
     )
 
 
+def hardware_choice():
+    ways = (FILTER, LARGEST, *BESIDE.values(), SHADOW, SOFT_SHADOW, FUSION, SOFT_FUSION)
+    return pd.DataFrame(
+        [
+            {"regime": regime, "method": method, "targets": 3, "accuracy": 0.7, "violations": 0.5 * (method in SOFT)}
+            | {"regret": 0.01 * place, "regret_low": 0.005 * place, "regret_high": 0.02 * place}
+            | {"gain": 0.01 * place, "gain_low": -0.01 * place, "gain_high": 0.02 * place}
+            for regime in REGIME_LABELS
+            for place, method in enumerate(dict.fromkeys(ways))
+        ]
+    )
+
+
 @pytest.fixture
 def config(tmp_path):
     places = {"artifacts": "artifacts", "figures": "figures", "thesis_output": "thesis"}
@@ -79,6 +104,8 @@ def run(config):
     for name, frame in (("passes", passes()), ("ablations", ablations()), ("coverage", coverage())):
         outputs.table(frame, name)
     outputs.table(real, "real_models")
+    outputs.table(hardware_choice(), "hardware_choice_summary")
+    outputs.table(latency_findings(config.get(PathsConfig)), "latency_estimates")
     outputs.facts(read_json(COMMITTED / "zoo.json"), "zoo")
     nearest = {"nearest_same_family": 0.9, "nearest_same_source": 0.1}
     outputs.facts({"validation_reconstruction": 0.1, **nearest}, "autoencoder")

@@ -62,3 +62,15 @@ def test_a_changed_result_changes_its_number_and_no_other(config, run, texts):
     after = make_macros(config, Results(config.get(PathsConfig))).texts
     assert {name for name in texts if texts[name] != after[name]} == {"TauBlindFamilies", "TauBlindFamiliesOnly"}
     assert after["TauBlindFamiliesOnly"] == r"\num{-0.03}"
+
+
+def test_what_is_lost_under_limits_and_how_wrong_estimates_are(texts, run):
+    rows = pd.read_csv(run.results / "hardware_choice_summary.csv").set_index(["regime", "method"])
+    row = rows.loc[("fine_tuning", "largest that fits")]
+    lost = interval(100 * row.regret, 100 * row.regret_low, 100 * row.regret_high, 1)
+    assert texts["LimitLostLargestThatFitsFineTuning"] == lost
+    assert texts["LimitBrokenFusion"] == number(50, 0) and texts["LimitBroken"] == number(0, 0)
+    latency = pd.read_csv(run.results / "latency_estimates.csv")
+    held = latency[(latency["finding"] == "families held out") & (latency["device"] == "i9-10940X")]
+    assert texts["LatencyErrorOperations"] == number(100 * held["median_error"].iloc[0], 0)
+    assert "LatencyErrorMeasuredFifty" in texts and texts["OneGmacLow"] == number(4.568, 1)

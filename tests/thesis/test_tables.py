@@ -4,12 +4,12 @@ import pandas as pd
 
 from ptmrec.config.sections import PathsConfig
 from ptmrec.thesis.results import Results
-from ptmrec.thesis.tables import HEADLINE, headline_table, passes_table, write_tables, zoo_families
+from ptmrec.thesis.tables import HEADLINE, choice_table, headline_table, passes_table, write_tables, zoo_families
 
 
 def test_every_table_names_its_origin_and_has_its_label(config, run, cards, tmp_path):
     written = write_tables(Results(config.get(PathsConfig)), cards, tmp_path)
-    assert len(written) == 10
+    assert len(written) == 11
     for path in written:
         text = path.read_text()
         assert re.match(r"% results/\w+\.(csv|json): notebook toy, run \S+, code \w+", text)
@@ -37,3 +37,12 @@ def test_points_lost_are_means_over_targets(run):
     part = frame[(frame["regime"] == "fine_tuning") & (frame["method"] == "mean rank") & (frame["k"] == 8)]
     table = passes_table(frame).set_index("")
     assert table.loc["fine-tuning, mean rank", "eight"] == f"{part['regret1'].mean():.1f}"
+
+
+def test_what_is_lost_under_a_limit_is_in_points(run):
+    summary = pd.read_csv(run.results / "hardware_choice_summary.csv")
+    table = choice_table(summary).set_index(["regime", "method"])
+    row = table.loc[("low data", "largest that fits")]
+    assert row.tolist() == ["1.0 [0.5, 2.0]", "+1.0 [-1.0, +2.0]", "0"]
+    assert table.loc[("fine-tuning", "Fusion"), "broken"] == "50"
+    assert table.loc[("low data", "filter: Cross-Select"), "more than filtering"] == "--"
