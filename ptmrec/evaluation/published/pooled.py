@@ -11,7 +11,7 @@ import pandas as pd
 
 from ptmrec.evaluation.published.benchmarks import Benchmark
 from ptmrec.evaluation.published.protocols import COLUMNS, OURS, Related, measure_of, measured, stack_of
-from ptmrec.evaluation.published.stack import PENALTIES, Cells, Pairs, choose_penalty, judge
+from ptmrec.evaluation.published.stack import PENALTIES, Cells, Pairs
 
 POOLED = "pooled"
 ONE_FOR_ALL = "ours, one ranker for all"
@@ -57,9 +57,14 @@ class Union:
         cells = Cells(self._points(benchmark, pairs.names, pairs.values, scale), pairs.wanted, pairs.rows, None)
         more = self._elsewhere(benchmark, place, cells.counts.sum())
 
-        penalties = [self._penalties(benchmark, base, penalty) for penalty in PENALTIES[1:]]
-        said = [pairs.values[:, pairs.names.index(base)], *(cells.left_out(each, more) for each in penalties)]
-        chosen = choose_penalty([judge(pairs.accuracy, scores, measure) for scores in said])
+        def judged(scores: np.ndarray) -> float:
+            return float(np.mean([measure(true, said) for true, said in zip(pairs.accuracy, scores, strict=True)]))
+
+        best, chosen = judged(pairs.values[:, pairs.names.index(base)]), np.inf
+        for penalty in PENALTIES[1:]:
+            value = judged(cells.left_out(self._penalties(benchmark, base, penalty), more))
+            if value > best:
+                best, chosen = value, penalty
         if np.isinf(chosen):
             return new[pairs.names.index(base)]
         weights = cells.fit(self._penalties(benchmark, base, chosen), more)

@@ -45,14 +45,9 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 """Metric -> function of accuracies and scores ``(N,)``; ``regret1`` is a share, 0..1, as in the published tables."""
 
 
-def headline(benchmark: Benchmark) -> Measure:
-    """The metric a benchmark's source ranks by."""
-    return MEASURES[HEADLINES.get(benchmark.name, "tau_w")]
-
-
 def measure_of(benchmark: Benchmark) -> Measure:
-    """The metric our ranker chooses by on training data sets: the source's, or tau_w where that sees five models."""
-    return weighted_tau if headline(benchmark) is recall_of_best else headline(benchmark)
+    """The metric a benchmark's source ranks by; our ranker chooses by it on training data sets."""
+    return MEASURES[HEADLINES.get(benchmark.name, "tau_w")]
 
 
 def stack_of(pairs: Pairs, benchmark: Benchmark) -> Stack:
@@ -88,7 +83,7 @@ def blind_data(benchmark: Benchmark, related: Sequence[Related], protocol: str, 
         groups: data sets like the target were left out.
     """
     rows: list[tuple] = []
-    flops, measure = log_size(benchmark.cards, "gflops"), headline(benchmark)
+    flops, measure = log_size(benchmark.cards, "gflops"), measure_of(benchmark)
     for place, (target, (pairs, new)) in enumerate(zip(benchmark.targets, related, strict=True)):
         usable, true = benchmark.others(place, groups), benchmark.accuracy[place]
         scores = {OURS: stack_of(pairs, benchmark).scores(new)}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm, rankdata
+from sklearn import config_context
 from sklearn.tree import ExtraTreeRegressor
 
 from ptmrec.evaluation.published.process import Spectra, left_out_weights, squared_distances
@@ -186,13 +187,14 @@ def grouped_trees(
     count, generator = labels.max() + 1, np.random.default_rng(0)
     left, seen = np.zeros(wanted.shape), np.zeros((len(wanted), 1))
     ahead = np.zeros((len(new), wanted.shape[1]))
-    # Checked and turned to the kind that trees read once, not for each of them: half of the time.
+    # Turned to the kind that trees read once, and not checked for each of them: that would be half of the time.
     points = np.concatenate([cards, new]).astype(np.float32)
     values = np.ascontiguousarray(wanted, dtype=np.float64)
     for seed in range(TREES):
         weights = np.bincount(generator.integers(count, size=count), minlength=count)[labels].astype(np.float64)
         tree = ExtraTreeRegressor(min_samples_leaf=2, max_features=0.3, random_state=seed)
-        tree.fit(points[: len(cards)], values, sample_weight=weights, check_input=False)
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            tree.fit(points[: len(cards)], values, sample_weight=weights, check_input=False)
         answers = tree.predict(points, check_input=False).reshape(len(points), -1)
         out = weights == 0
         left[out] += answers[: len(cards)][out]

@@ -68,33 +68,18 @@ def fit_stack(pairs: Pairs, static: Sequence[str], measure: Measure) -> Stack:
     spread = pairs.values.transpose(1, 0, 2).reshape(len(pairs.names), -1).std(axis=1)
     scale = np.append(np.where(spread > 1e-9, spread, 1), 1)
     points = np.concatenate([pairs.values.transpose(0, 2, 1), np.ones((*pairs.wanted.shape, 1))], axis=2) / scale
-    found = {name: judge(pairs.accuracy, points[..., pairs.names.index(name)], measure) for name in static}
-    base = max(found, key=lambda name: found[name].mean())
+    found = {name: _judge(pairs.accuracy, points[..., pairs.names.index(name)], measure) for name in static}
+    base = max(found, key=found.get)
     place = pairs.names.index(base)
     cells = Cells(points, pairs.wanted, pairs.rows, pairs.columns)
-    said = [cells.left_out(penalty_of(len(scale), place, penalty)) for penalty in PENALTIES[1:]]
-    chosen = choose_penalty([found[base], *(judge(pairs.accuracy, scores, measure) for scores in said)])
+    best, chosen = found[base], np.inf
+    for penalty in PENALTIES[1:]:
+        value = _judge(pairs.accuracy, cells.left_out(penalty_of(len(scale), place, penalty)), measure)
+        if value > best:
+            best, chosen = value, penalty
     if np.isinf(chosen):
-        # In the units of what is wanted, so that lists of several parts can be put together.
-        slope, level = np.polyfit(points[..., place].ravel(), pairs.wanted.ravel(), 1)
-        weights = np.zeros(len(scale))
-        weights[[place, -1]] = max(slope, 1e-6), level
-        return Stack(base, chosen, weights / scale)
+        return Stack(base, chosen, np.eye(len(scale))[place] / scale)
     return Stack(base, chosen, cells.fit(penalty_of(len(scale), place, chosen)) / scale)
-
-
-def choose_penalty(judged: Sequence[np.ndarray]) -> float:
-    """The largest penalty that is not surely worse than the best one, by one standard error of the difference.
-
-    One data set more or less would change which penalty is best (Breiman et al., 1984: the one-standard-error rule).
-
-    Args:
-        judged: for each of :data:`PENALTIES`, the metric on each data set ``(S,)``.
-    """
-    values = np.stack(judged)
-    lost = values[values.mean(axis=1).argmax()] - values
-    errors = lost.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
-    return PENALTIES[int(np.flatnonzero(lost.mean(axis=1) <= errors)[0])]
 
 
 def penalty_of(count: int, base: int, penalty: float) -> np.ndarray:
@@ -104,9 +89,8 @@ def penalty_of(count: int, base: int, penalty: float) -> np.ndarray:
     return penalties
 
 
-def judge(accuracy: np.ndarray, scores: np.ndarray, measure: Measure) -> np.ndarray:
-    """The metric ``(S,)`` on each data set, of accuracies and scores ``(S, M)``."""
-    return np.array([measure(true, said) for true, said in zip(accuracy, scores, strict=True)])
+def _judge(accuracy: np.ndarray, scores: np.ndarray, measure: Measure) -> float:
+    return float(np.mean([measure(true, said) for true, said in zip(accuracy, scores, strict=True)]))
 
 
 class Cells:

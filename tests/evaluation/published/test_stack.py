@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from ptmrec.evaluation.metrics import weighted_tau
-from ptmrec.evaluation.published.stack import PENALTIES, Cells, Pairs, choose_penalty, fit_stack, judge, penalty_of
+from ptmrec.evaluation.published.stack import Cells, Pairs, fit_stack, penalty_of
 
 
 def make_pairs(signal, seed=0, rows=True, columns=False):
@@ -56,12 +56,3 @@ def test_what_tells_more_is_used_and_the_better_rule_is_the_base():
     assert stack.base == "taste" and np.isfinite(stack.penalty)
     assert weighted_tau(pairs.accuracy[0], stack.scores(pairs.values[0])) > 0.6
     np.testing.assert_allclose(penalty_of(3, 1, 0.5), [0.5, 1e-6, 1e-6])
-
-
-def test_a_penalty_must_be_surely_worse_to_be_lowered():
-    steady, noisy = np.full(8, 0.5), 0.5 + np.array([0.3, -0.2] * 4)
-    others = [np.full(8, 0.1)] * (len(PENALTIES) - 2)
-    assert choose_penalty([steady, steady + 0.05, *others]) == PENALTIES[1]
-    assert choose_penalty([steady, noisy, *others]) == np.inf, "a mean of .05 more, but by chance"
-    accuracy = np.array([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]])
-    np.testing.assert_allclose(judge(accuracy, np.tile([1, 2, 3], (2, 1)), weighted_tau), [1, -1])
