@@ -115,8 +115,9 @@ def _evaluate_published(ctx: click.Context, style: str, crossed: bool) -> None:
         raise click.UsageError("--crossed is of our own zoo; leave it out with --suite published")
     config = read_config(ctx)
     frame = run_published(config)
-    save_published(config, frame)
-    summary = summarise_published(config, frame).round(3)
+    summary = summarise_published(config, frame)
+    save_published(config, frame, summary)
+    summary = summary.round(3)
     brief = ["method", "benchmark", "protocol", "metric", "value", "low", "high", "gain", "gain_low", "gain_high"]
     show(headlines(summary)[brief] if style == "table" else summary, style)
 

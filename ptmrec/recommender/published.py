@@ -1,12 +1,14 @@
 """Real models by published records: no weights are here, so no model can look at the images.
 
-Models are ordered by the static rule that did best on the records when each data set was left out in turn. Relations of
-the user's images to the published data sets have no part in it.
+Models are ordered by the ranker of :mod:`ptmrec.evaluation.published` where it beat the static rules on data sets left
+out, with what a folder of images tells of one; else by the static rule that did best there. The committed results of
+``ptmrec evaluate --suite published`` decide. Nothing but classes and pixels of the user's images has a part in it.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,9 +18,13 @@ from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, read_published
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import NothingLeftError
 from ptmrec.evaluation.metrics import weighted_tau
+from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
+from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of
+from ptmrec.evaluation.published.ranker import rank_models
 from ptmrec.hardware.limits import Limits, broken, relieved
 from ptmrec.recommender.asked import Asked
 from ptmrec.recommender.costing import CostBook
+from ptmrec.recommender.images import UserImages
 from ptmrec.recommender.limiting import Limiting, divide, relief_step
 from ptmrec.recommender.recommendation import Recommendation
 from ptmrec.relations.conformal import LEVELS, fit_conformal
@@ -68,6 +74,79 @@ def judge_rules(zoo: PublishedZoo) -> dict[str, float]:
     return dict(sorted(means.items(), key=lambda item: -item[1]))
 
 
+RANKER = "records and cards"
+"""How the order of the ranker is called."""
+RESULTS = Path("results/published_summary.csv")
+"""Committed results, beside the folder of the published tables."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How the ranker did on data sets left out, beside the best static rule there.
+
+    Attributes:
+        ours: mean of the metric.
+        rule: name of the rule.
+        theirs: its mean.
+        gain: mean, lower and upper end of the paired difference.
+    """
+
+    ours: float
+    rule: str
+    theirs: float
+    gain: tuple[float, float, float]
+
+    @property
+    def won(self) -> bool:
+        """The interval of the difference lies above zero."""
+        return self.gain[1] > 0
+
+    def __str__(self) -> str:
+        mean, low, high = self.gain
+        return (
+            f"on data sets left out, known by classes and pixels alone, {self.ours:.3f} against {self.theirs:.3f} by "
+            f"{self.rule}, a difference of {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+        )
+
+
+def read_trial(folder: Path, name: str) -> Trial | None:
+    """The held-out test of the ranker on a table; None where there is none.
+
+    Args:
+        folder: folder of the published tables.
+        name: of the table.
+    """
+    path = folder.parent / RESULTS
+    if name not in HEADLINES or not path.is_file():
+        return None
+    frame = pd.read_csv(path)
+    part = frame[(frame["benchmark"] == name) & (frame["protocol"] == PLAIN) & (frame["metric"] == HEADLINES[name])]
+    part = part.set_index("method")
+    if OURS not in part.index:
+        return None
+    rule = part[part["source"] == "rerun"].sort_values("value").iloc[-1]
+    gain = tuple(float(rule[column]) for column in ("gain", "gain_low", "gain_high"))
+    return Trial(float(part.loc[OURS, "value"]), str(rule.name), float(rule["value"]), gain)
+
+
+def ranker_scores(zoo: PublishedZoo, folder: Path, name: str, chosen: UserImages) -> np.ndarray:
+    """Scores ``(N,)`` of the ranker; NaN for models that were not measured everywhere.
+
+    Args:
+        zoo: the table.
+        folder: folder of the published tables.
+        name: of the table.
+        chosen: the images, of which classes and pixels are used.
+    """
+    side = int(np.median([min(np.shape(image)[:2]) for image in chosen.images]))
+    benchmark = load_benchmark(folder, name)
+    asked = benchmark.asked(chosen.num_classes or 0, side)
+    everyone = np.ones(len(benchmark.models), dtype=bool)
+    found = rank_models(asked.problem(0, asked.others(0, groups=False), everyone), measure_of(benchmark))
+    scores = dict(zip(benchmark.models, found, strict=True))
+    return np.array([scores.get(model, np.nan) for model in zoo.models])
+
+
 def recommend_published(paths: PathsConfig, name: str, asked: Asked) -> Recommendation:
     """Rank published models for images they have never seen.
 
@@ -84,20 +163,20 @@ def recommend_published(paths: PathsConfig, name: str, asked: Asked) -> Recommen
     taus = judge_rules(zoo) if zoo.about.regime != COSTS_ONLY else {}
     if not taus:
         raise NothingLeftError(f"{path}: the table holds no accuracies to rank by")
-    rule, tau = next(iter(taus.items()))
     every = np.ones(len(zoo.datasets), dtype=bool)
-    frame = _frame(zoo, RULES[rule](zoo, every), mean_accuracies(zoo, every), rule)
+    rule, scores, why = _order(zoo, taus, path, asked.chosen)
+    frame = _frame(zoo, scores, mean_accuracies(zoo, every), rule)
     costs = {name: book.published(name, zoo.cards[name]) for name in frame["model"]}
     kept, limiting, out = divide(costs, asked.limits)
     limiting = _with_relief(replace(limiting, device=book.said), frame)
     frame = frame[frame["model"].isin(kept)].reset_index(drop=True).assign(rank=lambda rows: rows.index + 1)
     frame["tied_with_best"] = frame["score"] == frame["score"].max()
-    others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
     notes = (
         f"Published records only ({zoo.about.origin}): your images were read, but cannot change this order.",
-        f"Ordered by {rule}: of the static rules it agrees best with data sets left out in turn "
-        f"(mean tau_w {tau:.2f}; {others}).",
+        *why,
     )
+    if rule == RANKER:
+        notes = (notes[0].replace("cannot", "but for their classes and pixels cannot"), *notes[1:])
     chosen = asked.chosen
     return Recommendation(
         *(frame, asked.regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, path),
@@ -109,6 +188,24 @@ def recommend_published(paths: PathsConfig, name: str, asked: Asked) -> Recommen
         data=asked.data,
         limiting=limiting,
     )
+
+
+def _order(
+    zoo: PublishedZoo, taus: Mapping[str, float], path: Path, chosen: UserImages
+) -> tuple[str, np.ndarray, tuple[str, ...]]:
+    """What models are ordered by, their scores ``(N,)``, and sentences that say why."""
+    trial = read_trial(path.parent, path.stem)
+    if trial is not None and trial.won:
+        said = f"Ordered by {RANKER}: {trial}. Models that were not measured on every data set are left out."
+        return RANKER, ranker_scores(zoo, path.parent, path.stem, chosen), (said,)
+    rule, tau = next(iter(taus.items()))
+    others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
+    static = (
+        f"Ordered by {rule}: of the static rules it agrees best with data sets left out in turn "
+        f"(mean tau_w {tau:.2f}; {others})."
+    )
+    tested = "was not tested on this table" if trial is None else f"does not beat it for sure: {trial}"
+    return rule, RULES[rule](zoo, np.ones(len(zoo.datasets), dtype=bool)), (static, f"Ordering by {RANKER} {tested}.")
 
 
 def _with_relief(limiting: Limiting, frame: pd.DataFrame) -> Limiting:

@@ -9,11 +9,15 @@ import nbformat
 import pandas as pd
 
 from ptmrec.errors import ArtifactError
+from ptmrec.evaluation.published.goals import against_goals
 from ptmrec.files import read_json, write_json, write_text
 from ptmrec.plots.figures import plot_method_bars
 from ptmrec.plots.style import REGIME_LABELS, save_figure
 
-COPIED = ("summary.csv", "quadrants_summary.csv", "hardware_choice_summary.csv", "zoo.json")
+COPIED = (
+    *("summary.csv", "quadrants_summary.csv", "hardware_choice_summary.csv", "published_summary.csv"),
+    "zoo.json",
+)
 SHOWN = ("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "k-NN, features", "LogME")
 """Rows beside ours in the README; the notebook shows all."""
 RIDGE = "ridge on relations"
@@ -55,6 +59,7 @@ def fill_readme(text: str, folder: Path) -> str:
         "coverage": _coverage,
         "zoo": _zoo,
         "times": _times,
+        "published": _published,
         "demo": _demo,
     }
 
@@ -156,6 +161,19 @@ def _zoo(folder: Path) -> str:
         f"{zoo['blind_data_sets']} blind. The measurement agrees with itself at tau_w {low:.3f} in low data and "
         f"{high:.3f} in fine-tuning (mean over data sets)."
     )
+
+
+def _published(folder: Path) -> str:
+    table = against_goals(pd.read_csv(folder / "published_summary.csv"))
+    heads = ("benchmark, held out", "metric", "ours", "best rule", "ours minus this", "hindsight", "goal")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for row in table.itertuples():
+        ceiling = f"{row.ceiling:.2f}" if pd.notna(row.ceiling) else ""
+        cells = [f"{row.benchmark}, {row.protocol}", row.metric, f"{row.value:.3f} [{row.low:.2f}, {row.high:.2f}]"]
+        cells += [f"{row.rule} {row.rule_value:.3f}", f"{row.gain:+.3f} [{row.gain_low:+.2f}, {row.gain_high:+.2f}]"]
+        cells += [ceiling, f"{row.goal:.2f} {'met' if row.met else 'missed'}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _demo(folder: Path) -> str:

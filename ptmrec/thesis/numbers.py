@@ -18,6 +18,7 @@ from ptmrec.plots.ablations import differences
 from ptmrec.plots.growth import growth_facts, read_growth
 from ptmrec.plots.style import REGIME_LABELS
 from ptmrec.thesis.macros import Macros, camel, number
+from ptmrec.thesis.published import add_published
 from ptmrec.thesis.results import Results
 from ptmrec.workflow.comparison import OURS
 from ptmrec.workflow.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND, KNOWN_DATA
@@ -73,6 +74,7 @@ def make_macros(config: ConfigParser, results: Results) -> Macros:
     _add_latency(macros, results)
     _add_settings(macros, config)
     _add_growth(macros, config)
+    add_published(macros, results)
     return macros
 
 

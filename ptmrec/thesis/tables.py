@@ -9,6 +9,8 @@ from ptmrec.plots.style import REGIME_LABELS
 from ptmrec.report.latex import export_table, results_table
 from ptmrec.thesis.macros import camel
 from ptmrec.thesis.numbers import GROUPS, SHOWN_PASSES
+from ptmrec.thesis.published import CAPTION as PUBLISHED_CAPTION
+from ptmrec.thesis.published import FILE, published_table
 from ptmrec.thesis.results import Results
 from ptmrec.workflow.comparison import OURS
 from ptmrec.workflow.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND
@@ -45,6 +47,9 @@ def write_tables(results: Results, cards: Sequence[Card], folder: Path) -> list[
             passes_table(results.table("passes")), "passes", folder, PASSES_CAPTION, results.origin("passes.csv")
         ),
     ]
+    published, caption = published_table(results.table(FILE)), PUBLISHED_CAPTION
+    origin_published = results.origin(f"{FILE}.csv")
+    written.append(export_table(published, "published", folder, caption, origin_published, group="benchmark"))
     for group, name in GROUPS.items():
         caption = (
             rf"All methods: {group}. Intervals hold \SetLevel\,\% of the bootstrap over targets; "

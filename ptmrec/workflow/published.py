@@ -4,21 +4,15 @@ import pandas as pd
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EvaluationConfig, PathsConfig
+from ptmrec.evaluation.published.benchmarks import HEADLINES
 from ptmrec.evaluation.published.results import BENCHMARKS, published_results, summarise_results
 from ptmrec.files import write_text
 from ptmrec.workflow.committed import watch_committed
 
 RESULT = "published"
-"""Name of the table of results."""
-
-HEADLINES = {
-    "modelspider10": "tau_w",
-    "modelspider42": "tau_w",
-    "transfergraph": "tau_w_default",
-    "lovm": "r5",
-    "openclip": "tau_w",
-}
-"""Benchmark -> the metric its source ranks by."""
+SUMMARY = "published_summary"
+"""Names of the tables of results."""
+OTHERS = ("r5", "kendall", "regret1", "tau5", "l1", "mae")
 
 
 def run_published(config: ConfigParser) -> pd.DataFrame:
@@ -32,15 +26,24 @@ def run_published(config: ConfigParser) -> pd.DataFrame:
     return published_results(config.get(PathsConfig).published, names)
 
 
-def save_published(config: ConfigParser, frame: pd.DataFrame) -> None:
-    """Write the results to ``artifacts/results/published.csv``."""
-    write_text(config.get(PathsConfig).artifacts / "results" / f"{RESULT}.csv", frame.to_csv(index=False))
+def save_published(config: ConfigParser, frame: pd.DataFrame, summary: pd.DataFrame) -> None:
+    """Write results and their compact summary to ``artifacts/results``."""
+    folder = config.get(PathsConfig).artifacts / "results"
+    write_text(folder / f"{RESULT}.csv", frame.to_csv(index=False))
+    write_text(folder / f"{SUMMARY}.csv", compact(summary).to_csv(index=False))
 
 
 def summarise_published(config: ConfigParser, frame: pd.DataFrame) -> pd.DataFrame:
     """Means and paired intervals, with the configuration's draws and level."""
     settings = config.get(EvaluationConfig)
     return summarise_results(frame, settings.bootstrap_draws, settings.level)
+
+
+def compact(summary: pd.DataFrame) -> pd.DataFrame:
+    """A summary to be committed: metrics that are tables of somebody, four decimals."""
+    chosen = (summary["benchmark"].map(HEADLINES) == summary["metric"]) | summary["metric"].isin(OTHERS)
+    chosen |= summary["metric"].str.startswith("regret1_")
+    return summary[chosen].round(4).reset_index(drop=True)
 
 
 def headlines(summary: pd.DataFrame) -> pd.DataFrame:

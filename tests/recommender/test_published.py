@@ -1,7 +1,9 @@
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import weightedtau
 
@@ -9,9 +11,18 @@ from ptmrec.benchmark.published import read_published
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError, NothingLeftError
+from ptmrec.evaluation.published.protocols import BEST_OTHER, PLAIN
 from ptmrec.recommender.asked import Asked
 from ptmrec.recommender.images import UserImages
-from ptmrec.recommender.published import RULES, judge_rules, mean_ranks, recommend_published
+from ptmrec.recommender.published import (
+    RANKER,
+    RULES,
+    judge_rules,
+    mean_ranks,
+    ranker_scores,
+    read_trial,
+    recommend_published,
+)
 from ptmrec.recommender.ranking import PUBLISHED, read_limits, recommend
 
 FOLDER = Path(__file__).resolve().parents[2] / "constants" / "published"
@@ -73,3 +84,37 @@ def test_latency_of_published_models_is_not_known_without_a_device():
     with pytest.raises(NothingLeftError, match="20 ms cannot be shown to be kept by any \\(not measured\\)"):
         ask("timm", max_latency="20ms")
     assert ask("openclip121", max_flops="30G").leaderboard(all_models=True)["gmacs"].max() <= 15
+
+
+def committed(folder, gain_low):
+    """A folder of published tables whose committed results say how the ranker did."""
+    (folder / "published").symlink_to(FOLDER)
+    rows = [
+        ("ours", "ours", 0.7, 0, 0, 0),
+        ("mean rank", "rerun", 0.6, 0.1, gain_low, 0.2),
+        ("parameters", "rerun", 0.5, 0.2, 0.1, 0.3),
+        (BEST_OTHER, "hindsight", 0.9, -0.2, -0.3, -0.1),
+    ]
+    frame = pd.DataFrame(rows, columns=["method", "source", "value", "gain", "gain_low", "gain_high"])
+    frame = frame.assign(benchmark="openclip", protocol=PLAIN, metric="tau_w")
+    (folder / "results").mkdir()
+    frame.to_csv(folder / "results" / "published_summary.csv", index=False)
+    return folder / "published" / "openclip.json"
+
+
+@pytest.mark.parametrize("gain_low", [0.01, -0.01])
+def test_the_ranker_orders_where_its_held_out_test_says_so(tmp_path, gain_low):
+    path = committed(tmp_path, gain_low)
+    trial = read_trial(path.parent, "openclip")
+    assert (trial.rule, trial.won) == ("mean rank", gain_low > 0)
+    asked = Asked(IMAGES, "low_data", 5, "my_images", time.perf_counter(), read_limits(max_params="200M"))
+    answer = recommend_published(replace(PATHS, published=path.parent), "openclip", asked)
+    frame = answer.frame
+    assert frame["score"].is_monotonic_decreasing and frame["parameters"].max() <= 200e6
+    assert set(frame["why"]) == ({RANKER} if trial.won else {next(iter(judge_rules(read_published(path))))})
+    assert str(trial) in " ".join(answer.notes) and f"{gain_low:+.3f}" in str(trial)
+    if trial.won:
+        zoo = read_published(path)
+        scores = ranker_scores(zoo, path.parent, "openclip", IMAGES)
+        assert frame["score"][0] == pytest.approx(scores[zoo.models.index(frame["model"][0])])
+    assert read_trial(path.parent, "timm") is None and read_trial(tmp_path / "no" / "no", "openclip") is None

@@ -98,7 +98,7 @@ def config(tmp_path):
 def run(config):
     """Outputs of a whole run."""
     outputs = Outputs(config, "toy")
-    for name in ("quadrants_summary", "summary"):
+    for name in ("quadrants_summary", "summary", "published_summary"):
         outputs.table(pd.read_csv(COMMITTED / f"{name}.csv"), name)
     real = pd.DataFrame({"model": "lite", "dataset": TARGETS, "predicted": 0.9, "measured": [0.7, 0.8, 0.9]})
     for name, frame in (("passes", passes()), ("ablations", ablations()), ("coverage", coverage())):

@@ -9,7 +9,7 @@ from ptmrec.thesis.tables import HEADLINE, choice_table, headline_table, passes_
 
 def test_every_table_names_its_origin_and_has_its_label(config, run, cards, tmp_path):
     written = write_tables(Results(config.get(PathsConfig)), cards, tmp_path)
-    assert len(written) == 10
+    assert len(written) == 11
     for path in written:
         text = path.read_text()
         assert re.match(r"% results/\w+\.(csv|json): notebook toy, run \S+, code \w+", text)

@@ -7,7 +7,7 @@ from ptmrec.evaluation.published import ranker
 from ptmrec.evaluation.published.protocols import COLUMNS
 from ptmrec.evaluation.published.results import BENCHMARKS
 from ptmrec.workflow import published
-from ptmrec.workflow.published import HEADLINES, headlines, run_published, save_published, summarise_published
+from ptmrec.workflow.published import HEADLINES, compact, headlines, run_published, save_published, summarise_published
 
 
 @pytest.fixture
@@ -19,9 +19,13 @@ def config(tmp_path, monkeypatch):
 def test_a_part_is_run_saved_and_summarised(config, tmp_path):
     frame = run_published(config)
     assert set(frame["benchmark"]) == {BENCHMARKS[0]}
-    save_published(config, frame)
+    summary = summarise_published(config, frame)
+    save_published(config, frame, summary)
+    kept = pd.read_csv(tmp_path / "results" / "published_summary.csv")
+    pd.testing.assert_frame_equal(kept, compact(summary))
+    assert {"tau_w", "r5", "regret1"} <= set(kept["metric"]) and "tau_w_default" not in set(kept["metric"])
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "results" / "published.csv"), frame)
-    best = headlines(summarise_published(config, frame))
+    best = headlines(summary)
     assert set(best["metric"]) == {"tau_w"}
     assert {"ours", "parameters", "LogME", "Model Spider (printed)"} <= set(best["method"])
 

@@ -1,7 +1,7 @@
 """Published benchmarks as problems for a ranker: records, cards, and relations of models to data sets."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,26 @@ from ptmrec.benchmark.dataset_cards import PLACE, DatasetCard, read_dataset_card
 from ptmrec.benchmark.published import PublishedZoo, read_published
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.evaluation.published.cards import dataset_features, log_size, model_features
-from ptmrec.evaluation.published.ranker import Problem, normal_scores
+from ptmrec.evaluation.published.ranker import Problem
 from ptmrec.files import read_json
 
 TORCHVISION = Path("cards/torchvision.json")
 """Sizes and ImageNet accuracies of torchvision's models, for tables that name only the architecture."""
 
 IMAGENET = "ImageNet"
+WORDS = ("domain", "kind", "subject")
+YOURS = "your images"
+UNKNOWN = dict.fromkeys(WORDS, "unknown")
+SOURCE_RELATIONS = ("source here", *(f"{word} of source here" for word in WORDS), "classes of source")
+
+HEADLINES = {
+    "modelspider10": "tau_w",
+    "modelspider42": "tau_w",
+    "transfergraph": "tau_w_default",
+    "lovm": "r5",
+    "openclip": "tau_w",
+}
+"""Benchmark -> the metric its source ranks by."""
 
 
 @dataclass(frozen=True)
@@ -59,42 +72,93 @@ class Benchmark:
         said = [card.get("imagenet_accuracy") for card in self.cards]
         return None if None in said else np.array(said, dtype=np.float64)
 
-    def problem(self, target: int, rows: np.ndarray, known: np.ndarray) -> Problem:
+    def asked(self, classes: int, side: int) -> "Benchmark":
+        """This benchmark with a data set of somebody as first target: its classes and pixels are all that is known.
+
+        Args:
+            classes: number of classes, 0 where there are no labels.
+            side: usual shorter side of a picture, in pixels.
+        """
+        card = DatasetCard(YOURS, classes, images=0, side=side, group=YOURS, **UNKNOWN)
+        accuracy = np.concatenate([np.zeros((1, len(self.models))), self.accuracy])
+        texts = np.concatenate([np.zeros((len(self.texts), 1, len(self.models))), self.texts], axis=1)
+        return replace(
+            self, targets=(YOURS, *self.targets), places=(card, *self.places), accuracy=accuracy, texts=texts
+        )
+
+    def problem(
+        self,
+        target: int,
+        rows: np.ndarray,
+        known: np.ndarray,
+        kin: np.ndarray | None = None,
+        groups: bool = False,
+        plain: bool = False,
+    ) -> Problem:
         """What a ranker may use for a target.
 
         Args:
             target: its place.
             rows: ``(S,)`` bool, data sets whose records may be used.
             known: ``(N,)`` bool, models with records.
+            kin: ``(N,)`` labels of models that are held out together; None: each alone.
+            groups: data sets are left out by the group.
+            plain: of the target only its classes and pixels are known, as of a folder of images.
         """
-        skills = np.full(self.accuracy.shape, np.nan)
-        skills[:, known] = normal_scores(self.accuracy[:, known])
-        relations = np.concatenate([self.texts.transpose(1, 0, 2), _card_relations(self.places, self.cards)], axis=1)
+        accuracy = np.where(known, self.accuracy, np.nan)
+        labels = np.array([card.group if groups else card.name for card in self.places])
+        cards = [replace(card, **UNKNOWN) if plain and place == target else card for place, card in self._numbered]
+        names, relations = _card_relations(cards, self.cards)
+        parts = [self.texts.transpose(1, 0, 2), relations]
         score = self.imagenet(rows) if known.all() else None
-        if score is not None and IMAGENET not in (card.name for card in self.places):
-            relations = np.concatenate([relations, np.tile(normal_scores(score), (len(skills), 1, 1))], axis=1)
-        elif score is not None:
-            relations = np.concatenate([relations, self._imagenet_relation(skills, rows)], axis=1)
-        places = dataset_features(self.places)
-        features = model_features(self.models, self.cards)
-        return Problem(skills[rows], places[rows], places[target], features, relations[rows], relations[target])
+        if score is not None:
+            names = (*names, "ImageNet accuracy")
+            here = any(rows[place] and card.name == IMAGENET for place, card in self._numbered)
+            tiled = np.tile(score, (len(labels), 1, 1))
+            parts.append(self._imagenet_relation(rows, labels) if here else tiled)
+        texts = tuple(f"text {place}" for place in range(len(self.texts)))
+        relations = np.concatenate(parts, axis=1)
+        places = dataset_features(cards)
+        return Problem(
+            *(accuracy[rows], places[rows], places[target], model_features(self.models, self.cards)),
+            *((*texts, *names), relations[rows], relations[target], labels[rows]),
+            np.arange(len(self.models)) if kin is None else kin,
+        )
 
-    def _imagenet_relation(self, skills: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Skill on ImageNet, ``(S, 1, N)``; for ImageNet itself the mean skill on the other usable data sets."""
-        itself = np.array([card.name == IMAGENET for card in self.places])
-        relation = np.tile(skills[itself & rows].mean(axis=0), (len(skills), 1, 1))
-        relation[itself] = skills[rows & ~itself].mean(axis=0)
+    @property
+    def _numbered(self) -> Iterable[tuple[int, DatasetCard]]:
+        return enumerate(self.places)
+
+    def _imagenet_relation(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Accuracy on ImageNet, ``(S, 1, N)``; where it would be left out, the mean on usable data sets that are not.
+
+        Args:
+            rows: ``(S,)`` bool, usable data sets.
+            labels: ``(S,)``, data sets that are left out together.
+        """
+        itself = [place for place, card in self._numbered if card.name == IMAGENET][0]
+        relation = np.tile(self.accuracy[itself], (len(labels), 1, 1))
+        near = labels == labels[itself]
+        relation[near] = self.accuracy[rows & ~near].mean(axis=0)
         return relation
 
 
-def _card_relations(places: Sequence[DatasetCard], cards: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """Relations ``(S, K, N)`` that cards alone give: sizes of the model, likeness of its source and the data set."""
-    sizes = [log_size(cards, key) for key in ("num_params", "gflops")]
-    parts = [np.tile(size - size.mean(), (len(places), 1, 1)) for size in sizes if size is not None and np.ptp(size)]
+def _card_relations(
+    places: Sequence[DatasetCard], cards: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Relations ``(S, K, N)`` that cards alone give, with their names: sizes, likeness of source and data set."""
+    names: list[str] = []
+    parts = [np.zeros((len(places), 0, len(cards)))]
+    for name, key in (("parameters", "num_params"), ("operations", "gflops")):
+        size = log_size(cards, key)
+        if size is not None and np.ptp(size):
+            names.append(name)
+            parts.append(np.tile(size - size.mean(), (len(places), 1, 1)))
     sources = [card.get("source_card") for card in cards]
     if len({source.name for source in sources if source}) > 1:
+        names += SOURCE_RELATIONS
         parts.append(_source_here(places, sources))
-    return np.concatenate([np.zeros((len(places), 0, len(cards))), *parts], axis=1)
+    return tuple(names), np.concatenate(parts, axis=1)
 
 
 def _source_here(places: Sequence[DatasetCard], sources: Sequence[DatasetCard | None]) -> np.ndarray:
@@ -103,7 +167,7 @@ def _source_here(places: Sequence[DatasetCard], sources: Sequence[DatasetCard | 
     here, there = points[: len(places), None], points[None, len(places) :]
     known = np.array([source is not None for source in sources])
     parts = [np.exp(-((here - there) ** 2).sum(axis=-1) / 2) * known]
-    for word in ("domain", "kind", "subject"):
+    for word in WORDS:
         parts.append(
             np.array([[bool(s) and getattr(s, word) == getattr(p, word) for s in sources] for p in places], dtype=float)
         )

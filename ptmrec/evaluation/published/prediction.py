@@ -6,7 +6,7 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
 from ptmrec.evaluation.published.benchmarks import Benchmark
 from ptmrec.evaluation.published.cards import dataset_features
-from ptmrec.evaluation.published.ranker import gaussian_process
+from ptmrec.evaluation.published.process import gaussian_process
 
 CLOSEST = 0.005
 """Accuracies are kept this far from 0 and 1 before their logits are taken."""
@@ -49,3 +49,11 @@ def mean_accuracies(benchmark: Benchmark) -> np.ndarray:
     """Accuracies ``(T, N)`` of the static row: each model's mean on the other targets."""
     accuracy = benchmark.accuracy[: len(benchmark.targets)]
     return (accuracy.sum(axis=0) - accuracy) / (len(accuracy) - 1)
+
+
+def at_true_level(benchmark: Benchmark) -> np.ndarray:
+    """Accuracies ``(T, N)`` with the true level of each target: what is left is the error of models' distances."""
+    logits = logit(np.clip(benchmark.accuracy[: len(benchmark.targets)], CLOSEST, 1 - CLOSEST))
+    levels = logits.mean(axis=1, keepdims=True)
+    distances = logits - levels
+    return expit(levels + (distances.sum(axis=0) - distances) / (len(logits) - 1))

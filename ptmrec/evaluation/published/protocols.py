@@ -9,15 +9,21 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold
 
 from ptmrec.evaluation.metrics import kendall_tau_b, top1_regret, weighted_tau, weighted_tau_default
-from ptmrec.evaluation.published.benchmarks import Benchmark
+from ptmrec.evaluation.published.benchmarks import HEADLINES, Benchmark
 from ptmrec.evaluation.published.cards import log_size, model_features
 from ptmrec.evaluation.published.lovm import recall_of_best
-from ptmrec.evaluation.published.ranker import normal_scores, rank_models, skills_by_card
+from ptmrec.evaluation.published.ranker import normal_scores, rank_models, rank_unknown, relate, static_names
+from ptmrec.evaluation.published.stack import Measure, Pairs, Stack, fit_stack
 from ptmrec.progress import progress
 
 COLUMNS = ("benchmark", "protocol", "method", "target", "metric", "value", "source")
 OURS = "ours"
 FOREST = "random forest on cards"
+BEST_OTHER = "best other data set (hindsight)"
+LEVEL_KNOWN = "ours, level of each part known (hindsight)"
+BLIND_DATA, GROUPS_OUT = "blind data", "blind data, groups out"
+PLAIN = "blind data, plain card"
+"""Of the target only what a folder of images shows."""
 FOLDS = 10
 FEWEST_OF_FAMILY = 5
 CAPS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -25,6 +31,9 @@ CAPS = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 Scores = dict[str, np.ndarray]
 """Method -> scores ``(N,)``."""
+
+Related = tuple[Pairs, np.ndarray]
+"""Training pairs, and relations ``(K, N)`` to a target."""
 
 MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "tau_w": weighted_tau,
@@ -36,47 +45,62 @@ MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 """Metric -> function of accuracies and scores ``(N,)``; ``regret1`` is a share, 0..1, as in the published tables."""
 
 
-def evaluate_benchmark(benchmark: Benchmark, groups: bool = True, blind_models: bool = True) -> pd.DataFrame:
-    """Every protocol on one benchmark.
+def measure_of(benchmark: Benchmark) -> Measure:
+    """The metric a benchmark's source ranks by; our ranker chooses by it on training data sets."""
+    return MEASURES[HEADLINES.get(benchmark.name, "tau_w")]
+
+
+def stack_of(pairs: Pairs, benchmark: Benchmark) -> Stack:
+    """Our ranker, fitted on training pairs of a benchmark."""
+    return fit_stack(pairs, static_names(pairs.names), measure_of(benchmark))
+
+
+def relate_targets(benchmark: Benchmark, groups: bool = False, plain: bool = False) -> list[Related]:
+    """Relations for each target in turn, every model with records on the other data sets.
 
     Args:
         benchmark: the table.
-        groups: also leave out all data sets that are near-identical to the target.
-        blind_models: also hold out models: ten random folds and whole families, scored together.
-
-    Returns:
-        Long frame of :data:`COLUMNS`.
+        groups: leave out data sets like the target, too.
+        plain: of the target only classes and pixels are known.
     """
-    parts = [blind_data(benchmark, groups=False)]
-    if groups:
-        parts.append(blind_data(benchmark, groups=True))
-    if blind_models:
-        for name, folds in (("random folds", random_folds(benchmark)), ("families", family_folds(benchmark))):
-            parts.append(held_out_models(benchmark, name, folds))
-    return pd.concat(parts, ignore_index=True)
+    everyone = np.ones(len(benchmark.models), dtype=bool)
+    return [
+        relate(benchmark.problem(place, benchmark.others(place, groups), everyone, groups=groups, plain=plain))
+        for place, _ in enumerate(progress(benchmark.targets, f"{benchmark.name}: relations"))
+    ]
 
 
-def blind_data(benchmark: Benchmark, groups: bool) -> pd.DataFrame:
+def blind_data(benchmark: Benchmark, related: Sequence[Related], protocol: str, groups: bool = False) -> pd.DataFrame:
     """Each target left out in turn, every model has records on the others.
 
-    Where cards state FLOPs, rows ``regret1_flops0.2`` and so on are of the candidates under a cap.
+    Where cards state FLOPs, rows ``regret1_flops0.2`` and so on are of the candidates under a cap. The row of the
+    other data set that agrees best is hindsight: it shows what the records of one data set can tell of another.
+
+    Args:
+        benchmark: the table.
+        related: relations for each target.
+        protocol: its name in the table.
+        groups: data sets like the target were left out.
     """
-    protocol = "blind data, groups out" if groups else "blind data"
     rows: list[tuple] = []
-    flops = log_size(benchmark.cards, "gflops")
-    for place, target in enumerate(progress(benchmark.targets, f"{benchmark.name}: {protocol}")):
-        usable = benchmark.others(place, groups)
-        scores = {OURS: rank_models(benchmark.problem(place, usable, np.ones(len(benchmark.models), dtype=bool)))}
+    flops, measure = log_size(benchmark.cards, "gflops"), measure_of(benchmark)
+    for place, (target, (pairs, new)) in enumerate(zip(benchmark.targets, related, strict=True)):
+        usable, true = benchmark.others(place, groups), benchmark.accuracy[place]
+        scores = {OURS: stack_of(pairs, benchmark).scores(new)}
         scores |= static_scores(benchmark, usable)
-        rows += _measured(benchmark, protocol, target, benchmark.accuracy[place], scores)
+        scores[BEST_OTHER] = max(benchmark.accuracy[usable], key=lambda row, true=true: measure(true, row))
+        rows += measured(benchmark, protocol, target, true, scores)
         if flops is not None:
-            rows += _capped(benchmark, protocol, target, benchmark.accuracy[place], scores, flops)
+            rows += _capped(benchmark, protocol, target, true, scores, flops)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def static_scores(benchmark: Benchmark, usable: np.ndarray) -> Scores:
-    """Rows that do not look at the target: mean rank on the usable data sets, ImageNet accuracy, parameters."""
-    scores = {"mean rank": rankdata(benchmark.accuracy[usable], axis=1).mean(axis=0)}
+    """Rows that do not look at the target: mean rank and accuracy elsewhere, ImageNet accuracy, parameters."""
+    scores = {
+        "mean rank": rankdata(benchmark.accuracy[usable], axis=1).mean(axis=0),
+        "mean accuracy": benchmark.accuracy[usable].mean(axis=0),
+    }
     imagenet, size = benchmark.imagenet(usable), log_size(benchmark.cards)
     if imagenet is not None:
         scores["ImageNet accuracy"] = imagenet
@@ -100,18 +124,22 @@ def held_out_models(benchmark: Benchmark, name: str, folds: list[np.ndarray]) ->
     """Models without records, on data sets with records (``blind models``) and without (``both blind``).
 
     The scores of all parts are put together and judged as one list per target; for ``within`` each part is a list of
-    its own, and a target has the mean over parts.
+    its own, and a target has the mean over parts. The row with the level known moves the scores of each part to
+    their true mean and spread: what is lost between parts, not inside them.
     """
-    targets = range(len(benchmark.targets))
+    targets, measure = range(len(benchmark.targets)), measure_of(benchmark)
+    kin = benchmark.families if name == "families" else None
     alone = {method: np.full(benchmark.accuracy.shape, np.nan) for method in (OURS, FOREST)}
     blind = np.full((len(targets), len(benchmark.models)), np.nan)
+    every, cards = np.ones(len(benchmark.places), dtype=bool), model_features(benchmark.models, benchmark.cards)
     for fold in progress(folds, f"{benchmark.name}: blind models, {name}"):
         known = ~np.isin(np.arange(len(benchmark.models)), fold)
-        for method, answer in _by_card(benchmark, known):
-            alone[method][:, fold] = answer[:, fold]
+        alone[OURS][:, fold] = rank_unknown(benchmark.problem(0, every, known, kin), measure)[:, fold]
+        forest = RandomForestRegressor(100, random_state=0).fit(cards[known], benchmark.accuracy[:, known].T)
+        alone[FOREST][:, fold] = forest.predict(cards[fold]).T
         for place in targets:
-            problem = benchmark.problem(place, benchmark.others(place, groups=False), known)
-            blind[place, fold] = rank_models(problem)[fold]
+            problem = benchmark.problem(place, benchmark.others(place, groups=False), known, kin)
+            blind[place, fold] = rank_models(problem, measure)[fold]
     size = log_size(benchmark.cards)
     static = {"parameters": np.tile(size, (len(targets), 1))} if size is not None and np.ptp(size) else {}
     together = [np.sort(np.concatenate(folds))]
@@ -119,26 +147,27 @@ def held_out_models(benchmark: Benchmark, name: str, folds: list[np.ndarray]) ->
     for kind, matrices in (("blind models", {**alone, **static}), ("both blind", {OURS: blind, **static})):
         for place, target in enumerate(benchmark.targets):
             scores = {method: matrix[place] for method, matrix in matrices.items()}
+            scores[LEVEL_KNOWN] = _at_true_level(normal_scores(benchmark.accuracy[place]), scores[OURS], folds)
             for protocol, lists in ((f"{kind}, {name}", together), (f"{kind}, {name}, within", folds)):
-                rows += _measured(benchmark, protocol, target, benchmark.accuracy[place], scores, lists)
+                rows += measured(benchmark, protocol, target, benchmark.accuracy[place], scores, lists)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _by_card(benchmark: Benchmark, known: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Scores ``(S, N)`` of models without records from the cards of the others, by ours and by a plain forest."""
-    skills = np.full(benchmark.accuracy.shape, np.nan)
-    skills[:, known] = normal_scores(benchmark.accuracy[:, known])
-    cards = model_features(benchmark.models, benchmark.cards)
-    yield OURS, skills_by_card(cards, skills)
-    forest = RandomForestRegressor(100, random_state=0).fit(cards[known], benchmark.accuracy[:, known].T)
-    yield FOREST, forest.predict(cards).T
+def _at_true_level(true: np.ndarray, scores: np.ndarray, folds: Sequence[np.ndarray]) -> np.ndarray:
+    """Scores ``(N,)`` whose mean and spread in each part are those of the truth ``(N,)``."""
+    moved = np.full(scores.shape, np.nan)
+    for fold in folds:
+        spread = scores[fold].std()
+        centred = scores[fold] - scores[fold].mean()
+        moved[fold] = true[fold].mean() + centred * (true[fold].std() / spread if spread > 0 else 1)
+    return moved
 
 
 def _source(method: str) -> str:
-    return "rerun" if method != OURS else OURS
+    return "hindsight" if method in (BEST_OTHER, LEVEL_KNOWN) else "ours" if method.startswith(OURS) else "rerun"
 
 
-def _measured(
+def measured(
     benchmark: Benchmark,
     protocol: str,
     target: str,

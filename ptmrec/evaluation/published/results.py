@@ -11,15 +11,30 @@ from ptmrec.benchmark.published_scores import FOLDER, PublishedScores, read_scor
 from ptmrec.evaluation.published.benchmarks import Benchmark, load_benchmark
 from ptmrec.evaluation.published.lovm import IMAGENET, LOVM_METRICS, model_gpt
 from ptmrec.evaluation.published.modelspider import estimator_taus
-from ptmrec.evaluation.published.prediction import mean_accuracies, predict_accuracies
-from ptmrec.evaluation.published.protocols import COLUMNS, OURS, evaluate_benchmark
+from ptmrec.evaluation.published.pooled import pooled_results
+from ptmrec.evaluation.published.prediction import at_true_level, mean_accuracies, predict_accuracies
+from ptmrec.evaluation.published.protocols import (
+    BLIND_DATA,
+    COLUMNS,
+    GROUPS_OUT,
+    OURS,
+    PLAIN,
+    blind_data,
+    family_folds,
+    held_out_models,
+    random_folds,
+    relate_targets,
+)
 from ptmrec.evaluation.statistics import mean_interval, paired_bootstrap
 
 BENCHMARKS = ("modelspider10", "modelspider42", "transfergraph", "lovm", "openclip")
 BLIND_MODELS = frozenset({"modelspider42", "transfergraph"})
 """Tables whose models differ enough in their cards to hold some out."""
 
-RANKING, PREDICTION = "blind data", "accuracy prediction"
+ASKED = frozenset({"transfergraph", "openclip"})
+"""Tables that answer for a folder of images, see :mod:`ptmrec.recommender.published`."""
+
+RANKING, PREDICTION = BLIND_DATA, "accuracy prediction"
 
 
 def published_results(folder: Path, names: Sequence[str] = BENCHMARKS) -> pd.DataFrame:
@@ -31,19 +46,30 @@ def published_results(folder: Path, names: Sequence[str] = BENCHMARKS) -> pd.Dat
 
     Returns:
         Long frame ``benchmark, protocol, method, target, metric, value, source``; the source is ``ours`` (our ranker),
-        ``rerun`` (run here: static rows, and published methods from their released scores) or ``cited`` (printed).
+        ``rerun`` (run here: static rows, and published methods from their released scores), ``cited`` (printed) or
+        ``hindsight`` (knows what no method could: a ceiling).
 
     Raises:
         ArtifactError: a file is missing or damaged.
     """
-    parts = []
-    for name in names:
-        benchmark = load_benchmark(folder, name)
-        parts.append(evaluate_benchmark(benchmark, groups=name != "modelspider42", blind_models=name in BLIND_MODELS))
+    parts, related = [], {}
+    benchmarks = [load_benchmark(folder, name) for name in names]
+    for name, benchmark in zip(names, benchmarks, strict=True):
+        related[name] = relate_targets(benchmark)
+        parts.append(blind_data(benchmark, related[name], BLIND_DATA))
+        if name != "modelspider42":  # no two of its data sets are alike
+            parts.append(blind_data(benchmark, relate_targets(benchmark, groups=True), GROUPS_OUT, groups=True))
+        if name in ASKED:
+            parts.append(blind_data(benchmark, relate_targets(benchmark, plain=True), PLAIN))
+        if name in BLIND_MODELS:
+            parts.append(held_out_models(benchmark, "random folds", random_folds(benchmark)))
+            parts.append(held_out_models(benchmark, "families", family_folds(benchmark)))
         if name == "modelspider10":
             parts.append(_estimators(folder))
         if name == "lovm":
             parts.append(_lovm_methods(benchmark, read_scores(folder / FOLDER / "lovm.json")))
+    if len(benchmarks) > 1:
+        parts.append(pooled_results(benchmarks, related))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -74,6 +100,7 @@ def _lovm_methods(benchmark: Benchmark, scores: PublishedScores) -> pd.DataFrame
         (PREDICTION, "ImageNet baseline of LOVM", baseline, "rerun"),
         (PREDICTION, "ModelGPT, no search", model_gpt(accuracy, values, centred=False), "rerun"),
         (PREDICTION, "mean accuracy", mean_accuracies(benchmark), "rerun"),
+        (PREDICTION, "level known (hindsight)", at_true_level(benchmark), "hindsight"),
         (PREDICTION, OURS, predict_accuracies(benchmark, texts), "ours"),
         (PREDICTION, f"{OURS}, cards alone", predict_accuracies(benchmark, texts[:0]), "ours"),
         (PREDICTION, f"{OURS}, with data sets of OpenCLIP", predict_accuracies(benchmark, texts, pooled=True), "ours"),
@@ -97,10 +124,12 @@ def summarise_results(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
         level: level of the intervals.
 
     Returns:
-        One row per benchmark, protocol, metric and method: ``targets, value, low, high`` and ``gain, gain_low,
-        gain_high``, ours minus this row over the same targets (NaN where ours has no such metric).
+        One row per benchmark, protocol, metric (and ``regret1_caps``, the mean over FLOPs caps) and method:
+        ``targets, value, low, high`` and ``gain, gain_low, gain_high``, ours minus this row over the same targets
+        (NaN where ours has no such metric).
     """
     rows = []
+    frame = pd.concat([frame, _cap_means(frame)], ignore_index=True)
     for place, part in frame.groupby(["benchmark", "protocol", "metric"], sort=False):
         tables = {method: own.set_index("target")["value"] for method, own in part.groupby("method", sort=False)}
         sources = part.groupby("method")["source"].first()
@@ -113,3 +142,11 @@ def summarise_results(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
             rows.append((*place, method, sources[method], len(own), *interval, *gain))
     columns = ["benchmark", "protocol", "metric", "method", "source", "targets", "value", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "gain", "gain_low", "gain_high"])
+
+
+def _cap_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """Regret under FLOPs caps, as a mean over the caps for each target."""
+    part = frame[frame["metric"].str.startswith("regret1_flops")]
+    keys = ["benchmark", "protocol", "method", "target", "source"]
+    means = part.groupby(keys, sort=False, as_index=False)["value"].mean()
+    return means.assign(metric="regret1_caps")[list(COLUMNS)] if len(means) else part

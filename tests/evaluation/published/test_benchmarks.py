@@ -6,7 +6,6 @@ import pytest
 from ptmrec.benchmark.published import read_published
 from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.published.benchmarks import TORCHVISION, load_benchmark
-from ptmrec.evaluation.published.ranker import normal_scores
 
 FOLDER = PathsConfig().published
 
@@ -64,9 +63,34 @@ def test_models_without_records_show_none():
     benchmark = load_benchmark(FOLDER, "openclip")
     known = np.arange(len(benchmark.models)) % 3 > 0
     problem = benchmark.problem(2, benchmark.others(2, groups=False), known)
-    assert np.isnan(problem.skills[:, ~known]).all()
-    np.testing.assert_array_equal(problem.skills[0, known], normal_scores(benchmark.accuracy[0, known]))
-    assert problem.relations.shape[1] == 2, "sizes; ImageNet accuracies are records"
+    assert np.isnan(problem.accuracy[:, ~known]).all()
+    np.testing.assert_array_equal(problem.accuracy[0, known], benchmark.accuracy[0, known])
+    assert problem.names == ("parameters", "operations"), "ImageNet accuracies are records"
+    assert problem.relations.shape[1] == 2
+
+
+def test_what_is_tested_without_a_group_is_trained_without_it():
+    benchmark = load_benchmark(FOLDER, "openclip")
+    place, everyone = benchmark.targets.index("Food-101"), np.ones(121, dtype=bool)
+    names = [card.name for card in benchmark.places]
+    usable = np.delete(np.arange(38), place)
+    for groups in (False, True):
+        problem = benchmark.problem(place, benchmark.others(place, groups=groups), everyone, groups=groups)
+        relation = problem.relations[:, problem.names.index("ImageNet accuracy")]
+        variant = list(usable).index(names.index("ImageNet v2"))
+        knows = np.array_equal(relation[variant], benchmark.accuracy[0])
+        assert knows == (not groups)
+        np.testing.assert_array_equal(problem.target_relations[-1], benchmark.accuracy[0])
+
+
+def test_a_folder_of_images_tells_its_classes_and_pixels_only():
+    benchmark = load_benchmark(FOLDER, "transfergraph")
+    rows, everyone = benchmark.others(3, groups=False), np.ones(175, dtype=bool)
+    whole, plain = (benchmark.problem(3, rows, everyone, plain=plain) for plain in (False, True))
+    np.testing.assert_array_equal(whole.target[:2], plain.target[:2])
+    distances = ((plain.places - plain.target) ** 2).sum(axis=1)
+    assert (distances >= 2.99).all()
+    assert (distances > ((whole.places - whole.target) ** 2).sum(axis=1) - 1e-9).all()
 
 
 def test_imagenet_is_a_record_or_on_the_card():
@@ -84,3 +108,12 @@ def test_cards_of_torchvisions_models_are_torchvisions():
         said = models.get_model_weights(name).IMAGENET1K_V1.meta
         assert card["num_params"] == said["num_params"]
         assert card["imagenet_accuracy"] == pytest.approx(said["_metrics"]["ImageNet-1K"]["acc@1"] / 100)
+
+
+def test_somebodys_images_are_a_target_without_records():
+    benchmark = load_benchmark(FOLDER, "openclip").asked(7, 64)
+    assert benchmark.accuracy.shape == (39, 121) and benchmark.targets[0] == "your images"
+    everyone, rows = np.ones(121, dtype=bool), benchmark.others(0, groups=False)
+    problem = benchmark.problem(0, rows, everyone)
+    assert rows.sum() == 38 and problem.accuracy.shape == (38, 121)
+    np.testing.assert_allclose(problem.target[:2], [np.log10(7) / 2, np.log10(64)])

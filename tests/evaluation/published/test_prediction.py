@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.published.benchmarks import load_benchmark
 from ptmrec.evaluation.published.lovm import lovm_means
-from ptmrec.evaluation.published.prediction import mean_accuracies, predict_accuracies
+from ptmrec.evaluation.published.prediction import at_true_level, mean_accuracies, predict_accuracies
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,15 @@ def test_the_static_row_is_the_known_bar(lovm):
     accuracy = benchmark.accuracy[:23]
     np.testing.assert_allclose(predicted[4], np.delete(accuracy, 4, axis=0).mean(axis=0))
     assert round(lovm_means(accuracy, predicted)["mae"], 3) == 0.207
+
+
+def test_with_the_level_known_the_mean_logit_is_right(lovm):
+    benchmark, _ = lovm
+    known = at_true_level(benchmark)
+    true = np.clip(benchmark.accuracy[:23], 0.005, 0.995)
+    others = logit(np.delete(true, 4, axis=0))
+    distances = (others - others.mean(axis=1, keepdims=True)).mean(axis=0)
+    np.testing.assert_allclose(logit(known[4]), logit(true[4]).mean() + distances)
 
 
 @pytest.mark.parametrize("pooled", [False, True])

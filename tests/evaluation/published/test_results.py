@@ -21,7 +21,7 @@ def frame():
 
 def test_one_long_table_says_what_is_ours_run_again_and_cited(frame):
     assert tuple(frame.columns) == COLUMNS
-    assert set(frame["source"]) == {"ours", "rerun", "cited"}
+    assert set(frame["source"]) == {"ours", "rerun", "cited", "hindsight"}
     assert not frame.duplicated(["benchmark", "protocol", "method", "target", "metric"]).any()
     assert frame["value"].notna().all()
     means = frame[frame["metric"] == "tau_w"].groupby(["protocol", "method"])["value"].mean()
@@ -52,3 +52,14 @@ def test_summary_pairs_ours_with_each_row():
     assert tuple(summary.loc[("tau_w", "theirs"), ["gain", "gain_low", "gain_high"]]) == tuple(expected)
     assert summary.loc[("tau_w", "ours"), "value"] == pytest.approx(0.7)
     assert np.isnan(summary.loc[("l1", "theirs"), "gain"])
+
+
+def test_regret_under_caps_is_summed_up_by_target():
+    rows = [
+        ("b", "p", "ours", target, f"regret1_flops{share}", value, "ours")
+        for target, values in (("x", (0.1, 0.3)), ("y", (0.0, 0.0)))
+        for share, value in zip((0.2, 1.0), values, strict=True)
+    ]
+    summary = summarise_results(pd.DataFrame(rows, columns=COLUMNS), draws=100).set_index("metric")
+    assert summary.loc["regret1_caps", "value"] == pytest.approx(0.1)
+    assert summary.loc["regret1_caps", "targets"] == 2
