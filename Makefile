@@ -31,7 +31,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.nbstripout.clean '$(STRIP)'; fi
 	touch $@
 
-reproduce: install ## run notebooks 01 to 05: figures, tables, results
+reproduce: install ## run notebooks 01 to 06: figures, tables, results
 	$(BIN)/ptmrec --profile $(PROFILE) reproduce
 
 thesis: install ## build thesis/build/thesis.pdf from what make reproduce has made

@@ -24,19 +24,22 @@ class NotebookError(PtmrecError):
     """A notebook failed or did not reach its end."""
 
 
+THESIS = "thesis"
+"""Part of the name of the notebook that turns results into the thesis."""
 ASKING = "00_"
 """Start of the name of the notebook in which somebody asks about images of their own."""
 
 
 def find_notebooks(folder: Path) -> list[Path]:
-    """The notebooks of the main job, in order.
+    """The notebooks of the main job, in order; that of the thesis, which reads the results of all others, is last.
 
     The asking one is none of them: its answer is nobody's result, and to answer about a demo no run is needed.
 
     Raises:
         ConfigError: there is none.
     """
-    notebooks = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb") if not path.name.startswith(ASKING))
+    found = (path for path in folder.glob("[0-9][0-9]_*.ipynb") if not path.name.startswith(ASKING))
+    notebooks = sorted(found, key=lambda path: (THESIS in path.name, path.name))
     if not notebooks:
         raise ConfigError(f"{folder}: no notebooks 01_*.ipynb there; run from a clone of the project")
     return notebooks

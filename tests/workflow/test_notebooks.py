@@ -119,6 +119,9 @@ def test_notebooks_run_in_order_and_stop_at_the_first_failure(tmp_path):
     write_notebook(tmp_path / "03_c.ipynb", note % "c")
     write_notebook(tmp_path / "00_asking.ipynb", note % "never")
     assert [path.name for path in find_notebooks(tmp_path)] == ["01_a.ipynb", "02_b.ipynb", "03_c.ipynb"]
+    (tmp_path / "02_thesis.ipynb").write_bytes((tmp_path / "01_a.ipynb").read_bytes())
+    assert find_notebooks(tmp_path)[-1].name == "02_thesis.ipynb", "it reads what all others have made"
+    (tmp_path / "02_thesis.ipynb").unlink()
     config = ConfigParser(overrides={"paths.artifacts": tmp_path / "artifacts"})
     with pytest.raises(NotebookError, match="stop here"):
         reproduce(config, tmp_path, {})
