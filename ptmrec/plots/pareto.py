@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from ptmrec.plots.style import METHOD_COLOURS, TEXT_WIDTH, thesis_style
 
@@ -36,8 +37,11 @@ def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None, accuracy: str = "ex
         ax.step(front[column], front["expected_accuracy"], where="post", color=colour, lw=1)
         ax.plot(front[column], front["expected_accuracy"], "o", color=colour, ms=4)
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        narrow = there[column].max() < 20 * there[column].min()  # few or no powers of ten are within
+        ax.xaxis.set_minor_formatter(StrMethodFormatter("{x:g}") if narrow else NullFormatter())
         _name(ax, front, column)
-        ax.set(ylabel=accuracy, xlabel="latency of one image, upper bound (ms)" if timed else "parameters")
+        ax.set(ylabel=accuracy, xlabel="latency of one image (ms)" if timed else "parameters")
         ax.grid(lw=0.3)
     return ax
 
