@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ptmrec.config.sections import PathsConfig
+from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json
 from ptmrec.hardware.devices import Device, Devices
 from ptmrec.hardware.estimates import Estimate
@@ -17,6 +18,9 @@ from ptmrec.hardware.saved import MEASUREMENTS, find_saved
 from ptmrec.hardware.timings import architecture
 from ptmrec.zoo.real import is_real
 from ptmrec.zoo.snapshot import Snapshot
+
+EMBEDDED = "ptmrec"
+"""Library that the cards of embedded models name."""
 
 
 class CostBook:
@@ -82,7 +86,7 @@ class CostBook:
         if self.device is None:
             return costs
         card, here = snapshot.card, costs.latency_p50
-        counts = np.array([card.gmacs or np.nan, (entry or {}).get("macts") or np.nan, card.num_params], dtype=float)
+        counts = np.array([card.gmacs or np.nan, _activations(snapshot), card.num_params], dtype=float)
         known_as = f"{card.architecture.get('model')}@{card.input_size}"
         bare = replace(costs, latency=None, latency_p50=None, latency_p90=None, throughput=None, energy=None)
         return self._on_device(bare, *self.device.latency(counts, here, known_as))
@@ -113,3 +117,18 @@ class CostBook:
             energy=found.high / 1e3 * watts if watts else None,
             energy_basis=f"estimated (time, at {watts:g} W)" if watts else "not measured",
         )
+
+
+def _activations(snapshot: Snapshot) -> float:
+    """1e6 activations of one image, counted; NaN for embedded models, which no table of a device has the like of."""
+    if snapshot.card.architecture.get("library") == EMBEDDED:
+        return np.nan
+    import torch
+
+    from ptmrec.hardware.counting import count_activations
+
+    size = snapshot.card.input_size
+    try:
+        return count_activations(snapshot.load(), torch.zeros(1, 3, size, size)) / 1e6
+    except ArtifactError:  # known by its card only
+        return np.nan

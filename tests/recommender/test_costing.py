@@ -7,7 +7,7 @@ from ptmrec.hardware.machine import describe_machine
 from ptmrec.hardware.saved import MEASUREMENTS, machine_folder, tensor_hash
 from ptmrec.hardware.timings import read_timings
 from ptmrec.recommender.costing import CostBook
-from ptmrec.zoo.real import read_models
+from ptmrec.zoo.real import read_models, read_real
 from ptmrec.zoo.snapshot import read_snapshot
 
 PATHS = ConfigParser(overrides={"paths.artifacts": "nothing measured"}).get(PathsConfig)
@@ -72,3 +72,9 @@ def test_a_published_card_says_what_it_says():
     assert (costs.params, costs.flops, costs.latency, costs.licence, costs.kind) == (7, 3e9, None, "mit", "unknown")
     timed = CostBook(PATHS, "i9-10940X").published("x", {"weights": "resnet50.a1_in1k", "input_size": 224})
     assert timed.kind == "table" and timed.latency == pytest.approx(14.86, abs=0.01)
+
+
+def test_real_models_are_estimated_on_a_device_from_their_counts():
+    costs = CostBook(PATHS, "i9-10940X").costs(read_real(PATHS.real))["efficientnet-lite0"]
+    assert costs.kind == "estimated" and "from operations, activations and parameters" in costs.basis
+    assert 0 < costs.latency_p50 < costs.latency < 20

@@ -37,7 +37,7 @@ def test_a_stale_result_is_named(config, run, key):
 
 
 def test_results_that_agree_pass():
-    check_agreement({"a": Origin("01", "x", "c", "d"), "b": Origin("02", "y", "c", "d")})
+    assert check_agreement({"a": Origin("01", "x", "c", "d"), "b": Origin("02", "y", "c", "d")}) is None
 
 
 def test_an_emptied_table_is_named(config, run):
