@@ -43,7 +43,7 @@ def run() -> list[Row]:
     rows = compare(work, take_turns(ways, 5), "ours", reaches)
     rows.append(Row("its inertia", "faiss.Kmeans", found["ours"], found["faiss.Kmeans"], share, share, share, 1.0, ""))
     few = values[:SAMPLE].astype(np.float64)
-    exact, _ = inertia(few, kmeans1d.cluster(few, K).centroids), None
+    exact = inertia(few, kmeans1d.cluster(few, K).centroids)
     fitted = KMeans(K, n_init=1, random_state=0).fit(few[:, None])
     mine = inertia(few, sorted_centres(few, K))
     work = f"its inertia on {SAMPLE} of the values"

@@ -135,14 +135,8 @@ class Devices:
         timings, profile = self.timings.get(found), self.profiles.get(found)
         scale = self._by_peaks(profile) if timings is None else None
         base = self.find(CALIBRATING[0]) if scale else None
-        return Device(found, profile, timings, self._model(timings), self._ratio(found, self.here), base, scale)
-
-    def _model(self, timings: Timings | None) -> LatencyModel | None:
-        if timings is None:
-            return None
-        rows = timings.counted
-        families = tuple(np.array(timings.families)[rows])
-        return fit_latency(timings.counts[rows], timings.ms[rows], families)
+        model = fit_timings(timings) if timings else None
+        return Device(found, profile, timings, model, self._ratio(found, self.here), base, scale)
 
     def _by_peaks(self, profile: Profile | None) -> Estimate | None:
         """How many times as long as on the first calibrating processor, by peak operations.
@@ -167,6 +161,12 @@ class Devices:
         middle = float(np.median(ratios))
         factor = conformal_factor(ratios, np.full(len(ratios), middle))
         return Estimate.around(middle, min(factor, float(np.max(np.maximum(ratios / middle, middle / ratios)))))
+
+
+def fit_timings(timings: Timings) -> LatencyModel | None:
+    """Regression of a table's times on what was counted; None when it is too small."""
+    rows = timings.counted
+    return fit_latency(timings.counts[rows], timings.ms[rows], tuple(np.array(timings.families)[rows]))
 
 
 def read_profiles(path: Path) -> dict[str, Profile]:

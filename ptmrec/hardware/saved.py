@@ -54,24 +54,28 @@ def save_measurement(folder: Path, found: "Measurement") -> Path:
 
 def read_saved(folder: Path, machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What was measured on a machine: model -> measurement. A damaged file is left out, and a line says so."""
-    found, own = {}, machine_folder(folder, machine)
-    for path in sorted(own.glob("*.json")) if own.is_dir() else []:
-        if is_temporary(path):
-            continue
-        try:
-            record = read_json(path)
-            missing = [name for name in FIELDS if not isinstance(record, dict) or name not in record]
-            if missing or not all("latency_p90_ms" in part for part in record["threads"].values()):
-                raise ArtifactError(f"{path}: no measurement of this version; measure again with --save")
-            found[path.stem] = record
-        except ArtifactError as error:
-            logger.warning("a measurement is left out (%s)", error)
-    return found
+    own = machine_folder(folder, machine)
+    paths = sorted(path for path in own.glob("*.json") if not is_temporary(path)) if own.is_dir() else []
+    records = {path.stem: _read(path) for path in paths}
+    return {name: record for name, record in records.items() if record is not None}
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        record = read_json(path)
+        missing = [name for name in FIELDS if not isinstance(record, dict) or name not in record]
+        if missing or not all("latency_p90_ms" in part for part in record["threads"].values()):
+            raise ArtifactError(f"{path}: no measurement of this version; measure again with --save")
+    except ArtifactError as error:
+        logger.warning("a measurement is left out (%s)", error)
+        return None
+    return record
 
 
 def find_saved(folder: Path, snapshot: "Snapshot", machine: dict[str, Any], threads: int) -> dict[str, Any] | None:
     """The measurement of a model with these very weights on this machine; None when there is none."""
-    record = read_saved(folder, machine).get(snapshot.name)
+    path = machine_folder(folder, machine) / f"{snapshot.name}.json"
+    record = _read(path) if path.is_file() else None
     if record is None or str(threads) not in record["threads"] or record["hash"] != tensor_hash(snapshot)[0]:
         return None
     return record

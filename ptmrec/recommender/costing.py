@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,8 +74,8 @@ class CostBook:
         return self._on_device(bare, *self.device.latency(counts, known_as=architecture(name, card)))
 
     def _of(self, snapshot: Snapshot) -> Costs:
-        record = self._measured.get(snapshot.name) or self._kept(snapshot)
-        if self.device is None and record is not None:
+        record = None if self.device else self._measured.get(snapshot.name) or self._find(snapshot)
+        if record is not None:
             marks = "".join(f"; {mark}" for mark in record.get("marks", ()))
             basis = f"measured (this machine, {self.machine['processor']}, 1 thread{marks})"
             return costs_of(snapshot.card, record, basis)
@@ -91,17 +90,8 @@ class CostBook:
         bare = replace(costs, latency=None, latency_p50=None, latency_p90=None, throughput=None, energy=None)
         return self._on_device(bare, *self.device.latency(counts, here, known_as))
 
-    def _kept(self, snapshot: Snapshot) -> dict[str, Any] | None:
-        if snapshot.name not in self._names_kept:
-            return None
+    def _find(self, snapshot: Snapshot) -> dict[str, Any] | None:
         return find_saved(self.paths.artifacts / MEASUREMENTS, snapshot, self.machine, 1)
-
-    @cached_property
-    def _names_kept(self) -> set[str]:
-        from ptmrec.hardware.saved import machine_folder
-
-        folder = machine_folder(self.paths.artifacts / MEASUREMENTS, self.machine)
-        return {path.stem for path in folder.glob("*.json")}
 
     def _on_device(self, bare: Costs, found: Estimate, basis: str) -> Costs:
         if not np.isfinite(found.value):

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from ptmrec.config.sections import PathsConfig
-from ptmrec.hardware.devices import CALIBRATING
-from ptmrec.hardware.estimates import conformal_factor, fit_latency, leave_families_out
+from ptmrec.hardware.devices import CALIBRATING, fit_timings
+from ptmrec.hardware.estimates import conformal_factor, leave_families_out
 from ptmrec.hardware.timings import Timings, read_timings
 
 LIMIT_MS = 20.0
@@ -67,7 +67,7 @@ def _new_device(own: Timings, other: Timings, seed: int) -> list[dict]:
     both = [model for model in own.models if model in other.by_model]
     places = np.array([own.models.index(model) for model in both])
     places = places[own.counted[places]]
-    model = fit_latency(other.counts[other.counted], other.ms[other.counted], _counted_families(other))
+    model = fit_timings(other)
     foretold, ms = np.log(model.predict(own.counts[places])), own.ms[places]
     generator, rows = np.random.default_rng(seed), []
     for count in NEW_DEVICE:
@@ -81,10 +81,6 @@ def _new_device(own: Timings, other: Timings, seed: int) -> list[dict]:
         inputs = f"{other.device}'s regression and {count} models measured"
         rows.append({"finding": "new device", "device": own.device, "inputs": inputs, "models": len(ms), **means})
     return rows
-
-
-def _counted_families(own: Timings) -> tuple[str, ...]:
-    return tuple(np.array(own.families)[own.counted])
 
 
 def _errors(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
