@@ -1,4 +1,4 @@
-"""The small image models of the embedded zoo: nine families that differ in kind, built from timm's blocks.
+"""The small image models of the embedded zoo: nine families that differ in kind.
 
 Every model takes ``(B, 3, 32, 32)`` and keeps a training step cheap: the stem reduces the resolution by
 four, so most work happens on 8 x 8 and 4 x 4 maps. All are :class:`SmallModel`: ``forward_features`` gives
@@ -8,18 +8,20 @@ the pooled feature vector a linear probe or the response view reads, ``forward``
 from collections.abc import Callable
 
 import torch
-from timm.layers import Mlp
-from timm.models._efficientnet_blocks import InvertedResidual
-from timm.models.convnext import ConvNeXtBlock
-from timm.models.densenet import DenseBlock, DenseTransition
-from timm.models.metaformer import MetaFormerBlock
-from timm.models.mlp_mixer import MixerBlock
-from timm.models.regnet import Bottleneck
-from timm.models.resnet import BasicBlock
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from ptmrec.errors import ArtifactError
+from ptmrec.zoo.blocks import (
+    BasicBlock,
+    ConvNeXtBlock,
+    DenseBlock,
+    InvertedResidual,
+    MixerBlock,
+    PoolFormerBlock,
+    RegNetBlock,
+    ViTBlock,
+    dense_transition,
+)
 
 INPUT_SIZE = 32
 """Height and width of the images every embedded model takes, in pixels."""
@@ -76,18 +78,15 @@ def _vgg(width: int) -> tuple[nn.Module, int]:
     return _pooled(*layers), 4 * width
 
 
-def _residual_stage(inputs: int, outputs: int) -> BasicBlock:
-    shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, 2, bias=False), nn.BatchNorm2d(outputs))
-    return BasicBlock(inputs, outputs, 2, downsample=shortcut)
-
-
 def _resnet(width: int) -> tuple[nn.Module, int]:
-    return _pooled(*_stem(width), _residual_stage(width, 2 * width), _residual_stage(2 * width, 4 * width)), 4 * width
+    return _pooled(*_stem(width), BasicBlock(width, 2 * width, 2), BasicBlock(2 * width, 4 * width, 2)), 4 * width
 
 
 def _regnet(width: int) -> tuple[nn.Module, int]:
-    groups = {"group_size": width // 2, "se_ratio": 0.25}
-    layers = [Bottleneck(width, 3 * width, 2, **groups), Bottleneck(3 * width, 4 * width, 2, **groups)]
+    layers = [
+        RegNetBlock(width, 3 * width, 2, width // 2, 0.25),
+        RegNetBlock(3 * width, 4 * width, 2, width // 2, 0.25),
+    ]
     return _pooled(*_stem(width), *layers), 4 * width
 
 
@@ -96,9 +95,9 @@ def _densenet(width: int) -> tuple[nn.Module, int]:
     last = width + 4 * growth
     layers = [
         *_stem(width),
-        DenseBlock(2, width, bn_size=2, growth_rate=growth),
-        DenseTransition(2 * width, width),
-        DenseBlock(4, width, bn_size=2, growth_rate=growth),
+        DenseBlock(2, width, growth, widening=2),
+        dense_transition(2 * width, width),
+        DenseBlock(4, width, growth, widening=2),
         nn.BatchNorm2d(last),
         nn.ReLU(inplace=True),
     ]
@@ -108,9 +107,9 @@ def _densenet(width: int) -> tuple[nn.Module, int]:
 def _mobilenet(width: int) -> tuple[nn.Module, int]:
     layers = [
         *_stem(width),
-        InvertedResidual(width, 2 * width, stride=2, exp_ratio=3),
-        InvertedResidual(2 * width, 2 * width, exp_ratio=3),
-        InvertedResidual(2 * width, 4 * width, stride=2, exp_ratio=3),
+        InvertedResidual(width, 2 * width, 3, stride=2),
+        InvertedResidual(2 * width, 2 * width, 3),
+        InvertedResidual(2 * width, 4 * width, 3, stride=2),
     ]
     return _pooled(*layers), 4 * width
 
@@ -118,11 +117,11 @@ def _mobilenet(width: int) -> tuple[nn.Module, int]:
 def _convnext(width: int) -> tuple[nn.Module, int]:
     layers = [
         nn.Conv2d(3, width, 4, 4),
-        ConvNeXtBlock(width, kernel_size=3),
+        ConvNeXtBlock(width, kernel=3),
         nn.GroupNorm(1, width),
         nn.Conv2d(width, 2 * width, 2, 2),
-        ConvNeXtBlock(2 * width, kernel_size=3),
-        ConvNeXtBlock(2 * width, kernel_size=3),
+        ConvNeXtBlock(2 * width, kernel=3),
+        ConvNeXtBlock(2 * width, kernel=3),
         nn.GroupNorm(1, 2 * width),
     ]
     return _pooled(*layers), 2 * width
@@ -131,10 +130,10 @@ def _convnext(width: int) -> tuple[nn.Module, int]:
 def _poolformer(width: int) -> tuple[nn.Module, int]:
     layers = [
         nn.Conv2d(3, width, 4, 4),
-        MetaFormerBlock(width),
+        PoolFormerBlock(width),
         nn.Conv2d(width, 2 * width, 2, 2),
-        MetaFormerBlock(2 * width),
-        MetaFormerBlock(2 * width),
+        PoolFormerBlock(2 * width),
+        PoolFormerBlock(2 * width),
         nn.GroupNorm(1, 2 * width),
     ]
     return _pooled(*layers), 2 * width
@@ -157,11 +156,11 @@ class _Patches(nn.Module):
 
 
 def _vit(width: int) -> tuple[nn.Module, int]:
-    return _Patches(width, 8, lambda _: Block(width, num_heads=width // 16, mlp_ratio=2.0), depth=3), width
+    return _Patches(width, 8, lambda _: ViTBlock(width, width // 16, 2.0), depth=3), width
 
 
 def _mixer(width: int) -> tuple[nn.Module, int]:
-    return _Patches(width, 4, lambda t: MixerBlock(width, t, mlp_ratio=(0.5, 2.0), mlp_layer=Mlp), depth=2), width
+    return _Patches(width, 4, lambda length: MixerBlock(width, length, (0.5, 2.0)), depth=2), width
 
 
 FAMILIES: dict[str, tuple[Callable[[int], tuple[nn.Module, int]], dict[str, int]]] = {
