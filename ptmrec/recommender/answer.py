@@ -13,7 +13,6 @@ from ptmrec.recommender.knowledge import TARGET, Knowledge
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.recommender.session import Looked, Session
 from ptmrec.recommender.user_samples import draw_samples, pseudo_labels, shrink
-from ptmrec.relations.expected import separations
 from ptmrec.relations.pairs import PairTable
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -33,7 +32,7 @@ def answer(
     ``lenders`` names, for each model that is known by its card only, the one it borrows from.
     """
     looked = _look(references, chosen, config)
-    tables = [knowledge.pairs(sample) for sample in looked.samples]
+    tables, found = zip(*(knowledge.look(sample) for sample in looked.samples), strict=True)
     ranked = [knowledge.rank(pairs, regime) for pairs in tables]
     return Session(
         knowledge,
@@ -41,10 +40,10 @@ def answer(
         snapshots,
         chosen,
         looked,
-        tables,
+        list(tables),
         np.mean([own for own, _ in ranked], axis=0) + _correction(recommender, knowledge, tables, looked, regime),
         np.stack([values for _, values in ranked], axis=1),
-        [separations(sample, knowledge.transports)[0] for sample in looked.samples],
+        list(found),
         config,
         lenders=lenders or {},
     )
@@ -60,7 +59,7 @@ def _look(references: References, chosen: UserImages, config: ConfigParser) -> L
 
 
 def _correction(
-    recommender: Recommender, knowledge: Knowledge, tables: list[PairTable], looked: Looked, regime: str
+    recommender: Recommender, knowledge: Knowledge, tables: Sequence[PairTable], looked: Looked, regime: str
 ) -> np.ndarray:
     """What the rankers add to the linear part, ``(N,)``; 0 for models the recommender holds no tokens of.
 

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptmrec.relations.conformal import Conformal, fit_conformal
-from ptmrec.relations.expected import ExpectedAccuracy, KnownSeparation, fit_expected, left_out_errors
+from ptmrec.relations.expected import (
+    ExpectedAccuracy,
+    KnownSeparation,
+    Separation,
+    fit_expected,
+    left_out_errors,
+    separations,
+)
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker, left_out_weights
 from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.posterior import Posterior, fit_posterior
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.scores import PairScores, score_dataset
+from ptmrec.relations.scores import PairScores, look_at
 from ptmrec.zoo.card import Card
 
 TARGET = "(target)"
@@ -57,8 +64,13 @@ class Knowledge:
 
     def pairs(self, sample: DatasetSample) -> PairTable:
         """Relations of the models to the known data sets and, as :data:`TARGET`, to a new one."""
-        row = score_dataset(sample, (*self.samples, sample), self.transports)
-        return PairTable(self.cards, self.scores.with_dataset(TARGET, row), self.base)
+        return self.look(sample)[0]
+
+    def look(self, sample: DatasetSample) -> tuple[PairTable, Separation]:
+        """:meth:`pairs`, and how far the classes of the new data set separate."""
+        row, right = look_at(sample, (*self.samples, sample), self.transports)
+        pairs = PairTable(self.cards, self.scores.with_dataset(TARGET, row), self.base)
+        return pairs, separations(sample, self.transports, right=right[:, None])[0]
 
     def posterior(self, regime: str) -> Posterior:
         """What running candidates says, learned from the known data sets, on which all of them were run."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, PathsConfig
-from ptmrec.errors import ArtifactError, ConfigError, NothingLeftError
+from ptmrec.errors import ConfigError, NothingLeftError
 from ptmrec.hardware.limits import Limits
 from ptmrec.hardware.quantities import KINDS, parse_quantity
 from ptmrec.recommender.asked import Asked
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from ptmrec.recommender.ensemble import Recommender
     from ptmrec.recommender.limiting import Limiting
-    from ptmrec.recommender.references import References
     from ptmrec.recommender.session import Session
 
 
@@ -141,10 +140,12 @@ def _check(
 def _recommendation(
     found: "Session", limiting: "Limiting", rejected: list[dict[str, str]], asked: Asked
 ) -> Recommendation:
+    from ptmrec.dataloader.model_datasets import find_recommender
+
     chosen = asked.chosen
     return Recommendation(
         *(found.frame, found.regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part),
-        ranked_by=_folder(found.config),
+        ranked_by=find_recommender(found.config.get(PathsConfig)),
         notes=found.notes,
         verification=found.verification,
         doubts=found.doubts,
@@ -166,11 +167,12 @@ def _rank(
     from ptmrec.recommender.by_card import with_registered
     from ptmrec.recommender.costing import CostBook
     from ptmrec.recommender.limiting import find_relief, keep_limits
+    from ptmrec.recommender.opening import open_recommender
     from ptmrec.recommender.registered import REGISTERED
     from ptmrec.recommender.registration import register
 
     book = CostBook(config.get(PathsConfig), asked.device)
-    recommender, references = _load(config)
+    recommender, references = open_recommender(config)
     knowledge, rejected = recommender.knowledge, []
     if zoo in (None, REAL):
         snapshots, rejected = _without_new_real(snapshots, recommender)
@@ -235,23 +237,3 @@ def _without_new_real(
     new = [s.name for s in snapshots if is_real(s) and s.name not in recommender.knowledge.cards]
     why = "the recommender does not know it; ptmrec zoo add makes it"
     return [s for s in snapshots if s.name not in new], [{"model": name, "limit": why, "value": ""} for name in new]
-
-
-def _folder(config: ConfigParser) -> Path:
-    from ptmrec.dataloader.model_datasets import find_recommender
-
-    return find_recommender(config.get(PathsConfig))
-
-
-def _load(config: ConfigParser) -> "tuple[Recommender, References]":
-    from ptmrec.recommender.ensemble import Recommender
-    from ptmrec.recommender.references import References
-
-    recommender, references = Recommender.load(_folder(config)), References(config)
-    encoder = references.encoder
-    if f"{encoder.name}:{encoder.hash}" != recommender.encoder:
-        raise ArtifactError(
-            f"encoder {encoder.name}:{encoder.hash} is not the one the ranker was trained with "
-            f"({recommender.encoder}); change [encoder] back or run: ptmrec reproduce"
-        )
-    return recommender, references

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import Ridge
 
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, write_json
 from ptmrec.relations.ridge import ridge_left_out
 from ptmrec.relations.samples import DatasetSample
+from ptmrec.relations.transport import left_out_shares
 
 SEPARATIONS_NAME = "separations.json"
 """File of the separations, beside the reference space they are made in."""
@@ -91,7 +91,10 @@ class KnownSeparation:
 
 
 def separations(
-    sample: DatasetSample, transports: Sequence[np.ndarray], label_sets: np.ndarray | None = None
+    sample: DatasetSample,
+    transports: Sequence[np.ndarray],
+    label_sets: np.ndarray | None = None,
+    right: np.ndarray | None = None,
 ) -> list[Separation]:
     """How far the classes of a sample separate.
 
@@ -99,17 +102,15 @@ def separations(
         sample: coordinates ``(n, r)`` of a few images per class, and labels.
         transports: ``(r, d)`` of each model.
         label_sets: ``(S, n)`` ways to label the images; the sample's own labels without it.
+        right: ``(N, S)`` of :func:`~ptmrec.relations.transport.left_out_shares`, where they are known already.
     """
     label_sets = sample.labels[None] if label_sets is None else label_sets
     if len(np.unique(label_sets[0])) < 2:  # there is nothing to tell apart
         return [Separation(0.0, 0.0, 2)] * len(label_sets)
     classes = np.array([len(np.unique(labels)) for labels in label_sets])
-
-    def corrected(features: np.ndarray) -> np.ndarray:
-        return (ridge_left_out(features, label_sets)[1] - 1 / classes) / (1 - 1 / classes)
-
-    reference = corrected(sample.coordinates).clip(0, 1)
-    virtual = np.mean([corrected(sample.coordinates @ transport) for transport in transports], axis=0).clip(0, 1)
+    right = left_out_shares(sample.coordinates, label_sets, transports) if right is None else right
+    shares = (right.mean(axis=0), ridge_left_out(sample.coordinates, label_sets)[1])
+    virtual, reference = (((share - 1 / classes) / (1 - 1 / classes)).clip(0, 1) for share in shares)
     return [Separation(float(v), float(r), int(c)) for v, r, c in zip(virtual, reference, classes, strict=True)]
 
 
@@ -131,6 +132,8 @@ def fit_expected(
         scores: known data set -> the ranker's score ``(N,)`` of every model, made without its measurements.
         accuracies: known data set -> measured accuracy ``(N,)``, NaN = does not count.
     """
+    from sklearn.linear_model import Ridge  # answers do not fit, and need not wait for it
+
     inputs, outputs, weights = [], [], []
     for name, dataset in known.items():
         counted = ~np.isnan(accuracies[name])

@@ -7,7 +7,7 @@ listed: a model's score does not change with the other candidates.
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from ptmrec.relations.scores import PairScores
 from ptmrec.zoo.card import Card
@@ -45,7 +45,7 @@ class PairTable:
         reached = np.array([card.source_accuracy for card in cards.values()], np.float64)  # None, unknown, becomes NaN
         self.source_accuracy = standard(reached, self.base)
         self._sources = np.array([[name in card.datasets for name in scores.datasets] for card in cards.values()])
-        ranks = rankdata(scores.transport[:, self.base], axis=1)
+        ranks = pd.DataFrame(scores.transport[:, self.base]).rank(axis=1).to_numpy()
         spread = np.maximum(ranks.std(axis=1, keepdims=True), 1e-12)
         self._transport_ranks = (ranks - ranks.mean(axis=1, keepdims=True)) / spread
 
@@ -111,7 +111,7 @@ def rank_share(accuracies: np.ndarray) -> np.ndarray:
     """Rank ``(N,)`` of accuracies as a share, 0 to 1, larger is better; NaN = not measured stays NaN."""
     ranks = np.full(len(accuracies), np.nan)
     measured = ~np.isnan(accuracies)
-    ranks[measured] = (rankdata(accuracies[measured]) - 0.5) / max(measured.sum(), 1)
+    ranks[measured] = (pd.Series(accuracies[measured]).rank().to_numpy() - 0.5) / max(measured.sum(), 1)
     return ranks
 
 

@@ -11,7 +11,7 @@ from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_npz, write_npz
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.similarity import covariance_similarity
-from ptmrec.relations.transport import transport_scores
+from ptmrec.relations.transport import transports_left_out
 
 SCORES_NAME = "scores.npz"
 """File of the pair scores, beside the reference space they are made in."""
@@ -110,10 +110,18 @@ def score_dataset(sample: DatasetSample, others: Sequence[DatasetSample], transp
         others: T data sets it is compared with.
         transports: maps ``(r, d)`` of N models, see :func:`~ptmrec.relations.transport.explain`.
     """
+    return look_at(sample, others, transports)[0]
+
+
+def look_at(
+    sample: DatasetSample, others: Sequence[DatasetSample], transports: Sequence[np.ndarray]
+) -> tuple[PairRow, np.ndarray]:
+    """:func:`score_dataset`, and the share ``(N,)`` of its images that each model would get right, left one out."""
     norms = np.linalg.norm(sample.token) * np.array([np.linalg.norm(other.token) for other in others])
     encoder = np.array([sample.token @ other.token for other in others]) / norms
     reference = [covariance_similarity(sample.covariances, other.covariances) for other in others]
-    return PairRow(transport_scores(sample.coordinates, sample.labels, transports), encoder, np.array(reference))
+    scores, right = transports_left_out(sample.coordinates, sample.labels, transports)
+    return PairRow(scores, encoder, np.array(reference)), right
 
 
 def join_rows(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ptmrec.relations.ridge import ridge_loo_score
+from ptmrec.relations.ridge import ridge_left_out, ridge_loo_score
 
 SHRINKAGE = 1e-3
 """Ridge penalty of the explanation, relative to the coordinates' mean squared length."""
@@ -47,8 +47,29 @@ def transport_score(coordinates: np.ndarray, labels: np.ndarray, transport: np.n
 
 def transport_scores(coordinates: np.ndarray, labels: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
     """:func:`transport_score` ``(N,)`` of several models; all alike (-1) when there is but one class to tell."""
+    return transports_left_out(coordinates, labels, transports)[0]
+
+
+def transports_left_out(
+    coordinates: np.ndarray, labels: np.ndarray, transports: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`transport_scores` ``(N,)``, and the share ``(N,)`` of left-out images each model would get right.
+
+    Both come from one decomposition of each model's virtual features.
+    """
     if len(np.unique(labels)) < 2:
-        return np.full(len(transports), -1.0)
+        return np.full(len(transports), -1.0), np.ones(len(transports))
+    found = _left_out(coordinates, labels[None], transports)
+    return found[:, 0, 0], found[:, 1, 0]
+
+
+def left_out_shares(coordinates: np.ndarray, label_sets: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
+    """Share ``(N, S)`` of left-out images that each model would get right, with S ways ``(S, n)`` to label them."""
+    return _left_out(coordinates, label_sets, transports)[:, 1]
+
+
+def _left_out(coordinates: np.ndarray, label_sets: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
+    """Scores and shares ``(N, 2, S)`` from virtual features, which one product makes of all models."""
     ends = np.cumsum([transport.shape[1] for transport in transports])
     virtual = coordinates @ np.concatenate(transports, axis=1, dtype=np.float64)
-    return np.array([ridge_loo_score(part, labels) for part in np.split(virtual, ends[:-1], axis=1)])
+    return np.array([ridge_left_out(part, label_sets) for part in np.split(virtual, ends[:-1], axis=1)])

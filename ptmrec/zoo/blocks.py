@@ -34,6 +34,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Conv2d(hidden, width, 1, bias=False) if convolutions else nn.Linear(hidden, width)
 
     def forward(self, values: Tensor) -> Tensor:
+        """Values of any shape that fits, after the layers."""
         return self.fc2(self.act(self.fc1(values)))
 
 
@@ -50,6 +51,7 @@ class BasicBlock(nn.Module):
         self.downsample = shortcut
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         inner = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(maps)))))
         return F.relu(inner + self.downsample(maps))
 
@@ -62,6 +64,7 @@ class SqueezeExcite(nn.Module):
         self.fc1, self.fc2 = nn.Conv2d(width, hidden, 1), nn.Conv2d(hidden, width, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         return maps * self.fc2(F.relu(self.fc1(maps.mean((2, 3), keepdim=True)))).sigmoid()
 
 
@@ -77,6 +80,7 @@ class RegNetBlock(nn.Module):
         self.downsample = conv_norm_act(inputs, outputs, 1, stride, act=False)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         return F.relu(self.conv3(self.se(self.conv2(self.conv1(maps)))) + self.downsample(maps))
 
 
@@ -91,6 +95,7 @@ class DenseLayer(nn.Module):
         self.conv2 = nn.Conv2d(widening * growth, growth, 3, padding=1, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         return self.conv2(F.relu(self.norm2(self.conv1(F.relu(self.norm1(maps))))))
 
 
@@ -103,6 +108,7 @@ class DenseBlock(nn.Module):
             self.add_module(f"denselayer{place + 1}", DenseLayer(inputs + place * growth, growth, widening))
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         for layer in self.children():
             maps = torch.cat([maps, layer(maps)], 1)
         return maps
@@ -131,6 +137,7 @@ class InvertedResidual(nn.Module):
         self.conv_pwl, self.bn3 = nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         inner = F.relu(self.bn2(self.conv_dw(F.relu(self.bn1(self.conv_pw(maps))))))
         inner = self.bn3(self.conv_pwl(inner))
         return inner + maps if self.has_skip else inner
@@ -153,6 +160,7 @@ class ConvNeXtBlock(nn.Module):
         self.gamma = nn.Parameter(1e-6 * torch.ones(width))
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         inner = self.mlp(self.norm(self.conv_dw(maps).permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
         return inner.mul(self.gamma.reshape(1, -1, 1, 1)) + maps
 
@@ -164,6 +172,7 @@ class ChannelNorm(nn.LayerNorm):
         super().__init__(width, EPSILON)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         return super().forward(maps.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
@@ -175,6 +184,7 @@ class StarReLU(nn.Module):
         self.scale, self.bias = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
 
     def forward(self, values: Tensor) -> Tensor:
+        """Values of any shape that fits, after the layers."""
         return self.scale * F.relu(values) ** 2 + self.bias
 
 
@@ -189,6 +199,7 @@ class PoolFormerBlock(nn.Module):
         self.mlp = Mlp(width, 4 * width, StarReLU(), convolutions=True)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Maps ``(B, C, H, W)`` after the block."""
         normed = self.norm1(maps)
         maps = maps + (self.pool(normed) - normed)
         return maps + self.mlp(self.norm2(maps))
@@ -203,6 +214,7 @@ class Attention(nn.Module):
         self.qkv, self.proj = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens ``(B, T, D)`` after the block."""
         batch, length, width = tokens.shape
         shape = (batch, length, 3, self.heads, width // self.heads)
         queries, keys, values = self.qkv(tokens).reshape(shape).permute(2, 0, 3, 1, 4)
@@ -219,6 +231,7 @@ class ViTBlock(nn.Module):
         self.norm2, self.mlp = nn.LayerNorm(width, EPSILON), Mlp(width, int(ratio * width))
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens ``(B, T, D)`` after the block."""
         tokens = tokens + self.attn(self.norm1(tokens))
         return tokens + self.mlp(self.norm2(tokens))
 
@@ -232,5 +245,6 @@ class MixerBlock(nn.Module):
         self.norm2, self.mlp_channels = nn.LayerNorm(width, EPSILON), Mlp(width, int(ratios[1] * width))
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens ``(B, T, D)`` after the block."""
         tokens = tokens + self.mlp_tokens(self.norm1(tokens).transpose(1, 2)).transpose(1, 2)
         return tokens + self.mlp_channels(self.norm2(tokens))
