@@ -3,8 +3,10 @@
 import numpy as np
 
 BINS = 4096
-BLOCK = 65536
+BLOCK = 32768
 """Values that are binned at a time."""
+ROUNDING = 1e-7
+"""Share of a bin within which a value is compared with the edge itself."""
 STEPS = 30
 
 
@@ -48,14 +50,27 @@ def bin_values(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low, high = float(flat.min()), float(flat.max())
     edges, scale = np.linspace(low, high, BINS + 1), BINS / (high - low)
     counts, sums = np.zeros(BINS, np.int64), np.zeros(BINS)
+    doubles, shares, whole = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK, np.intp)
     for start in range(0, len(flat), BLOCK):
-        part = flat[start : start + BLOCK].astype(np.float64)
-        places = np.minimum(((part - low) * scale).astype(np.intp), BINS - 1)
-        places -= part < edges[places]  # the multiplication rounds
-        places += (part >= edges[places + 1]) & (places < BINS - 1)
+        block = flat[start : start + BLOCK]
+        values, share, places = doubles[: len(block)], shares[: len(block)], whole[: len(block)]
+        values[...] = block
+        np.subtract(values, low, out=share)
+        share *= scale
+        places[...] = share
+        share -= places
+        if share.min() < ROUNDING or share.max() > 1 - ROUNDING:  # so near an edge the multiplication may be wrong
+            near = np.flatnonzero((share < ROUNDING) | (share > 1 - ROUNDING))
+            places[near] = _place(values[near], np.minimum(places[near], BINS - 1), edges)
         counts += np.bincount(places, minlength=BINS)
-        sums += np.bincount(places, weights=part, minlength=BINS)
+        sums += np.bincount(places, weights=values, minlength=BINS)
     return counts, sums
+
+
+def _place(values: np.ndarray, places: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Bins of values, from bins that may be one off."""
+    places = places - (values < edges[places])
+    return places + ((values >= edges[places + 1]) & (places < BINS - 1))
 
 
 def _start(points: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:

@@ -37,16 +37,17 @@ class WeightsExtractor:
         Raises:
             ArtifactError: a weight is not finite, or there is no floating-point tensor.
         """
-        parts = []
-        for name, tensor in snapshot.tensors():
+        parts, filled = [], 0
+        for name, tensor in snapshot.tensors(backwards=True):
             if not tensor.is_floating_point():
                 continue
             values = tensor.float().numpy()
             if not np.isfinite(values).all():
                 raise ArtifactError(f"{snapshot.folder}: tensor {name!r} holds values that are not finite")
-            if values.size:
+            if values.size and filled < self.dim:  # what lies before is cut off
                 parts.append(sorted_centres(values, self.centres))
+                filled += len(parts[-1])
         if not parts:
             raise ArtifactError(f"{snapshot.folder}: no floating-point tensor in the weights")
-        vector = np.concatenate(parts[::-1])[: self.dim]
+        vector = np.concatenate(parts)[: self.dim]
         return np.pad(vector, (0, self.dim - len(vector))).astype(np.float32)

@@ -45,15 +45,17 @@ class HubSnapshot(Snapshot):
         """Why the model cannot be run; empty when it can."""
         return str(self.card.architecture.get(CARD_ONLY, ""))
 
-    def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
+    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
         """Name and tensor of each weight, one at a time; those of an untrained model are made."""
         if self.untrained:
             from ptmrec.zoo.networks import build_network
 
-            yield from build_network(self.card.architecture, self.card.input_size, self.card.seed).state_dict().items()
+            made = build_network(self.card.architecture, self.card.input_size, self.card.seed).state_dict()
+            yield from reversed(made.items()) if backwards else made.items()
             return
-        for file in model_files(self.folder, str(self.card.architecture.get("library"))):
-            yield from read_tensors(file)
+        files = model_files(self.folder, str(self.card.architecture.get("library")))
+        for file in files[::-1] if backwards else files:
+            yield from read_tensors(file, backwards)
 
     def load(self) -> "PhotoModel":
         """Rebuild the model in evaluation mode, float32.

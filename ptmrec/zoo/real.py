@@ -41,9 +41,10 @@ class RealSnapshot(Snapshot):
         places = list(spec.submodule_search_locations or ()) if spec else []
         return Path(places[0] if places else "not installed") / str(self.card.architecture.get("file"))
 
-    def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
-        """Name (in the package) and tensor of each weight, in the order the model defines them."""
-        yield from self._read().items()
+    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
+        """Name (in the package) and tensor of each weight, in the order the model defines them or against it."""
+        read = self._read()
+        yield from reversed(read.items()) if backwards else read.items()
 
     def load(self) -> "PhotoModel":
         """Rebuild the model in evaluation mode, float32.

@@ -45,10 +45,11 @@ class Snapshot:
         folder = self.folder.absolute()
         return str(folder.relative_to(root)) if folder.is_relative_to(root) else str(folder)
 
-    def tensors(self) -> Iterator[tuple[str, "Tensor"]]:
-        """Name and tensor of each weight, one at a time, in the order the model defines them."""
-        for file in weight_files(self.folder):
-            yield from read_tensors(file)
+    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
+        """Name and tensor of each weight, one at a time, in the order the model defines them or against it."""
+        files = weight_files(self.folder)
+        for file in files[::-1] if backwards else files:
+            yield from read_tensors(file, backwards)
 
     def load(self) -> "SmallModel":
         """Rebuild the model in evaluation mode, float32.
@@ -56,7 +57,7 @@ class Snapshot:
         Raises:
             ArtifactError: the architecture is not one of ours, or the weights do not fit it.
         """
-        from ptmrec.zoo.architectures import build_model  # timm takes seconds, and reading a zoo needs none of it
+        from ptmrec.zoo.architectures import build_model  # reading a zoo needs no network
 
         if self.card.architecture.get("library") != "ptmrec":
             raise ArtifactError(f"{self.folder}: cannot rebuild architecture {dict(self.card.architecture)}")
@@ -100,8 +101,8 @@ def _read_index(folder: Path) -> list[Path]:
     return files
 
 
-def read_tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
-    """Stream ``(name, tensor)`` out of one safetensors file, in the order of its data section.
+def read_tensors(file: Path, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
+    """Stream ``(name, tensor)`` out of one safetensors file, in the order of its data section or against it.
 
     No more than :data:`WINDOW` bytes and one tensor are in memory, however large the file is.
 
@@ -113,7 +114,8 @@ def read_tensors(file: Path) -> Iterator[tuple[str, "Tensor"]]:
     check(file)
     try:
         with safe_open(file, framework="pt") as handle:
-            waiting = list(handle.offset_keys())[::-1]
+            waiting = list(handle.offset_keys())
+        waiting = waiting if backwards else waiting[::-1]
         while waiting:
             read = 0
             with safe_open(file, framework="pt") as handle:

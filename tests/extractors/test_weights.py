@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ptmrec.errors import ArtifactError
+from ptmrec.extractors import weights
 from ptmrec.extractors.kmeans import sorted_centres
 from ptmrec.extractors.weights import WeightsExtractor
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
@@ -38,6 +39,14 @@ def test_shards_give_the_same_vector(snapshot):
     (snapshot.folder / "model.safetensors").unlink()
     again = WeightsExtractor().extract(Snapshot(snapshot.folder, snapshot.card))
     assert sorted(again.tolist()) == pytest.approx(sorted(whole.tolist()))
+
+
+def test_tensors_that_are_cut_off_are_not_clustered(snapshot, monkeypatch):
+    clustered = []
+    monkeypatch.setattr(weights, "sorted_centres", lambda *parts: clustered.append(1) or sorted_centres(*parts))
+    vector = WeightsExtractor(8, 20).extract(snapshot)
+    assert len(vector) == 20
+    assert 3 <= len(clustered) < sum(tensor.is_floating_point() for _, tensor in snapshot.tensors())
 
 
 def test_weights_that_are_not_finite_are_refused(snapshot):
