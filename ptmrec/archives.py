@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import struct
 import zipfile
 import zlib
@@ -19,7 +20,12 @@ KINDS = "biufcSU"
 """Kinds of arrays that are read: numbers and fixed-width text."""
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
-_CHUNK = 2**20
+_LENGTH = rb"(?:0|[1-9]\d{0,17})"
+_PLAIN = re.compile(
+    rb"\{'descr': '(\|[biu]1|<[iu][248]|<f[248])', 'fortran_order': False, "
+    rb"'shape': \((|L,|L(?:, L)+)\), \} *\n".replace(b"L", _LENGTH)
+)
+"""What NumPy writes of most arrays, which need not be evaluated."""
 _LARGEST_CHARACTER = 0x10FFFF
 _HALVES = (0xD800, 0xDFFF)
 
@@ -34,14 +40,12 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         FileNotFoundError: no such file.
         ArtifactError: anything else that is no honest NPZ.
     """
-    if path.is_file() and not zipfile.is_zipfile(path):
-        raise ArtifactError(f"{path}: not an NPZ, or a damaged one (no complete ZIP archive); restore or rebuild it")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _open(path) as archive:
             members = archive.infolist()
             _check_members(path, members)
             return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
-    except FileNotFoundError:
+    except (FileNotFoundError, ArtifactError):
         raise
     except ValueError as error:
         raise ArtifactError(f"{path}: not a usable NPZ ({error})") from None
@@ -52,13 +56,22 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise ArtifactError(f"{path}: damaged NPZ ({type(error).__name__}: {error})") from None
 
 
+def _open(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        hint = "no complete ZIP archive"
+        raise ArtifactError(f"{path}: not an NPZ, or a damaged one ({hint}); restore or rebuild it") from None
+
+
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
-    names = [member.filename for member in members]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name!r} is in it twice")
-        if not name.endswith(".npy"):
-            raise ValueError(f"{name!r} is no array")
+    names = set()
+    for member in members:
+        if member.filename in names:
+            raise ValueError(f"{member.filename!r} is in it twice")
+        names.add(member.filename)
+        if not member.filename.endswith(".npy"):
+            raise ValueError(f"{member.filename!r} is no array")
     declared, held = sum(member.file_size for member in members), path.stat().st_size
     if declared > ROOM + RATIO * held:
         raise ValueError(f"its arrays would take {declared:,} bytes, {declared // max(held, 1)} times the file")
@@ -72,15 +85,9 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarra
         count = math.prod(shape) * dtype.itemsize
         if read + count != member.file_size:
             raise ValueError(f"{member.filename!r} announces {count} bytes and holds {member.file_size - read}")
-        data = bytearray(count)
-        view, filled = memoryview(data), 0
-        while filled < count:
-            got = file.readinto(view[filled : filled + _CHUNK])
-            if not got:
-                raise EOFError(f"{member.filename!r} ends early")
-            filled += got
-        if file.read(1):  # to the end, where the check sum is compared
-            raise ValueError(f"{member.filename!r} goes on after its end")
+        data = bytearray(file.read())  # to the end, where the check sum is compared
+        if len(data) != count:
+            raise EOFError(f"{member.filename!r} holds {len(data)} of {count} bytes")
     array = np.ndarray(shape, dtype, buffer=data, order="F" if fortran else "C")
     _check_text(array, member.filename)
     return array
@@ -97,6 +104,9 @@ def _read_header(file: "zipfile.ZipExtFile", name: str) -> tuple[np.dtype, tuple
     if length > _LONGEST_HEADER:
         raise ValueError(f"{name!r} has a header of {length} bytes")
     text = file.read(length)
+    if plain := _PLAIN.fullmatch(text):
+        shape = tuple(map(int, re.findall(rb"\d+", plain[2])))
+        return np.dtype(plain[1].decode()), shape, False, len(start) + width + length
     reader = np.lib.format.read_array_header_1_0 if width == 2 else np.lib.format.read_array_header_2_0
     try:
         shape, fortran, dtype = reader(io.BytesIO(head + text))

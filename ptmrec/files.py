@@ -170,10 +170,11 @@ def read_json(path: Path) -> Any:
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) != len(keys):
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            keys = [key for key, _ in pairs]
             raise ValueError(f"key {max(keys, key=keys.count)!r} appears twice")
-        return dict(pairs)
+        return found
 
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant[:20]} is no number in JSON")

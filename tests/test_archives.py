@@ -112,3 +112,15 @@ def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
     grown, _, message = done.stdout.partition(" ")
     assert "times the file" in message
     assert int(grown) < 50_000  # KiB
+
+
+@pytest.mark.parametrize("kind", ["<f8", "<f4", "<f2", "|i1", "|u1", "|b1", "<i4", "<u8", ">f4", "<c8", "<U3"])
+@pytest.mark.parametrize("shape", [(), (3,), (0,), (2, 3), (1, 0, 2)])
+def test_plain_headers_and_others_are_read_as_numpy_does(tmp_path, kind, shape):
+    array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(kind)
+    np.savez(tmp_path / "a.npz", a=array, b=np.array(array, order="F"))
+    for read in read_arrays(tmp_path / "a.npz").values():
+        assert read.dtype == array.dtype
+        assert read.shape == shape
+        assert read.flags.writeable
+        np.testing.assert_array_equal(read, array)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,22 +93,32 @@ class GroundTruth:
 
 
 def read_ground_truth(path: Path, models: Iterable[str] | None = None) -> GroundTruth:
-    """Read and check the ground truth file.
+    """Read and check the ground truth file; while it stays as it is, the next call need not read it again.
 
     Args:
         path: the JSON file.
         models: names of the zoo's models, in the order the matrices shall have; those of the file, sorted,
             without it.
 
+    Returns:
+        Matrices that nobody may write into.
+
     Raises:
         ArtifactError: damaged file, a record without a needed field, an accuracy or one of its repeats outside
             0..1, a model that is not in the zoo, or a model measured twice on one data set in one regime.
     """
     with reading(path):
-        return _read(path, models)
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise ArtifactError(f"{path}: file not found") from None
+        mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+        return _read(path.absolute(), mark, None if models is None else tuple(models))
 
 
-def _read(path: Path, models: Iterable[str] | None) -> GroundTruth:
+@lru_cache(maxsize=2)
+def _read(path: Path, mark: tuple[int, int, int], models: tuple[str, ...] | None) -> GroundTruth:
+    """The ground truth as of one state of the file, which the mark stands for."""
     data = read_json(path)
     if not isinstance(data, dict) or not data:
         raise ArtifactError(f"{path}: expected an object: dataset -> list of records")
@@ -128,7 +139,11 @@ def _read(path: Path, models: Iterable[str] | None) -> GroundTruth:
             repeats[key] = list(record.get("accuracies", [record["accuracy"]]))
             for shots, (mean, _) in record.get("by_shots", {}).items():
                 by_shots.setdefault(shots, np.full(shape, np.nan))[key[1:]] = mean
-    return GroundTruth(datasets, models, accuracy, _repeat_arrays(repeats, shape), by_shots)
+    truth = GroundTruth(datasets, models, accuracy, _repeat_arrays(repeats, shape), by_shots)
+    for part in (truth.accuracy, truth.repeats, truth.by_shots):
+        for array in part.values():
+            array.flags.writeable = False
+    return truth
 
 
 def _names(data: dict[str, Any]) -> set[str]:

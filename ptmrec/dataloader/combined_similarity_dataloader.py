@@ -75,6 +75,8 @@ class CombinedSimilarityDataset(Dataset):
             raise ArtifactError(f"data set {min(unknown)!r} has tokens but no ground truth")
         self.items = [(index, regime) for index in kept for regime in regimes]
         self.relations = relations
+        listed = {(regime, dataset_tokens.items[index][0].name) for index, regime in self.items}
+        self._true = {pair: (scores, true_ranks(scores)) for pair in listed for scores in [truth.row(*pair)]}
         for index, regime in self.items if relations is not None else ():
             if (regime, dataset_tokens.items[index][0].name) not in relations:
                 raise ArtifactError(f"data set {dataset_tokens.items[index][0].name!r} has tokens but no relations")
@@ -91,13 +93,13 @@ class CombinedSimilarityDataset(Dataset):
         """
         token_index, regime = self.items[index]
         draw = self.dataset_tokens[token_index]
-        scores = self.truth.row(regime, draw["name"])
+        scores, ranks = self._true[regime, draw["name"]]
         none = np.zeros((len(scores), 0), np.float32)
         return {
             "dataset_tokens": draw["features"],
             "relations": none if self.relations is None else self.relations[regime, draw["name"]],
             "true_scores": scores,
-            "true_ranks": true_ranks(scores),
+            "true_ranks": ranks,
             "regime": regime,
             "dataset_name": draw["name"],
             "dataset_split": draw["split"],
