@@ -7,13 +7,15 @@ PENALTIES = (0.01, 0.1, 1.0, 10.0)
 
 
 def standardise(features: np.ndarray) -> np.ndarray:
-    """Features ``(n, d)`` with mean 0 and deviation 1, divided by the square root of d; float64.
+    """Features ``(..., n, d)`` with mean 0 and deviation 1, divided by the square root of d; float64.
 
     A feature that does not vary becomes 0.
     """
-    centred = np.asarray(features, np.float64) - np.mean(features, axis=0, dtype=np.float64)
-    deviation = centred.std(axis=0)
-    return np.where(deviation > 1e-8, centred / np.maximum(deviation, 1e-8), 0.0) / np.sqrt(centred.shape[1])
+    centred = np.asarray(features, np.float64) - np.mean(features, axis=-2, dtype=np.float64, keepdims=True)
+    deviation = centred.std(axis=-2, keepdims=True)
+    scale = np.where(deviation > 1e-8, 1 / np.maximum(deviation, 1e-8), 0.0) / np.sqrt(centred.shape[-1])
+    centred *= scale
+    return centred
 
 
 def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
@@ -54,47 +56,57 @@ def ridge_left_out(features: np.ndarray, label_sets: np.ndarray) -> tuple[np.nda
     """
     if features.ndim != 2 or label_sets.ndim != 2 or label_sets.shape[1] != len(features):
         raise ValueError(f"expected features (n, d) and labels (S, n), got {features.shape} and {label_sets.shape}")
-    values, vectors = _spectrum(standardise(features))
-    results = [_left_out(vectors, values, labels) for labels in label_sets]
-    scores, shares = np.array(results).reshape(-1, 2).T
-    return scores, shares
+    scores, shares = ridge_left_out_many(features[None], label_sets)
+    return scores[0], shares[0]
+
+
+def ridge_left_out_many(features: np.ndarray, label_sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`ridge_left_out` of B models at once: features ``(B, n, d)``, scores and shares ``(B, S)``."""
+    spectrum = _spectrum(standardise(features))
+    scores, shares = zip(*(_left_out(*spectrum, labels) for labels in label_sets), strict=True)
+    return np.stack(scores, axis=1), np.stack(shares, axis=1)
 
 
 def ridge_left_out_classes(features: np.ndarray, labels: np.ndarray) -> dict[int, float]:
     """Share of each class's images that are right when left out; arguments as in :func:`ridge_loo_score`."""
-    values, vectors = _spectrum(standardise(features))
-    right = max(_by_penalty(vectors, values, labels), key=lambda result: result[0])[1]
-    return {int(label): float(right[labels == label].mean()) for label in np.unique(labels)}
+    scores, right = _by_penalty(*_spectrum(standardise(features[None])), labels)
+    best = right[int(scores[:, 0].argmax()), 0]
+    return {int(label): float(best[labels == label].mean()) for label in np.unique(labels)}
 
 
-def _left_out(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Score and share of right answers with the best penalty, from eigenvectors and values of the Gram matrix."""
-    score, right = max(_by_penalty(vectors, values, labels), key=lambda result: result[0])
-    return score, float(right.mean())
+def _left_out(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Score and share ``(B,)`` of right answers with the best penalty, from the Gram matrices' eigenvectors."""
+    scores, right = _by_penalty(vectors, values, labels)
+    best, models = scores.argmax(axis=0), np.arange(scores.shape[1])
+    return scores[best, models], right[best, models].mean(axis=1)
 
 
-def _by_penalty(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> list[tuple[float, np.ndarray]]:
-    """Score with each penalty, and whether each left-out image ``(n,)`` gets its class."""
+def _by_penalty(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Score ``(P, B)`` with each penalty, and whether each left-out image gets its class, ``(P, B, n)``."""
     classes, places = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError("a classifier needs at least two classes")
     truth = np.eye(len(classes))[places]
     targets = truth - truth.mean(axis=0)
-    coordinates, squares, total = vectors.T @ targets, vectors**2, (targets**2).sum()
-    results = []
+    coordinates, squares, total = vectors.swapaxes(-1, -2) @ targets, vectors**2, (targets**2).sum()
+    scores, right = [], []
     for penalty in PENALTIES:
         shrink = values / (values + penalty)
-        leverage = squares @ shrink + 1 / len(labels)
-        left_out = (targets - (vectors * shrink) @ coordinates) / np.maximum(1 - leverage, 1e-6)[:, None]
-        results.append((-float((left_out**2).sum() / total), (truth - left_out).argmax(axis=1) == places))
-    return results
+        leverage = (squares @ shrink[..., None])[..., 0] + 1 / len(labels)
+        left_out = targets - vectors @ (shrink[..., None] * coordinates)
+        left_out /= np.maximum(1 - leverage, 1e-6)[..., None]
+        scores.append(-np.einsum("bnc,bnc->b", left_out, left_out) / total)
+        right.append((truth - left_out).argmax(axis=-1) == places)
+    return np.array(scores), np.array(right)
 
 
 def _spectrum(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues ``(k,)`` of ``K = X X'`` and their vectors ``(n, k)``, from the smaller of ``X X'`` and ``X' X``."""
-    if scaled.shape[0] <= scaled.shape[1]:
-        values, vectors = np.linalg.eigh(scaled @ scaled.T)
-        return np.maximum(values, 0.0), vectors
-    values, axes = np.linalg.eigh(scaled.T @ scaled)
-    kept = values > 1e-10 * max(values[-1], 1e-300)
-    return values[kept], scaled @ axes[:, kept] / np.sqrt(values[kept])
+    """Eigenvectors ``(B, n, k)`` of ``K = X X'`` and values ``(B, k)``, from the smaller of ``X X'`` and ``X' X``."""
+    turned = scaled.swapaxes(-1, -2)
+    if scaled.shape[-2] <= scaled.shape[-1]:
+        values, vectors = np.linalg.eigh(scaled @ turned)
+        return vectors, np.maximum(values, 0.0)
+    values, axes = np.linalg.eigh(turned @ scaled)
+    kept = values > 1e-10 * np.maximum(values[..., -1:], 1e-300)
+    length = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+    return scaled @ axes * length[..., None, :], np.where(kept, values, 0.0)

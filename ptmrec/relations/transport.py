@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ptmrec.relations.ridge import ridge_left_out, ridge_loo_score
+from ptmrec.relations.ridge import ridge_left_out_many, ridge_loo_score
 
 SHRINKAGE = 1e-3
 """Ridge penalty of the explanation, relative to the coordinates' mean squared length."""
@@ -69,7 +69,14 @@ def left_out_shares(coordinates: np.ndarray, label_sets: np.ndarray, transports:
 
 
 def _left_out(coordinates: np.ndarray, label_sets: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
-    """Scores and shares ``(N, 2, S)`` from virtual features, which one product makes of all models."""
-    ends = np.cumsum([transport.shape[1] for transport in transports])
+    """Scores and shares ``(N, 2, S)`` from virtual features; models with equally many are judged at once."""
+    dims = np.array([transport.shape[1] for transport in transports])
+    ends = np.cumsum(dims)
     virtual = coordinates @ np.concatenate(transports, axis=1, dtype=np.float64)
-    return np.array([ridge_left_out(part, label_sets) for part in np.split(virtual, ends[:-1], axis=1)])
+    found = np.empty((len(dims), 2, len(label_sets)))
+    for dim in np.unique(dims):
+        places = np.flatnonzero(dims == dim)
+        columns = (ends[places, None] - dim + np.arange(dim)).ravel()
+        features = virtual[:, columns].reshape(len(virtual), len(places), dim).swapaxes(0, 1)
+        found[places, 0], found[places, 1] = ridge_left_out_many(features, label_sets)
+    return found
