@@ -15,7 +15,7 @@ from ptmrec.files import write_json
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.log import logger
 
-WORKS = ("commands", "kmeans", "ranking_loss", "loading", "choosing", "trainer", "weights")
+WORKS = ("commands", "kmeans", "ranking_loss", "loading", "choosing", "trainer", "weights", "scale")
 
 
 @click.command()

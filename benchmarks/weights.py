@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from benchmarks.memory import peak_growth
 from benchmarks.timing import Row, against_limit, compare, take_turns
 from ptmrec.extractors.weights import WeightsExtractor
 from ptmrec.files import write_json
@@ -41,14 +42,9 @@ def _extract(folder: Path) -> None:
 def _peak(folder: Path, queue: multiprocessing.Queue) -> None:
     torch.set_num_threads(1)
     WeightsExtractor()
-    before, started = _resident(), time.perf_counter()
-    _extract(folder)
-    queue.put((_resident() - before, time.perf_counter() - started))
-
-
-def _resident() -> int:
-    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(lines["VmHWM"].split()[0]) * 1024
+    started = time.perf_counter()
+    grown = peak_growth(lambda: _extract(folder))
+    queue.put((grown, time.perf_counter() - started))
 
 
 def run() -> list[Row]:

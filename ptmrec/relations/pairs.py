@@ -85,17 +85,25 @@ class PairTable:
         columns = [
             self.transported(target),
             *(weighted_mean(table, logits) for logits in skill_logits(alike)),
-            *(standard(self._source_likeness(others, row), self.base) for row in alike[:2]),
+            *(standard(self.source_likeness(others, row), self.base) for row in alike[:2]),
             self.size,
             self.source_accuracy,
         ]
         return np.clip(np.nan_to_num(np.stack(columns, axis=1)), -FARTHEST, FARTHEST)
 
-    def _source_likeness(self, known: list[str], alike: np.ndarray) -> np.ndarray:
-        """Likeness ``(N,)`` of the target and the likest data set each model was trained on; NaN where unknown."""
-        sources = self._sources[:, [self._place(name) for name in known]]
-        best = np.where(sources, alike, -np.inf).max(axis=1)
+    def source_likeness(self, known: list[str], alike: np.ndarray) -> np.ndarray:
+        """Likeness ``(N,)`` of a target and the likest data set each model was trained on; NaN where unknown.
+
+        Args:
+            known: K data sets.
+            alike: ``(K,)`` their likeness to the target.
+        """
+        best = np.where(self.sources(known), alike, -np.inf).max(axis=1)
         return np.where(np.isfinite(best), best, np.nan)
+
+    def sources(self, known: list[str]) -> np.ndarray:
+        """Which of K data sets each model was trained on, ``(N, K)`` bool."""
+        return self._sources[:, [self._place(name) for name in known]]
 
     def _place(self, name: str) -> int:
         return self.scores.datasets.index(name)
