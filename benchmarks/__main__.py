@@ -8,6 +8,7 @@ import click
 import torch
 from threadpoolctl import threadpool_limits
 
+from benchmarks.growth import points
 from ptmrec.cli_context import show
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
@@ -15,7 +16,7 @@ from ptmrec.files import write_json
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.log import logger
 
-WORKS = ("commands", "kmeans", "ranking_loss", "loading", "choosing", "trainer", "weights", "scale")
+WORKS = ("commands", "kmeans", "ranking_loss", "loading", "choosing", "trainer", "weights", "scale", "zoo_cell")
 
 
 @click.command()
@@ -29,11 +30,16 @@ def main(works: tuple[str, ...], output: Path | None) -> None:
     with threadpool_limits(1):
         for name in works or WORKS:
             logger.info("benchmark %s", name)
-            rows += [row.to_dict() for row in importlib.import_module(f"benchmarks.{name}").run()]
+            rows += importlib.import_module(f"benchmarks.{name}").run()
     target = output or ConfigParser().get(PathsConfig).artifacts / "results" / "bench.json"
-    write_json(target, {"machine": describe_machine(), "rows": rows})
+    found = {"machine": describe_machine(), "rows": [row.to_dict() for row in rows]}
+    if not works:
+        logger.info("how cost grows")
+        with threadpool_limits(1):
+            found["growth"] = [point._asdict() for point in points(rows)]
+    write_json(target, found)
     shown = ("work", "peer", "ours", "theirs", "ratio", "low", "high", "reach", "met", "note")
-    show([{name: _short(row[name]) for name in shown} for row in rows])
+    show([{name: _short(row[name]) for name in shown} for row in found["rows"]])
 
 
 def _short(value: object) -> object:

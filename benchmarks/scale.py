@@ -110,10 +110,10 @@ def _compare(catalogue: Catalogue, question: Question) -> list[Row]:
     memory = peak_growth(lambda: rank_two_stage(catalogue, question, BEST))
     recall = len(best & set(places)) / BEST
     ratios = np.array(seconds) / full
-    middle, low, high = np.quantile(ratios, [0.5, 0.25, 0.75])
+    spread = np.quantile(ratios, [0.5, 0.25, 0.75]).tolist()
     note = f"{memory / 2**20:.0f} MiB more at the peak"
     rows = [
-        Row(work, "full scoring of all", float(np.median(seconds)), full, middle, low, high, None, note=note),
+        Row(work, "full scoring of all", float(np.median(seconds)), full, *spread, None, note=note),
         Row(f"recall of {work}", "full scoring of all", recall, 1.0, *[recall] * 3, RECALL, "", larger=True),
     ]
     if len(catalogue) == max(COUNTS):

@@ -39,7 +39,7 @@ class Row:
         """Whether the ratio is within reach; None when none is set."""
         if self.reach is None:
             return None
-        return self.ratio >= self.reach if self.larger else self.ratio <= self.reach
+        return bool(self.ratio >= self.reach if self.larger else self.ratio <= self.reach)
 
     def to_dict(self) -> dict[str, object]:
         """As data."""

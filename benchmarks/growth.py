@@ -1,0 +1,76 @@
+"""How cost grows: with the models to choose among, and with the known data sets."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from benchmarks.candidates import Demo, published_names, seconds_per_image, timed
+from benchmarks.timing import Row
+from ptmrec.benchmark.ground_truth import read_ground_truth
+from ptmrec.config.sections import REGIMES
+from ptmrec.recommender.answer import answer
+from ptmrec.recommender.knowledge import Knowledge, fit_knowledge
+from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
+from ptmrec.workflow.knowledge import FIRST
+
+MODELS, DATASETS = (25, 50, 100, 200), (3, 6, 9, 18)
+PASSES = 8
+"""Published architectures whose mean pass stands for all."""
+WITH_MODELS, WITH_DATASETS = "models", "data sets"
+
+
+class Point(NamedTuple):
+    """Seconds of some work with so many models or data sets."""
+
+    over: str
+    what: str
+    count: int
+    seconds: float
+
+
+def points(rows: list[Row]) -> list[Point]:
+    """Points of both figures; those of very many models are taken from the rows of :mod:`benchmarks.scale`."""
+    demo = Demo()
+    return [*_with_models(demo), *_at_scale(rows), *_with_datasets(demo)]
+
+
+def _with_models(demo: Demo) -> Iterator[Point]:
+    mean = sum(seconds_per_image(name) for name in published_names(PASSES)) / PASSES
+    demo.ask(MODELS[0])
+    for count in MODELS:
+        yield Point(WITH_MODELS, "Cross-Select", count, timed(lambda count=count: demo.ask(count)))
+        yield Point(WITH_MODELS, "LogME, small networks", count, timed(lambda n=count: demo.run_all(n, "logme"), 1))
+        yield Point(WITH_MODELS, "passes of published networks", count, mean * len(demo.images) * count)
+
+
+def _at_scale(rows: list[Row]) -> Iterator[Point]:
+    for row in rows:
+        if row.work.startswith("the best ") and row.peer == "full scoring of all":
+            count = int(row.work.split()[-2].replace(",", ""))
+            yield Point(WITH_MODELS, "two stages, synthetic models", count, row.ours)
+            yield Point(WITH_MODELS, "full scoring, synthetic models", count, row.theirs)
+
+
+def _with_datasets(demo: Demo) -> Iterator[Point]:
+    whole = demo.recommender.knowledge
+    for count in DATASETS:
+        fitted = _fit(demo, whole, count)
+        yield Point(WITH_DATASETS, "fitting the rankers", count, timed(lambda n=count: _fit(demo, whole, n), 1))
+        yield Point(WITH_DATASETS, "answering", count, timed(lambda known=fitted: _answer(demo, known)))
+
+
+def _fit(demo: Demo, whole: Knowledge, count: int) -> Knowledge:
+    """All that is fitted, on the first data sets alone."""
+    names, models = whole.scores.datasets[:count], list(whole.cards)
+    truth = read_ground_truth(demo.paths.ground_truth).only(models)
+    found = read_separations(demo.paths.reference / SEPARATIONS_NAME)[FIRST]
+    accuracies = {regime: {name: truth.row(regime, name) for name in names} for regime in REGIMES}
+    scores, separations = whole.scores.only(names, models), {name: found[name] for name in names}
+    return fit_knowledge(
+        whole.cards, whole.base, whole.samples[:count], scores, whole.transports, separations, accuracies
+    )
+
+
+def _answer(demo: Demo, known: Knowledge) -> None:
+    recommender = replace(demo.recommender, knowledge=known)
+    len(answer(recommender, known, demo.references, demo.zoo, demo.chosen, "low_data", demo.config).frame)
