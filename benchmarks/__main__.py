@@ -8,7 +8,7 @@ import click
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.growth import points
+from benchmarks.growth import measure_growth
 from ptmrec.cli_context import show
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
@@ -36,7 +36,7 @@ def main(works: tuple[str, ...], output: Path | None) -> None:
     if not works:
         logger.info("how cost grows")
         with threadpool_limits(1):
-            found["growth"] = [point._asdict() for point in points(rows)]
+            found |= measure_growth(rows)
     write_json(target, found)
     shown = ("work", "peer", "ours", "theirs", "ratio", "low", "high", "reach", "met", "note")
     show([{name: _short(row[name]) for name in shown} for row in found["rows"]])

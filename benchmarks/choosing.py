@@ -7,6 +7,8 @@ from benchmarks.timing import Row, compare, take_turns
 
 COUNTS = (50, 100, 200)
 REACH = 1 / 50
+PUBLISHED = "passes of published networks"
+"""What running as many published networks is called."""
 SAMPLED = 24
 """Published architectures that are timed, two images each, for the mean pass of one image."""
 
@@ -35,9 +37,7 @@ def _against_published(work: str, ours: np.ndarray, theirs: np.ndarray, count: i
     low, high = (float(np.median(ours)) / value for value in _interval(theirs))
     note = f"mean pass of {len(theirs)} architectures, {theirs.mean() / count:.1f} s a model; 95 % of the mean"
     reach = REACH if count == COUNTS[-1] else None
-    return Row(
-        work, "passes of published networks", float(np.median(ours)), theirs.mean(), ratio, low, high, reach, note=note
-    )
+    return Row(work, PUBLISHED, float(np.median(ours)), theirs.mean(), ratio, low, high, reach, note=note)
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from benchmarks.candidates import Demo, published_names, seconds_per_image, timed
+from benchmarks.candidates import Demo, timed
+from benchmarks.choosing import COUNTS, PUBLISHED
 from benchmarks.timing import Row
+from benchmarks.weights import RESNET50
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.sections import REGIMES
+from ptmrec.dataloader.model_datasets import KNOWLEDGE, MODEL_TOKENS
 from ptmrec.recommender.answer import answer
 from ptmrec.recommender.knowledge import Knowledge, fit_knowledge
+from ptmrec.recommender.knowledge_files import TRANSPORTS
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
 from ptmrec.workflow.knowledge import FIRST
 
+CHOSEN = COUNTS[-1]
 MODELS, DATASETS = (25, 50, 100, 200), (3, 6, 9, 18)
-PASSES = 8
-"""Published architectures whose mean pass stands for all."""
 WITH_MODELS, WITH_DATASETS = "models", "data sets"
 
 
@@ -28,19 +31,42 @@ class Point(NamedTuple):
     seconds: float
 
 
-def points(rows: list[Row]) -> list[Point]:
-    """Points of both figures; those of very many models are taken from the rows of :mod:`benchmarks.scale`."""
+def measure_growth(rows: list[Row]) -> dict[str, Any]:
+    """Points of both figures, and what the arithmetic on very many models starts from.
+
+    Args:
+        rows: of all benchmarks; passes of published networks and very many models are taken from them.
+
+    Returns:
+        ``growth``: the points; ``facts``: seconds of one pass of one image through a mean published network, seconds of
+        the weights view of a gigabyte, bytes kept of each model of the zoo, and the images of the question.
+    """
     demo = Demo()
-    return [*_with_models(demo), *_at_scale(rows), *_with_datasets(demo)]
+    facts = _facts(demo, rows)
+    points = [*_with_models(demo, facts["pass_seconds"]), *_at_scale(rows), *_with_datasets(demo)]
+    return {"growth": [point._asdict() for point in points], "facts": facts}
 
 
-def _with_models(demo: Demo) -> Iterator[Point]:
-    mean = sum(seconds_per_image(name) for name in published_names(PASSES)) / PASSES
+def _facts(demo: Demo, rows: list[Row]) -> dict[str, float]:
+    own = demo.paths.recommender
+    kept = sum(path.stat().st_size for path in (own / MODEL_TOKENS).glob("*.npz"))
+    kept += (own / KNOWLEDGE / TRANSPORTS).stat().st_size
+    passes = next(row.theirs for row in rows if row.peer == PUBLISHED and f" {CHOSEN} models" in row.work)
+    view = next(row.ours for row in rows if row.work.startswith("weights view"))
+    return {
+        "pass_seconds": passes / CHOSEN / len(demo.images),
+        "weights_seconds": view / RESNET50 * 1e9,
+        "bytes_per_model": kept / len(demo.recommender.model_names),
+        "images": len(demo.images),
+    }
+
+
+def _with_models(demo: Demo, pass_seconds: float) -> Iterator[Point]:
     demo.ask(MODELS[0])
     for count in MODELS:
         yield Point(WITH_MODELS, "Cross-Select", count, timed(lambda count=count: demo.ask(count)))
         yield Point(WITH_MODELS, "LogME, small networks", count, timed(lambda n=count: demo.run_all(n, "logme"), 1))
-        yield Point(WITH_MODELS, "passes of published networks", count, mean * len(demo.images) * count)
+        yield Point(WITH_MODELS, "passes of published networks", count, pass_seconds * len(demo.images) * count)
 
 
 def _at_scale(rows: list[Row]) -> Iterator[Point]:

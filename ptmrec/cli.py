@@ -151,10 +151,10 @@ def thesis(ctx: click.Context) -> None:
 @click.option("--copy", is_flag=True, help="Copy the results of the last run to constants/results first.")
 @click.pass_context
 def readme(ctx: click.Context, copy: bool) -> None:
-    """Write the numbers and draw the figure of README.md anew from constants/results."""
+    """Write the numbers and draw the figures of README.md anew from constants/results."""
     from ptmrec.config.sections import PathsConfig
     from ptmrec.files import write_text
-    from ptmrec.report.readme import copy_results, draw_figure, fill_readme
+    from ptmrec.report.readme import copy_results, draw_figures, fill_readme
 
     config = read_config(ctx)
     paths = config.get(PathsConfig)
@@ -162,5 +162,5 @@ def readme(ctx: click.Context, copy: bool) -> None:
     if copy:
         copy_results(paths.artifacts, folder)
         write_text(folder / "demo.txt", demo_text(config) + "\n")
-    draw_figure(folder, paths.figures)
+    draw_figures(folder, paths.figures)
     click.echo(write_text(path, fill_readme(path.read_text(encoding="utf-8"), folder)))

@@ -124,6 +124,7 @@ class PathsConfig(Section):
     published: Path = setting(Path("constants/published"), "zoos without weights: cards and published accuracies")
     costs: Path = setting(Path("constants/costs.json"), "measured cost of each model")
     devices: Path = setting(Path("constants/devices"), "profiles of devices, and latencies measured on them")
+    bench: Path = setting(Path("constants/results/bench.json"), "speed and growth of cost, measured by make bench")
     encoder_separation: Path = setting(
         Path("constants/encoder_separation.csv"), "k-NN accuracy on the encoder's features and on pixels"
     )

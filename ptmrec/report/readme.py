@@ -11,8 +11,10 @@ import pandas as pd
 from ptmrec.errors import ArtifactError
 from ptmrec.evaluation.published.goals import against_goals
 from ptmrec.files import read_json, write_json, write_text
+from ptmrec.plots.cost_growth import plot_cost_growth
 from ptmrec.plots.figures import plot_method_bars
 from ptmrec.plots.style import REGIME_LABELS, save_figure
+from ptmrec.report.engineering import BENCH, PROFILE, bench_table, profile_notebooks, profile_table, torture_table
 
 COPIED = (
     *("summary.csv", "quadrants_summary.csv", "hardware_choice_summary.csv", "published_summary.csv"),
@@ -37,8 +39,12 @@ def copy_results(artifacts: Path, folder: Path) -> None:
     evaluation = read_json(artifacts / "results" / "evaluation.json")
     write_json(folder / "coverage.json", evaluation["coverage"])
     write_json(folder / "passes.json", _passes_means(pd.read_csv(artifacts / "results" / "passes.csv")))
+    runs = sorted((artifacts / "runs").glob("*/*.ipynb"))
+    write_json(folder / PROFILE, profile_notebooks(runs))
+    if (artifacts / "results" / BENCH).is_file():
+        write_json(folder / BENCH, read_json(artifacts / "results" / BENCH))
     times: dict[str, list[float]] = {}
-    for path in sorted((artifacts / "runs").glob("*/*.ipynb")):
+    for path in runs:
         seconds = nbformat.read(path, as_version=4).metadata.get("papermill", {}).get("duration")
         if seconds:
             times.setdefault(path.stem, []).append(round(seconds, 1))
@@ -61,6 +67,9 @@ def fill_readme(text: str, folder: Path) -> str:
         "times": _times,
         "published": _published,
         "demo": _demo,
+        "bench": bench_table,
+        "torture": torture_table,
+        "profile": profile_table,
     }
 
     def fill(match: re.Match) -> str:
@@ -71,13 +80,16 @@ def fill_readme(text: str, folder: Path) -> str:
     return REGION.sub(fill, text)
 
 
-def draw_figure(folder: Path, figures: Path) -> list[Path]:
-    """Draw the README's figure from the committed results: methods on data sets left out, and what ours gains."""
+def draw_figures(folder: Path, figures: Path) -> list[Path]:
+    """Draw the README's figures from the committed results: methods on data sets left out, and how cost grows."""
     summary = pd.read_csv(folder / "quadrants_summary.csv")
     summary = summary[summary["method"].isin([*SHOWN, RIDGE])]
     alt = "Bars: how well each method ranks models for data sets left out, and what the ridge on relations gains."
     figure = plot_method_bars(summary, ["known models, blind data"], RIDGE)
-    return save_figure(figure, "readme_methods", figures, alt)
+    written = save_figure(figure, "readme_methods", figures, alt)
+    points = pd.DataFrame(read_json(folder / BENCH)["growth"])
+    alt = "Two log-log plots: seconds against the number of models to choose among, and of known data sets."
+    return [*written, *save_figure(plot_cost_growth(points), "readme_growth", figures, alt)]
 
 
 def _results(folder: Path) -> str:

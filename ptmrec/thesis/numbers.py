@@ -20,6 +20,7 @@ from ptmrec.plots.style import REGIME_LABELS
 from ptmrec.thesis.macros import Macros, camel, number
 from ptmrec.thesis.published import add_published
 from ptmrec.thesis.results import Results
+from ptmrec.thesis.scale import add_scale
 from ptmrec.workflow.comparison import OURS
 from ptmrec.workflow.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND, KNOWN_DATA
 from ptmrec.workflow.hardware_choice import FILTER
@@ -75,6 +76,7 @@ def make_macros(config: ConfigParser, results: Results) -> Macros:
     _add_settings(macros, config)
     _add_growth(macros, config)
     add_published(macros, results)
+    add_scale(macros, config)
     return macros
 
 

@@ -8,7 +8,7 @@ from nbformat import write
 from nbformat.v4 import new_notebook
 
 from ptmrec.errors import ArtifactError
-from ptmrec.report.readme import copy_results, draw_figure, fill_readme
+from ptmrec.report.readme import copy_results, draw_figures, fill_readme
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "constants" / "results"
@@ -18,7 +18,8 @@ def test_the_committed_readme_is_what_the_command_makes():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert fill_readme(text, RESULTS) == text
     assert set(re.findall(r"<!-- numbers:(\w+) -->", text)) == {
-        *("results", "quadrants", "passes", "coverage", "zoo", "times", "demo", "hardware", "published")
+        *("results", "quadrants", "passes", "coverage", "zoo", "times", "demo", "hardware", "published"),
+        *("bench", "torture", "profile"),
     }
 
 
@@ -57,6 +58,6 @@ def test_copied_results_hold_no_paths_and_the_range_of_times(tmp_path):
 
 
 def test_the_figure_is_drawn_from_the_committed_results(tmp_path):
-    kinds = {path.suffix for path in draw_figure(RESULTS, tmp_path)}
+    kinds = {path.suffix for path in draw_figures(RESULTS, tmp_path)}
     assert kinds == {".pdf", ".png"}
     assert (tmp_path / "readme_methods.png").stat().st_size > 10_000
