@@ -9,6 +9,7 @@ from ptmrec.cli_hardware import measure, plan
 from ptmrec.cli_inspect import inspect, new
 from ptmrec.cli_recommend import demo_text, doctor, recommend
 from ptmrec.cli_zoo import zoo
+from ptmrec.processes import is_main
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,13 +67,19 @@ def extract(ctx: click.Context, datasets: bool, images: Path | None) -> None:
 @click.argument("name", type=click.Choice(("autoencoder", "ranker"), case_sensitive=False))
 @click.pass_context
 def train(ctx: click.Context, name: str) -> None:
-    """Train the autoencoder or the rankers; goes on where it was stopped."""
+    """Train the autoencoder or the rankers; goes on where it was stopped.
+
+    Started by accelerate launch --multi_gpu --num_processes N -m ptmrec, on GPUs or CPUs, each process takes its
+    part of every batch. (accelerate's own --cpu starts one process, whatever N is, where there is no MPI.)
+    """
     project = open_run(ctx)
     if name == "autoencoder":
-        click.echo(project.train_autoencoder())
+        answer = project.train_autoencoder()
     else:
         project.recommender()
-        click.echo(project.recommender_folder)
+        answer = project.recommender_folder
+    if is_main():
+        click.echo(answer)
 
 
 @main.command()

@@ -8,6 +8,7 @@ PACKAGE = ROOT / "ptmrec"
 FLOORS = (
     *(
         "errors",
+        "processes",
         "log",
         "progress",
         "archives",

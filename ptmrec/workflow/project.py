@@ -35,6 +35,7 @@ from ptmrec.extractors.explanation import explanation_images
 from ptmrec.extractors.views import ViewExtractor
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.processes import is_alone, is_main, world_size
 from ptmrec.progress import progress
 from ptmrec.recommender.ensemble import Recommender, load_ranker, save_ranker
 from ptmrec.recommender.knowledge import Knowledge
@@ -68,11 +69,15 @@ class Project(ProjectFiles):
         super().__init__(config)
         self._finished: set[str] = set()
 
-    def run(self, step: Step, work: Callable[[Path], None]) -> Path:
-        """Run a step once per project; its inputs do not change under a running job."""
+    def run(self, step: Step, work: Callable[[Path], None], together: bool = False) -> Path:
+        """Run a step once per project; its inputs do not change under a running job.
+
+        With ``together`` all processes of the run do, else the main one.
+        """
         if step.name not in self._finished:
-            run_step(step, work, self.paths.artifacts / "steps")
-            self._finished.add(step.name)
+            run_step(step, work, self.paths.artifacts / "steps", together)
+            if world_size() == 1 or not is_alone():  # or the others would still wait for this one
+                self._finished.add(step.name)
         return step.output
 
     def extract(self) -> Path:
@@ -130,7 +135,7 @@ class Project(ProjectFiles):
             _TRAINING_CODE,
             self.paths.artifacts / "autoencoder",
         )
-        return self.run(step, lambda folder: self._train_autoencoder(views, folder))
+        return self.run(step, lambda folder: self._train_autoencoder(views, folder), together=True)
 
     def _train_autoencoder(self, views: Path, folder: Path) -> None:
         vectors = ModelParameterDataset(views, list(self.models(*KNOWN)))
@@ -221,7 +226,7 @@ class Project(ProjectFiles):
             _TRAINING_CODE,
             self.paths.artifacts / "rankers" / f"{phase}-{seed}",
         )
-        return self.run(step, lambda folder: self._train_ranker(final, config, number == 0, folder))
+        return self.run(step, lambda folder: self._train_ranker(final, config, number == 0, folder), together=True)
 
     def _train_ranker(self, final: bool, config: RankerConfig, untrained: bool, folder: Path) -> None:
         common = {"regimes": tuple(config.regimes), "batch_size": config.batch_size, "seed": config.seed}
@@ -240,7 +245,8 @@ class Project(ProjectFiles):
             trainer.fit(resume=True)
             if not final:
                 trainer.load_best()
-        save_ranker(trainer.model, folder / "ranker.safetensors")
+        if is_main():
+            save_ranker(trainer.model, folder / "ranker.safetensors")
 
     def token_sources(self, relations: Path, *roles: str) -> TokenSources:
         """Where lists of the models with some roles come from; of all models without roles."""
@@ -298,9 +304,11 @@ class Project(ProjectFiles):
             self.splits.known,
             self.knowledge(),
         )
-        with hold(self.paths.artifacts / "steps" / "recommender.lock", "recommender"):
-            recommender.save(self.recommender_folder)
-            shutil.copy2(self.relate(*KNOWN), self.recommender_folder / RELATIONS_NAME)
+        relations = self.relate(*KNOWN)
+        if is_main():
+            with hold(self.paths.artifacts / "steps" / "recommender.lock", "recommender"):
+                recommender.save(self.recommender_folder)
+                shutil.copy2(relations, self.recommender_folder / RELATIONS_NAME)
         return recommender
 
     @property
