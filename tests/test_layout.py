@@ -8,6 +8,7 @@ PACKAGE = ROOT / "ptmrec"
 FLOORS = (
     *(
         "errors",
+        "sharding",
         "processes",
         "log",
         "progress",
@@ -28,6 +29,7 @@ FLOORS = (
         "explorer",
         "builder",
         "cli_context",
+        "cli_shards",
         "cli_zoo",
         "cli_inspect",
         "cli_hardware",

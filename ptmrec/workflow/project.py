@@ -5,7 +5,7 @@ Notebooks and the command line call the methods of :class:`Project`; each does i
 
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +51,7 @@ from ptmrec.workflow.committed import ProjectFiles
 from ptmrec.workflow.knowledge import make_knowledge, write_relations
 from ptmrec.workflow.step import Step, code_version, hold, run_step
 from ptmrec.zoo.features import extract_features
+from ptmrec.zoo.snapshot import Snapshot
 
 _TRAINING_CODE = (
     *("model", "loss", "train", "dataloader", "files", "workflow/project", "recommender"),
@@ -82,18 +83,22 @@ class Project(ProjectFiles):
 
     def extract(self) -> Path:
         """Views of every model: weights vector, responses, card, token of its source."""
-        step = Step(
+        return self.run(self.views_step(), lambda folder: self.extract_into(folder, self.zoo))
+
+    def views_step(self) -> Step:
+        """The step that makes the views."""
+        return Step(
             "views",
             [self.paths.zoo, self.token_folder, *self.real_files],
             [self.extract_config, self.config.get(ZooConfig)],
             ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
         )
-        return self.run(step, self._extract)
 
-    def _extract(self, folder: Path) -> None:
+    def extract_into(self, folder: Path, snapshots: Sequence[Snapshot]) -> None:
+        """Write the views of some models into a folder; those that are there already stay."""
         extractor = ViewExtractor(self.extract_config, self.dataset_tokens(*SPLITS).mean_tokens())
-        for snapshot in progress(self.zoo, "extracting views"):
+        for snapshot in progress(snapshots, "extracting views"):
             if not (folder / f"{snapshot.name}.npz").is_file():
                 write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))
 
