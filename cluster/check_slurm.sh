@@ -28,8 +28,9 @@ cleanup() {
 trap cleanup EXIT
 
 start_slurm() {
-	local host memory
+	local host cpus memory
 	host=$(hostname -s)
+	cpus=$(nproc --all)
 	memory=$(awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo)
 	mkdir -m 755 "$here/munge"
 	mkdir -m 700 "$here/key" "$here/state" "$here/spool"
@@ -46,7 +47,7 @@ SlurmUser=$(id -un)
 SlurmdUser=$(id -un)
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket=$here/munge/socket
+AuthInfo=socket=$here/munge/socket,cred_expire=10
 SlurmctldPort=26817
 SlurmdPort=26818
 StateSaveLocation=$here/state
@@ -63,9 +64,10 @@ JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
+SlurmdParameters=config_overrides
 KillWait=10
 SchedulerParameters=batch_sched_delay=1,sched_interval=2,requeue_delay=1
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$memory State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$((cpus < 2 ? 2 : cpus)) RealMemory=$memory State=UNKNOWN
 PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
 	export SLURM_CONF="$here/slurm.conf"
@@ -108,14 +110,15 @@ say "$(sinfo --version), $(sinfo --noheader)"
 common=(--profile smoke --set "paths.artifacts=$here/artifacts")
 ptmrec=(.venv/bin/ptmrec "${common[@]}")
 
-say "extract: an array from 1, one task cancelled, another one requeued while it runs"
+say "extract: an array from 1; one task is cancelled, another one told that its time is nearly over"
 job=$(submit --array=1-3 cluster/extract.sbatch "${common[@]}")
 wait_for "${job}_2" RUNNING
-sleep 3
-scancel "${job}_2"
 wait_for "${job}_1" RUNNING
-scontrol requeue "${job}_1" || say "it was over already"
+sleep 2
+scancel --batch --signal=USR1 "${job}_1"
+scancel "${job}_2"
 finish "$job"
+cat "$here"/ptmrec-extract-*.log
 missing=$("${ptmrec[@]}" extract --status) && status=0 || status=$?
 expect "missing shards" "$missing" 1
 expect "exit status of --status" "$status" 1

@@ -53,7 +53,7 @@ def is_alone() -> bool:
 
 
 def share(value: Value) -> Value:
-    """The main process's value, in every process; each has to call it. Waits for the slowest."""
+    """The main process's value, in every process; each has to call it. The main one does not wait for the others."""
     if is_alone():
         return value
     box = [value]
@@ -68,6 +68,11 @@ def gather(value: Value) -> list[Value]:
     values = [value] * world_size()
     _group().all_gather_object(values, value)
     return values
+
+
+def wait_for_all() -> None:
+    """Go on when every process has come here."""
+    gather(None)
 
 
 def _group():

@@ -33,7 +33,9 @@ def test_within_alone_nobody_is_waited_for(monkeypatch):
 @pytest.mark.slow
 def test_two_processes_hear_of_each_other(tmp_path):
     code = """
-from ptmrec.processes import gather, rank, share
+from ptmrec.processes import gather, rank, share, wait_for_all
+
+wait_for_all()
 answer = [share(f"from {rank()}"), gather(rank())]
 """
     assert run_together(code) == [["from 0", [0, 1]]] * 2

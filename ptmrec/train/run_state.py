@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ptmrec.config.sections import TrainingOptions
 from ptmrec.log import logger
-from ptmrec.processes import is_alone, is_main, share, world_size
+from ptmrec.processes import is_alone, is_main, share, wait_for_all, world_size
 from ptmrec.train.checkpoints import (
     CheckpointStore,
     Standing,
@@ -151,7 +151,7 @@ class RunState:
             owner.load_state_dict(state[name])
         self.history, self._standing = History(state["history"]), Standing(**state["standing"])
         self._set_random(state["random"]["global"], state["random"]["generators"])
-        share(None)  # nobody may write before all have read
+        wait_for_all()  # nobody may write before all have read
         if is_main():
             self._files.remove_superseded(self._standing)
         logger.debug("%s: resuming after epoch %d from %s", self.name, self._standing.epoch, path)

@@ -19,7 +19,7 @@ from ptmrec.config.section import Section
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, remove_temporaries, replace_folder, tree_hash, write_json
 from ptmrec.log import logger
-from ptmrec.processes import alone, is_main, share
+from ptmrec.processes import alone, is_main, share, wait_for_all
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ABANDONED = 24 * 3600
@@ -87,6 +87,7 @@ def run_step(step: Step, work: Callable[[Path], None], records: Path, together: 
     folder = share(None) if together else None
     if folder is not None:
         work(folder)
+        wait_for_all()
     return share(False)
 
 
@@ -106,6 +107,8 @@ def _run_step(step: Step, work: Callable[[Path], None], records: Path, together:
             remove_temporaries(partial)
             with nullcontext(share(partial)) if together else alone():
                 work(partial)
+                if together:
+                    wait_for_all()  # they may still read what is moved next
             record = _read_record(record_path)
             if record.get("key") == key and record.get("output") == _output_hash(step.output):
                 shutil.rmtree(partial, ignore_errors=True)  # without working locks another was faster
