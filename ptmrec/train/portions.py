@@ -1,6 +1,6 @@
 """Each process's portion of a batch, so that several processes together take the step that one would take."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -76,9 +76,8 @@ def share_weights(model: nn.Module) -> None:
 class _WholeBatch(TorchFunctionMode):
     """Numbers drawn for the rows of a portion are those that these rows would get in the whole batch.
 
-    That holds for dropout and torch's own draws with one row per sample; the generators of all processes then stay
-    in step. Dropout inside torch's attention is drawn where nothing reaches it: it differs between numbers of
-    processes, as it does between seeds.
+    That holds for dropout, also within torch's attention, and for torch's own draws with one row per sample; the
+    generators of all processes then stay in step.
     """
 
     def __init__(self, portion: Portion) -> None:
@@ -89,6 +88,8 @@ class _WholeBatch(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is F.dropout:
             return self._dropout(*args, **kwargs)
+        if func is F.multi_head_attention_forward and kwargs.get("training", True):
+            return self._attention(func, args, kwargs)
         if func in _DRAWS:
             sizes = tuple(args[0]) if args and not isinstance(args[0], int) else args
             if self._fits(sizes):
@@ -107,3 +108,20 @@ class _WholeBatch(TorchFunctionMode):
         if not (training and p and self._fits(input.shape)):
             return F.dropout(input, p, training, inplace)
         return input * F.dropout(self._grown(input), p)[self.portion.rows]
+
+    def _attention(self, func: Callable, args: tuple, kwargs: Mapping[str, Any]) -> tuple[Tensor, Tensor | None]:
+        """Torch's attention on ``(L, B, E)`` draws where nothing reaches it, so it is given a whole batch, of zeros."""
+        queries, mask = args[0], kwargs.get("attn_mask")
+        if queries.ndim != 3 or not self._fits(queries.shape[1:]) or (mask is not None and mask.ndim == 3):
+            return func(*args, **kwargs)
+        placed = {id(tensor): self._placed(tensor, 1) for tensor in args[:3]}  # it asks whether they are the same
+        inputs, padding = [placed[id(tensor)] for tensor in args[:3]], kwargs.get("key_padding_mask")
+        if padding is not None:
+            kwargs = {**kwargs, "key_padding_mask": self._placed(padding, 0)}
+        answer, weights = func(*inputs, *args[3:], **kwargs)
+        return answer[:, self.portion.rows], None if weights is None else weights[self.portion.rows]
+
+    def _placed(self, tensor: Tensor, axis: int) -> Tensor:
+        whole = tensor.new_zeros(*tensor.shape[:axis], self.portion.whole, *tensor.shape[axis + 1 :])
+        whole[(slice(None),) * axis + (self.portion.rows,)] = tensor
+        return whole

@@ -27,6 +27,14 @@ answer = sorted(path.name for path in folder.iterdir())
 """
 
 
+ATTENTION = torch.nn.MultiheadAttention(6, 2, 0.5, batch_first=True)
+
+
+def hide_last(rows):
+    """A mask of four keys, of which the last is padding."""
+    return torch.tensor([[False, False, False, True]]).expand(len(rows), 4)
+
+
 @pytest.fixture
 def second_of_two(monkeypatch):
     monkeypatch.setenv("RANK", "1")
@@ -65,20 +73,24 @@ def test_a_process_without_rows_takes_one_that_does_not_count(monkeypatch):
     [
         lambda x: F.dropout(x, 0.5),
         lambda x: torch.nn.Dropout(0.3)(x),
+        lambda x: ATTENTION(x[:, None].expand(-1, 3, -1), *[x[:, None] * torch.ones(1, 2, 1)] * 2)[0],
+        lambda x: ATTENTION(*[x[:, None] * torch.ones(1, 4, 1)] * 3, key_padding_mask=hide_last(x), need_weights=False)[
+            0
+        ],
         lambda x: x + torch.randn_like(x),
         lambda x: x * torch.rand(len(x), 1),
         lambda x: x * torch.randn(x.shape),
     ],
 )
 def test_random_numbers_are_those_of_the_whole_batch(second_of_two, draw):
-    whole = torch.ones(9, 5)
+    whole = torch.arange(54.0).reshape(9, 6) / 54
     torch.manual_seed(4)
     expected, after = draw(whole), torch.rand(3)
     torch.manual_seed(4)
     part, portion = divide(whole)
     with portion.randomness():
         found = draw(part)
-    torch.testing.assert_close(found, expected[portion.rows], rtol=0, atol=0)
+    torch.testing.assert_close(found, expected[portion.rows], rtol=0, atol=1e-6)
     torch.testing.assert_close(torch.rand(3), after, rtol=0, atol=0)
 
 
