@@ -7,14 +7,15 @@ BIN="${BIN:-.venv/bin}"
 # Runs a command and hands on SIGTERM (scancel, preemption). On SIGUSR1, which SLURM sends before the time is over,
 # it ends the command and puts the job into the queue again; everything ptmrec finished is kept, and goes on from there.
 run() {
-	local child code=0 again=
+	local child= code=0 stop= again=
+	trap 'stop=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null || true' TERM INT
+	trap 'stop=yes again=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null || true' USR1
 	"$@" &
 	child=$!
-	trap 'kill -TERM "$child" 2>/dev/null' TERM INT
-	trap 'again=yes; kill -TERM "$child" 2>/dev/null' USR1
+	[ -z "$stop" ] || kill -TERM "$child" 2>/dev/null || true # it came before there was a child
 	wait "$child" || code=$?
-	while kill -0 "$child" 2>/dev/null; do # a signal ends the first wait, not the command
-		code=0
+	while [ -n "$stop" ]; do # a signal ends a wait, not the command: that is what the last one tells of
+		stop= code=0
 		wait "$child" || code=$?
 	done
 	if [ -n "$again" ]; then
