@@ -62,6 +62,10 @@ test-browser: install ## drive notebook 00 in JupyterLab with Chromium; takes th
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra browser
 	$(BIN)/python -m pytest tests/browser
 
+.PHONY: test-slurm
+test-slurm: install ## submit the jobs of cluster/ to a real SLURM on this machine (installs Debian's packages as root)
+	cluster/check_slurm.sh
+
 bench: install ## speed against peers and limits, in turns: a table and artifacts/results/bench.json
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra bench
 	$(BIN)/python -m benchmarks

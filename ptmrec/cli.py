@@ -8,7 +8,10 @@ from ptmrec.cli_context import FORMATS, CommandGroup, open_run, read_config, sho
 from ptmrec.cli_hardware import measure, plan
 from ptmrec.cli_inspect import inspect, new
 from ptmrec.cli_recommend import demo_text, doctor, recommend
+from ptmrec.cli_shards import ShardRequest, shard_options
 from ptmrec.cli_zoo import zoo
+from ptmrec.errors import ConfigError
+from ptmrec.processes import is_main
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,10 +54,26 @@ def reproduce(ctx: click.Context, notebooks: Path | None) -> None:
 @main.command()
 @click.option("--datasets", is_flag=True, help="Make the dataset tokens instead; needs the image sets.")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@shard_options
 @click.pass_context
-def extract(ctx: click.Context, datasets: bool, images: Path | None) -> None:
-    """Extract the views of every model of the zoo."""
-    if datasets:
+def extract(ctx: click.Context, datasets: bool, images: Path | None, request: ShardRequest) -> None:
+    """Extract the views of every model of the zoo, train the autoencoder and make the model tokens.
+
+    With --shard only views of a part of the models are made, by any number of machines on one artifacts folder, in
+    any order; --merge then goes on as if this machine had made them all. A shard that is done is not done again.
+    """
+    if datasets and request.given:
+        raise ConfigError("--datasets is not done in shards; leave --shard, --shards, --status and --merge out")
+    if request.any and not datasets:
+        from ptmrec.workflow.view_shards import ViewShards
+
+        project = open_run(ctx)
+        work = ViewShards(project)
+        request.handle(work)
+        if request.merge:
+            work.merge(request.shards)
+            click.echo(project.embed())
+    elif datasets:
         from ptmrec.builder.publish import rebuild_dataset_tokens
 
         click.echo(rebuild_dataset_tokens(read_config(ctx), images))
@@ -66,13 +85,19 @@ def extract(ctx: click.Context, datasets: bool, images: Path | None) -> None:
 @click.argument("name", type=click.Choice(("autoencoder", "ranker"), case_sensitive=False))
 @click.pass_context
 def train(ctx: click.Context, name: str) -> None:
-    """Train the autoencoder or the rankers; goes on where it was stopped."""
+    """Train the autoencoder or the rankers; goes on where it was stopped.
+
+    Started by accelerate launch --multi_gpu --num_processes N -m ptmrec, on GPUs or CPUs, each process takes its
+    part of every batch. (accelerate's own --cpu starts one process, whatever N is, where there is no MPI.)
+    """
     project = open_run(ctx)
     if name == "autoencoder":
-        click.echo(project.train_autoencoder())
+        answer = project.train_autoencoder()
     else:
         project.recommender()
-        click.echo(project.recommender_folder)
+        answer = project.recommender_folder
+    if is_main():
+        click.echo(answer)
 
 
 @main.command()

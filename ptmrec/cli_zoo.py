@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptmrec.cli_context import FORMATS, complain, read_config, show
+from ptmrec.cli_shards import ShardRequest, shard_options
 from ptmrec.errors import ConfigError, PtmrecError
 
 if TYPE_CHECKING:
@@ -19,9 +20,22 @@ def zoo() -> None:
 
 @zoo.command("build")
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@shard_options
 @click.pass_context
-def zoo_build(ctx: click.Context, images: Path | None) -> None:
-    """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; hours."""
+def zoo_build(ctx: click.Context, images: Path | None, request: ShardRequest) -> None:
+    """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; hours.
+
+    With --shard a part of the models is trained and measured, by any number of machines on one artifacts folder;
+    --merge makes the rest.
+    """
+    if request.any:
+        from ptmrec.builder.zoo_shards import ZooShards
+
+        work = ZooShards(read_config(ctx), images)
+        request.handle(work)
+        if request.merge:
+            work.merge(request.shards)
+        return
     from ptmrec.builder.publish import build_everything
 
     build_everything(read_config(ctx), images)

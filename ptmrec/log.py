@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ptmrec.processes import is_main
+
 
 def _log_dir() -> Path:
     """Folder of ``beautilog.ini`` and the log: ``artifacts/logs`` of the project, else a temporary one."""
@@ -61,5 +63,7 @@ for _handler in _root.handlers:
     _handler.addFilter(_is_ours_or_serious)
 
 logger = logging.getLogger("ptmrec")
+if not is_main():
+    logger.setLevel(logging.WARNING)  # the main process of a run tells how it goes
 
 __all__ = ["logger"]

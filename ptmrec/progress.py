@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from ptmrec.processes import is_main
+
 Item = TypeVar("Item")
 LONG_SILENCE = 300.0
 """Seconds after which a plain line is printed before the next tenth is reached."""
@@ -27,7 +29,7 @@ def progress(iterable: Iterable[Item], description: str, total: int | None = Non
     Returns:
         An iterator over the same items.
     """
-    mode = os.environ.get("PTMREC_PROGRESS") or _detect_mode()
+    mode = (os.environ.get("PTMREC_PROGRESS") or _detect_mode()) if is_main() else "off"
     if mode == "off":
         return iter(iterable)
     if total is None and hasattr(iterable, "__len__"):

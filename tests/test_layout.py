@@ -8,6 +8,8 @@ PACKAGE = ROOT / "ptmrec"
 FLOORS = (
     *(
         "errors",
+        "sharding",
+        "processes",
         "log",
         "progress",
         "archives",
@@ -27,6 +29,7 @@ FLOORS = (
         "explorer",
         "builder",
         "cli_context",
+        "cli_shards",
         "cli_zoo",
         "cli_inspect",
         "cli_hardware",

@@ -6,7 +6,7 @@ a build can stop anywhere and go on.
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from multiprocessing import get_context, parent_process
@@ -39,7 +39,14 @@ RANDOM_CLASSES = 10
 """Outputs of the classifier of a model with random weights."""
 
 
-def build_zoo(images: Path, work: Path, zoo: ZooConfig, truth: GroundTruthConfig, targets: Sequence[str]) -> Path:
+def build_zoo(
+    images: Path,
+    work: Path,
+    zoo: ZooConfig,
+    truth: GroundTruthConfig,
+    targets: Sequence[str],
+    names: Collection[str] | None = None,
+) -> Path:
     """Train the zoo and measure its ground truth; what is already in ``work`` is kept.
 
     Args:
@@ -48,6 +55,7 @@ def build_zoo(images: Path, work: Path, zoo: ZooConfig, truth: GroundTruthConfig
         zoo: which models.
         truth: which measurements.
         targets: image sets every model is measured on.
+        names: only these models; all of the zoo without it.
 
     Returns:
         The folder of the snapshots.
@@ -57,7 +65,7 @@ def build_zoo(images: Path, work: Path, zoo: ZooConfig, truth: GroundTruthConfig
     """
     table = check_image_sets(images, list(targets), [*zoo.sources, *zoo.mixture])
     models = work / "models"
-    plans = plan_models(zoo)
+    plans = [plan for plan in plan_models(zoo) if names is None or plan.name in names]
     untrained = [plan for plan in plans if not (models / plan.name / CARD_NAME).is_file()]
     pieces = [(_train_piece, (plan, models, images, zoo, table)) for plan in untrained]
     _run_pieces("training models", pieces, zoo.workers)

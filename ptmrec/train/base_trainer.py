@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from ptmrec.config.sections import TrainingOptions
 from ptmrec.errors import TrainingError
 from ptmrec.log import logger
+from ptmrec.processes import gather
 from ptmrec.progress import progress
 from ptmrec.train.batches import batch_size, set_epoch, to_device
 from ptmrec.train.checkpoints import load_into, load_tensors
 from ptmrec.train.history import History
+from ptmrec.train.portions import Portion, divide
 from ptmrec.train.run_state import RunState
 
 
@@ -62,6 +64,7 @@ class BaseTrainer:
         self.train_loader, self.validation_loader = train_loader, validation_loader
         self._run = RunState(self.name, options, self.output_dir)
         self._epoch = self._batch_index = 0
+        self._portion = Portion(slice(0, 0), 0, 0)
         self._last_batch_metrics: dict[str, float | Tensor] = {}
 
     def fit(self, resume: bool = False) -> History:
@@ -109,24 +112,34 @@ class BaseTrainer:
         training = part == "train"
         run_batch = self._train_batch if training else self._evaluate_batch
         set_epoch(batches, self._epoch)
+        self._run.begin_epoch()
         self.model.train(training)
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         with torch.set_grad_enabled(training):
             for self._batch_index, batch in enumerate(batches, start=1):
                 self._last_batch_metrics = {}
-                batch = to_device(batch, self.accelerator.device)
-                loss, size = run_batch(batch), batch_size(batch)
-                for name, value in {**self._batch_metrics(), "loss": loss}.items():
+                batch, self._portion = divide(batch)
+                loss, size = run_batch(to_device(batch, self.accelerator.device)), self._portion.size
+                for name, value in {**self._batch_metrics(), "loss": loss}.items() if size else ():
                     sums[name][0] += value * size
                     sums[name][1] += size
-        if not sums:
+        return self._averages(part, gather(dict(sums)))
+
+    def _averages(self, part: str, gathered: list[dict[str, list[float]]]) -> dict[str, float]:
+        """Means over the samples that all processes have seen."""
+        if not any(gathered):
             raise TrainingError(f"{self.name}: the {part} loader gave no batch; add data or lower the batch size")
-        return {f"{part}_{name}": value / weight for name, (value, weight) in sums.items()}
+        names = dict.fromkeys(name for sums in gathered for name in sums)
+        totals = {
+            name: [sum(column) for column in zip(*(sums[name] for sums in gathered if name in sums), strict=True)]
+            for name in names
+        }
+        return {f"{part}_{name}": value / weight for name, (value, weight) in totals.items()}
 
     def _train_batch(self, batch: Any) -> float:
         self._run.optimizer.zero_grad(set_to_none=True)
         value, loss = self._checked_loss(batch)
-        self._run.backward(loss)
+        self._run.backward(loss, self._portion)
         norm = self._clip()
         if self.accelerator.scaler is None:  # the scaler of fp16 skips steps with infinite gradients itself
             self._require_finite("gradient norm", norm, batch)
@@ -201,7 +214,7 @@ class BaseTrainer:
     # Checks.
 
     def _checked_loss(self, batch: Any) -> tuple[float, Tensor]:
-        with self._run.autocast():
+        with self._run.autocast(), self._portion.randomness():
             loss = self._forward_batch(batch)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ptmrec.errors import TrainingError
+
 
 def to_device(batch: Any, device: torch.device) -> Any:
     """A batch of the same form with its tensors on ``device``; what holds no tensors comes back as it is.
@@ -33,6 +35,36 @@ def to_device(batch: Any, device: torch.device) -> Any:
 def batch_size(batch: Any) -> int:
     """Length of the first dimension of the first tensor found in the batch; 1 when there is none."""
     return next((len(tensor) for tensor in _tensors(batch) if tensor.ndim), 1)
+
+
+def take_rows(batch: Any, rows: slice, count: int) -> Any:
+    """Some rows of a batch of ``count``, in the same form: of every tensor and list that is so long.
+
+    Raises:
+        TrainingError: an object that only knows itself how to be divided.
+    """
+    if isinstance(batch, Tensor) or (isinstance(batch, list) and not any(map(_is_nested, batch))):
+        whole = isinstance(batch, Tensor) and not batch.ndim
+        return batch if whole or len(batch) != count else batch[rows]
+    if isinstance(batch, Mapping):
+        return {key: take_rows(value, rows, count) for key, value in batch.items()}
+    if hasattr(batch, "to"):
+        raise TrainingError(f"a batch of type {type(batch).__name__} cannot be divided; train in one process")
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(take_rows(value, rows, count) for value in batch))
+    if isinstance(batch, list | tuple):
+        return type(batch)(take_rows(value, rows, count) for value in batch)
+    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
+        divided = copy.copy(batch)
+        for field in dataclasses.fields(batch):
+            object.__setattr__(divided, field.name, take_rows(getattr(batch, field.name), rows, count))
+        return divided
+    return batch
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether a list that holds this is a batch in parts, not a list with one entry per row."""
+    return next(_tensors(value), None) is not None
 
 
 def set_epoch(loader: Iterable[Any], epoch: int) -> None:

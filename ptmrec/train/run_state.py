@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ptmrec.config.sections import TrainingOptions
 from ptmrec.log import logger
+from ptmrec.processes import is_alone, is_main, share, wait_for_all, world_size
 from ptmrec.train.checkpoints import (
     CheckpointStore,
     Standing,
@@ -23,6 +24,7 @@ from ptmrec.train.checkpoints import (
     timestamp,
 )
 from ptmrec.train.history import History
+from ptmrec.train.portions import Portion, add_gradients, share_weights
 from ptmrec.train.setup import build_accelerator, build_scheduler, scheduler_arguments, settings_of
 
 PLAIN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
@@ -57,15 +59,28 @@ class RunState:
         """
         self.accelerator = build_accelerator(self.options)
         self._loaders = loaders
-        self._model = self.accelerator.prepare_model(model)
+        # Portions need no wrapper of the model: :mod:`ptmrec.train.portions` adds up the gradients.
+        self._model = self.accelerator.prepare_model(model, evaluation_mode=world_size() > 1)
+        share_weights(model)
         optimizer = build_optimizer()
         self._scheduler = build_scheduler(self.options, optimizer)
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
-        self.backward, self.autocast = self.accelerator.backward, self.accelerator.autocast
+        self._backward, self.autocast = self.accelerator.backward, self.accelerator.autocast
         if self.accelerator.mixed_precision == "no" and self.accelerator.distributed_type in PLAIN:
             # Accelerate's own do the same then, but look for packages on disk at every step.
-            self.backward, self.autocast, self.optimizer = Tensor.backward, nullcontext, optimizer
+            self._backward, self.autocast, self.optimizer = Tensor.backward, nullcontext, optimizer
         return self._model
+
+    def backward(self, loss: Tensor, portion: Portion) -> None:
+        """Gradients of the loss of a whole batch, given that of this process's portion of it."""
+        self._backward(loss if portion.size == portion.whole else loss * portion.weight)
+        add_gradients(self._model.parameters())
+
+    def begin_epoch(self) -> None:
+        """Let all processes draw the same numbers, whatever each has drawn so far."""
+        if not is_alone():
+            states = share((rng_state(self.accelerator.device), [own.get_state() for own in self._generators()]))
+            self._set_random(*states)
 
     def begin(self, resume: bool) -> None:
         """Start afresh, or go on from the saved state when there is one and ``resume`` is asked for.
@@ -74,11 +89,11 @@ class RunState:
             TrainingError: the saved run had other options.
             ArtifactError: the saved state is damaged or does not fit the model.
         """
-        if resume and self.last_path.is_file():
+        if share(resume and self.last_path.is_file()):
             self._resume()
         else:
             set_seed(self.options.seed)
-            self.history, self._standing = History(), Standing(timestamp())
+            self.history, self._standing = History(), Standing(share(timestamp()))
             self._save()  # so that a run stopped in its first epoch resumes this one and no earlier one
 
     def remaining_epochs(self) -> range:
@@ -113,15 +128,20 @@ class RunState:
             self._scheduler.step(*scheduler_arguments(self._scheduler, monitored))
         self.history.append(row)
         epoch = self._standing.epoch = int(row["epoch"])
-        weights, every = self._weights(), self.options.checkpoint_every
+        if is_main():
+            self._write_epoch(monitored, improved)
+        self._standing.best_checkpoint = share(self._standing.best_checkpoint)
+        best = " (best)" * improved
+        logger.debug("%s: epoch %d/%d, loss %.6f%s", self.name, epoch, self.options.epochs, monitored, best)
+
+    def _write_epoch(self, monitored: float, improved: bool) -> None:
+        weights, every, epoch = self._weights(), self.options.checkpoint_every, self._standing.epoch
         if improved:
             self._standing.best_checkpoint = self._files.save_weights(weights, monitored).name
         if every and epoch % every == 0:
             self._files.save_weights(weights, monitored, epoch)
         self._save()
         self._files.remove_superseded(self._standing)
-        best = " (best)" * improved
-        logger.debug("%s: epoch %d/%d, loss %.6f%s", self.name, epoch, self.options.epochs, monitored, best)
 
     def _resume(self) -> None:
         path, state = self.last_path, self._files.load_last()
@@ -130,13 +150,20 @@ class RunState:
         for name, owner in self._stateful().items():
             owner.load_state_dict(state[name])
         self.history, self._standing = History(state["history"]), Standing(**state["standing"])
-        restore_rng_state(state["random"]["global"], self.accelerator.device)
-        for generator, generator_state in zip(self._generators(), state["random"]["generators"], strict=True):
-            generator.set_state(generator_state)
-        self._files.remove_superseded(self._standing)
+        self._set_random(state["random"]["global"], state["random"]["generators"])
+        wait_for_all()  # nobody may write before all have read
+        if is_main():
+            self._files.remove_superseded(self._standing)
         logger.debug("%s: resuming after epoch %d from %s", self.name, self._standing.epoch, path)
 
+    def _set_random(self, everywhere: dict[str, Any], own: Sequence[Tensor]) -> None:
+        restore_rng_state(everywhere, self.accelerator.device)
+        for generator, state in zip(self._generators(), own, strict=True):
+            generator.set_state(state)
+
     def _save(self) -> None:
+        if not is_main():
+            return
         generators = [generator.get_state() for generator in self._generators()]
         self._files.save_last(
             {

@@ -1,7 +1,6 @@
 """What a trainer is told, and the accelerator and scheduler made from it."""
 
 import math
-import os
 from dataclasses import fields
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from ptmrec.config.sections import PRECISIONS, SCHEDULERS, TrainingOptions
 from ptmrec.errors import TrainingError
+from ptmrec.processes import share, world_size
 
 
 def settings_of(options: TrainingOptions) -> dict[str, str]:
@@ -28,13 +28,13 @@ def build_accelerator(options: TrainingOptions) -> Accelerator:
         TrainingError: the device or precision is unknown or this machine has none such.
     """
     _check_choices(options)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise TrainingError(
-            "the trainers run in one process, the models here are too small for more; start without accelerate launch"
-        )
+    if world_size() > 1:
+        if ":" in options.device:
+            raise TrainingError(f"device {options.device!r} is one, and there are {world_size()} processes; use cuda")
+        share(None)  # they meet before accelerate looks for them
     # accelerate keeps its state in singletons, and those of an earlier trainer would win.
     AcceleratorState._reset_state(reset_partial_state=True)
-    named = {} if options.device in ("auto", "cpu") else {"accelerate_torch_device": options.device}
+    named = {} if options.device in ("auto", "cpu") or world_size() > 1 else {"accelerate_torch_device": options.device}
     try:
         with patch_environment(**named):
             accelerator = Accelerator(

@@ -5,7 +5,7 @@ Notebooks and the command line call the methods of :class:`Project`; each does i
 
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +35,7 @@ from ptmrec.extractors.explanation import explanation_images
 from ptmrec.extractors.views import ViewExtractor
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.processes import is_alone, is_main, world_size
 from ptmrec.progress import progress
 from ptmrec.recommender.ensemble import Recommender, load_ranker, save_ranker
 from ptmrec.recommender.knowledge import Knowledge
@@ -50,6 +51,7 @@ from ptmrec.workflow.committed import ProjectFiles
 from ptmrec.workflow.knowledge import make_knowledge, write_relations
 from ptmrec.workflow.step import Step, code_version, hold, run_step
 from ptmrec.zoo.features import extract_features
+from ptmrec.zoo.snapshot import Snapshot
 
 _TRAINING_CODE = (
     *("model", "loss", "train", "dataloader", "files", "workflow/project", "recommender"),
@@ -68,27 +70,35 @@ class Project(ProjectFiles):
         super().__init__(config)
         self._finished: set[str] = set()
 
-    def run(self, step: Step, work: Callable[[Path], None]) -> Path:
-        """Run a step once per project; its inputs do not change under a running job."""
+    def run(self, step: Step, work: Callable[[Path], None], together: bool = False) -> Path:
+        """Run a step once per project; its inputs do not change under a running job.
+
+        With ``together`` all processes of the run do, else the main one.
+        """
         if step.name not in self._finished:
-            run_step(step, work, self.paths.artifacts / "steps")
-            self._finished.add(step.name)
+            run_step(step, work, self.paths.artifacts / "steps", together)
+            if world_size() == 1 or not is_alone():  # or the others would still wait for this one
+                self._finished.add(step.name)
         return step.output
 
     def extract(self) -> Path:
         """Views of every model: weights vector, responses, card, token of its source."""
-        step = Step(
+        return self.run(self.views_step(), lambda folder: self.extract_into(folder, self.zoo))
+
+    def views_step(self) -> Step:
+        """The step that makes the views."""
+        return Step(
             "views",
             [self.paths.zoo, self.token_folder, *self.real_files],
             [self.extract_config, self.config.get(ZooConfig)],
             ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
             self.paths.artifacts / "views",
         )
-        return self.run(step, self._extract)
 
-    def _extract(self, folder: Path) -> None:
+    def extract_into(self, folder: Path, snapshots: Sequence[Snapshot]) -> None:
+        """Write the views of some models into a folder; those that are there already stay."""
         extractor = ViewExtractor(self.extract_config, self.dataset_tokens(*SPLITS).mean_tokens())
-        for snapshot in progress(self.zoo, "extracting views"):
+        for snapshot in progress(snapshots, "extracting views"):
             if not (folder / f"{snapshot.name}.npz").is_file():
                 write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))
 
@@ -130,7 +140,7 @@ class Project(ProjectFiles):
             _TRAINING_CODE,
             self.paths.artifacts / "autoencoder",
         )
-        return self.run(step, lambda folder: self._train_autoencoder(views, folder))
+        return self.run(step, lambda folder: self._train_autoencoder(views, folder), together=True)
 
     def _train_autoencoder(self, views: Path, folder: Path) -> None:
         vectors = ModelParameterDataset(views, list(self.models(*KNOWN)))
@@ -221,7 +231,7 @@ class Project(ProjectFiles):
             _TRAINING_CODE,
             self.paths.artifacts / "rankers" / f"{phase}-{seed}",
         )
-        return self.run(step, lambda folder: self._train_ranker(final, config, number == 0, folder))
+        return self.run(step, lambda folder: self._train_ranker(final, config, number == 0, folder), together=True)
 
     def _train_ranker(self, final: bool, config: RankerConfig, untrained: bool, folder: Path) -> None:
         common = {"regimes": tuple(config.regimes), "batch_size": config.batch_size, "seed": config.seed}
@@ -240,7 +250,8 @@ class Project(ProjectFiles):
             trainer.fit(resume=True)
             if not final:
                 trainer.load_best()
-        save_ranker(trainer.model, folder / "ranker.safetensors")
+        if is_main():
+            save_ranker(trainer.model, folder / "ranker.safetensors")
 
     def token_sources(self, relations: Path, *roles: str) -> TokenSources:
         """Where lists of the models with some roles come from; of all models without roles."""
@@ -298,9 +309,11 @@ class Project(ProjectFiles):
             self.splits.known,
             self.knowledge(),
         )
-        with hold(self.paths.artifacts / "steps" / "recommender.lock", "recommender"):
-            recommender.save(self.recommender_folder)
-            shutil.copy2(self.relate(*KNOWN), self.recommender_folder / RELATIONS_NAME)
+        relations = self.relate(*KNOWN)
+        if is_main():
+            with hold(self.paths.artifacts / "steps" / "recommender.lock", "recommender"):
+                recommender.save(self.recommender_folder)
+                shutil.copy2(relations, self.recommender_folder / RELATIONS_NAME)
         return recommender
 
     @property

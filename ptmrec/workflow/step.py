@@ -10,7 +10,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -19,6 +19,7 @@ from ptmrec.config.section import Section
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, remove_temporaries, replace_folder, tree_hash, write_json
 from ptmrec.log import logger
+from ptmrec.processes import alone, is_main, share, wait_for_all
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ABANDONED = 24 * 3600
@@ -61,7 +62,7 @@ class Step:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def run_step(step: Step, work: Callable[[Path], None], records: Path) -> bool:
+def run_step(step: Step, work: Callable[[Path], None], records: Path, together: bool = False) -> bool:
     """Run a step unless its result is there.
 
     A result counts when the record holds the same key and the output has not changed since. The work is done in
@@ -69,16 +70,28 @@ def run_step(step: Step, work: Callable[[Path], None], records: Path) -> bool:
     deleted before its replacement stands. What a stopped run left there is kept for ``work`` to go on from, if
     it was the same step; unfinished files in it are removed. Of several processes that want the same step one
     runs it and the others wait for its result; where locks do not work, as on some network disks, each runs it in
-    a folder of its own and the result of one of them stands.
+    a folder of its own and the result of one of them stands. Of the processes of one run (``accelerate launch``)
+    the main one works and the others wait, unless the step is theirs together.
 
     Args:
         step: what is to be done.
         work: does it, given the folder to fill.
         records: folder of the records.
+        together: all processes of this run work, in one folder.
 
     Returns:
         True when the step ran, False when its result was reused.
     """
+    if is_main():
+        return share(_run_step(step, work, records, together))
+    folder = share(None) if together else None
+    if folder is not None:
+        work(folder)
+        wait_for_all()
+    return share(False)
+
+
+def _run_step(step: Step, work: Callable[[Path], None], records: Path, together: bool) -> bool:
     records.mkdir(parents=True, exist_ok=True)
     with hold(records / f"{step.name}.lock", f"step {step.name!r}"):
         record_path, key = records / f"{step.name}.json", step.key()
@@ -86,11 +99,16 @@ def run_step(step: Step, work: Callable[[Path], None], records: Path) -> bool:
         if record.get("key") == key and record.get("output"):
             if record["output"] == _output_hash(step.output):
                 logger.info("%s: reused, nothing it depends on has changed", step.name)
+                if together:
+                    share(None)
                 return False
             logger.warning("%s: its result was changed or lost; making it again", step.name)
         with _claim(step.output, key) as partial:
             remove_temporaries(partial)
-            work(partial)
+            with nullcontext(share(partial)) if together else alone():
+                work(partial)
+                if together:
+                    wait_for_all()  # they may still read what is moved next
             record = _read_record(record_path)
             if record.get("key") == key and record.get("output") == _output_hash(step.output):
                 shutil.rmtree(partial, ignore_errors=True)  # without working locks another was faster

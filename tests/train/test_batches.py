@@ -1,10 +1,12 @@
 from collections import namedtuple
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
-from ptmrec.train.batches import batch_size, set_epoch, to_device
+from ptmrec.errors import TrainingError
+from ptmrec.train.batches import batch_size, set_epoch, take_rows, to_device
 
 Pair = namedtuple("Pair", "left right")
 
@@ -30,6 +32,25 @@ def test_size_is_the_length_of_the_first_tensor():
     assert batch_size({"names": ["a", "b"], "inputs": torch.zeros(3)}) == 3
     assert batch_size([Frozen(torch.zeros(2), "x")]) == 2
     assert batch_size({"loss": torch.tensor(1.0)}) == batch_size("nothing") == 1
+
+
+def test_rows_are_taken_of_every_part():
+    values = torch.arange(4)
+    pair, frozen = Pair(values, list("abcd")), Frozen(values, "four")
+    batch = {"pair": pair, "list": [values, values + 1], "frozen": frozen, "count": 4, "scale": torch.tensor(2.0)}
+    taken = take_rows(batch, slice(1, 3), 4)
+    assert isinstance(taken["pair"], Pair)
+    assert (taken["pair"].left.tolist(), taken["pair"].right) == ([1, 2], ["b", "c"])
+    assert [part.tolist() for part in taken["list"]] == [[1, 2], [2, 3]]
+    assert (taken["frozen"].values.tolist(), taken["frozen"].name) == ([1, 2], "four")
+    assert (taken["count"], taken["scale"].item()) == (4, 2.0)
+    assert len(frozen.values) == 4
+
+
+def test_an_object_that_cannot_be_divided_is_refused():
+    packed = torch.nn.utils.rnn.pack_sequence([torch.ones(2)])
+    with pytest.raises(TrainingError, match="PackedSequence cannot be divided"):
+        take_rows(packed, slice(0, 1), 1)
 
 
 def test_samplers_hear_of_the_epoch():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
+from toy_processes import run_together
 
 from ptmrec.config.section import SECTIONS, Section, setting
 from ptmrec.errors import ArtifactError
@@ -199,3 +200,24 @@ def test_work_of_a_process_that_lives_is_left_to_it(project):
     run(project, calls=calls)
     assert other.exists()
     assert not dead.exists()
+
+
+@pytest.mark.slow
+def test_of_two_processes_of_a_run_one_works_unless_the_step_is_theirs_together(tmp_path):
+    (tmp_path / "data.txt").write_text("one")
+    code = f"""
+    from pathlib import Path
+    from ptmrec.processes import rank, share
+    from ptmrec.workflow.step import Step, run_step
+
+    root = Path({str(tmp_path)!r})
+    answer = []
+    for name in ("alone", "together", "alone", "together"):
+        def work(folder):
+            if name == "alone":
+                share(None)  # a step within, which the others know nothing of
+            (folder / f"{{name}} {{rank()}}").touch()
+        step = Step(name, [root / "data.txt"], [], ["errors"], root / name)
+        answer.append([run_step(step, work, root / "records", name == "together"), len(list(step.output.iterdir()))])
+    """
+    assert run_together(code) == [[[True, 1], [True, 2], [False, 1], [False, 2]]] * 2
