@@ -130,30 +130,44 @@ FAULTS = (
 
 
 def plant_all(root: Path) -> int:
-    """Plant each fault, run its tests, and write what caught it; 1 when too few are caught."""
-    rows = []
+    """Plant each fault, run its tests, and write what caught it as it goes; 1 when too few are caught."""
+    rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(prefix="planted-") as name:
         preload(root, Path(name))
         copy = make_copy(root, Path(name))
         healthy = run_tests(copy, sorted({fault.tests for fault in FAULTS}))
         sys.stderr.write(f"without a fault fail: {', '.join(healthy) or 'none'}\n")
         for fault in FAULTS:
-            path = copy / "ptmrec" / fault.file
-            source = path.read_text()
-            if fault.old not in source:
-                raise ValueError(f"{fault.name}: its source is no longer in {fault.file}")
-            path.write_text(source.replace(fault.old, fault.new, 1))
-            failed = run_tests(copy, [fault.tests], healthy)
-            path.write_text(source)
-            new = [test for test in failed if test not in healthy]
-            rows.append(
-                {"fault": fault.name, "file": fault.file, "caught_by": new[0] if new else "", "caught": bool(new)}
-            )
-            sys.stderr.write(f"{'caught' if new else 'MISSED':8}{fault.name}: {new[0] if new else fault.tests}\n")
-    frame = pd.DataFrame(rows)
-    write_text(root / RESULT, frame.to_csv(index=False))
-    sys.stderr.write(f"{frame['caught'].sum()} of {len(frame)} caught\n")
-    return int(frame["caught"].mean() < WANTED)
+            new = plant(copy, fault, healthy)
+            rows.append({"fault": fault.name, "file": fault.file, "caught_by": new, "caught": bool(new)})
+            write_text(root / RESULT, pd.DataFrame(rows).to_csv(index=False))  # a run that is stopped keeps its rows
+            sys.stderr.write(f"{'caught' if new else 'MISSED':8}{fault.name}: {new or fault.tests}\n")
+    caught = sum(bool(row["caught"]) for row in rows)
+    sys.stderr.write(f"{caught} of {len(rows)} caught\n")
+    return int(caught / len(rows) < WANTED)
+
+
+def plant(copy: Path, fault: Fault, healthy: list[str]) -> str:
+    """The test that catches a fault in a copy of the package, which is as before afterwards; empty when none does.
+
+    Args:
+        copy: the copy.
+        fault: what to plant.
+        healthy: tests that fail without any fault.
+
+    Raises:
+        ValueError: the source it replaces is no longer there.
+    """
+    path = copy / "ptmrec" / fault.file
+    source = path.read_text()
+    if fault.old not in source:
+        raise ValueError(f"{fault.name}: its source is no longer in {fault.file}")
+    path.write_text(source.replace(fault.old, fault.new, 1))
+    try:
+        failed = run_tests(copy, [fault.tests], healthy)
+    finally:
+        path.write_text(source)
+    return next((test for test in failed if test not in healthy), "")
 
 
 def preload(root: Path, folder: Path) -> None:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from ptmrec.config.section import Section
 from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, remove_temporaries, replace_folder, tree_hash, write_json
+from ptmrec.files import read_json, remove_temporaries, replace_folder, restore_folder, tree_hash, write_json
 from ptmrec.log import logger
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -82,6 +82,7 @@ def run_step(step: Step, work: Callable[[Path], None], records: Path) -> bool:
     records.mkdir(parents=True, exist_ok=True)
     with hold(records / f"{step.name}.lock", f"step {step.name!r}"):
         record_path, key = records / f"{step.name}.json", step.key()
+        restore_folder(step.output)
         record = _read_record(record_path)
         if record.get("key") == key and record.get("output"):
             if record["output"] == _output_hash(step.output):

@@ -112,6 +112,14 @@ def test_a_result_stays_until_its_replacement_stands(project):
     assert (project / "output" / "result.txt").read_text() == "2"
 
 
+def test_a_result_that_was_only_moved_aside_is_put_back(project):
+    run(project, calls=[])
+    (project / "output").rename(project / ".output-old-12.tmp")
+    assert not run(project, calls=[])
+    assert (project / "output" / "result.txt").read_text() == "1"
+    assert not list(project.glob(".output*"))
+
+
 def test_temporaries_of_a_killed_run_are_removed_before_the_step_goes_on(project):
     with pytest.raises(KeyboardInterrupt):
         run(project, fail=True, calls=[])
