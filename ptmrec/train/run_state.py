@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ptmrec.train.checkpoints import (
     CheckpointStore,
     Standing,
     check_settings,
+    claim,
     load_into,
     loader_generators,
     restore_rng_state,
@@ -66,6 +67,14 @@ class RunState:
             # Accelerate's own do the same then, but look for packages on disk at every step.
             self.backward, self.autocast, self.optimizer = Tensor.backward, nullcontext, optimizer
         return self._model
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from the same run, in each run's main process.
+
+        Raises:
+            TrainingError: another process is at it.
+        """
+        return claim(self.last_path) if self.accelerator.is_main_process else nullcontext()
 
     def begin(self, resume: bool) -> None:
         """Start afresh, or go on from the saved state when there is one and ``resume`` is asked for.
