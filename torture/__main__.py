@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,17 +20,29 @@ from rich.table import Table
 from ptmrec.files import write_json
 from torture.faults import damage_checkpoints, fail_trainings, fail_writes
 from torture.kills import kill_trainings
+from torture.leaks import train_long
 from torture.names import hostile_names
+from torture.nonfinite import poison_trainings
 from torture.outcome import Outcome
 from torture.parsers import feed, make_parsers
+from torture.pickles import feed_pickles
 from torture.planted import plant_all
+from torture.power import cut_power
+from torture.starts import start_together
+from torture.stops import stop_trainings
 from torture.store import share_store
+from torture.workers import lose_workers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "constants" / "results" / "torture.json"
-COUNTS = {"kills": 40, "damaged": 2000, "mutants": 3000, "slow mutants": 300, "rounds": 10, "names": 5000}
-"""How often each is done at night; T5 does every operation there is."""
-SLOW = ("INI",)
+COUNTS = {
+    **{"kills": 300, "damaged": 10_000, "power cuts": 5000, "signals": 60, "not finite": 120, "workers": 25},
+    **{"epochs": 200, "starts": 100, "mutants": 10_000, "rounds": 300, "names": 5000, "pickles": 2000},
+}
+"""How often each is done at night; T5 does every operation there is, and 300 rounds of T12 take a few minutes, not ten.
+
+The others reach their nightly counts, and those that take a second reach the counts of a release.
+"""
 
 
 def main() -> int:
@@ -44,6 +57,7 @@ def main() -> int:
     torch.set_num_threads(1)
     sys.unraisablehook = lambda _: None  # files that could not be written say so again when they are thrown away
     logging.getLogger("ptmrec").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")  # torch warns of pickles that are none of its own before it refuses them
     outcomes = run_matrix(asked.seed, asked.share)
     show(outcomes)
     if asked.share == 1.0:
@@ -73,12 +87,16 @@ def run_matrix(seed: int, share: float) -> list[Outcome]:
         run(lambda place: kill_trainings(counts["kills"], seed, place), "kills")
         run(fail_writes, "writes")
         run(fail_trainings, "trainings")
+        run(lambda place: cut_power(counts["power cuts"], seed, place), "power")
         run(lambda place: damage_checkpoints(counts["damaged"], seed, place), "damaged")
+        run(lambda place: stop_trainings(counts["signals"], seed, place), "signals")
+        run(lambda place: poison_trainings(counts["not finite"], place), "poison")
+        run(lambda place: lose_workers(counts["workers"], seed, place), "workers")
+        run(lambda place: train_long(COUNTS["epochs"], place), "epochs")
+        run(lambda place: start_together(counts["starts"], place), "starts")
+        run(lambda place: feed_pickles(counts["pickles"], seed, place), "pickles")
         for parser in make_parsers(folder):
-            count = counts["slow mutants" if parser in SLOW else "mutants"]
-            run(
-                lambda place, parser=parser, count=count: feed_one(parser, count, seed, place), parser.replace(" ", "_")
-            )
+            run(lambda place, parser=parser: feed_one(parser, counts["mutants"], seed, place), parser.replace(" ", "_"))
         run(lambda place: share_store(counts["rounds"], seed, place), "store")
         run(lambda place: hostile_names(counts["names"], seed, place), "names")
     return outcomes

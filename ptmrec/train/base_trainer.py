@@ -115,7 +115,7 @@ class BaseTrainer:
         set_epoch(batches, self._epoch)
         self.model.train(training)
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-        with torch.set_grad_enabled(training), self._naming_dead_workers(part):
+        with torch.set_grad_enabled(training), self._naming_dead_workers(part, batches):
             for self._batch_index, batch in enumerate(batches, start=1):
                 self._last_batch_metrics = {}
                 batch = to_device(batch, self.accelerator.device)
@@ -205,12 +205,17 @@ class BaseTrainer:
     # Checks.
 
     @contextmanager
-    def _naming_dead_workers(self, part: str) -> Iterator[None]:
-        """Say in one line that a worker of a loader died, which torch may say at any instruction."""
+    def _naming_dead_workers(self, part: str, loader: Iterable[Any]) -> Iterator[None]:
+        """Say in one line that a worker of a loader died, which torch may say at any instruction.
+
+        It says so itself, or what a worker had promised cannot be fetched from it any more.
+        """
         try:
             yield
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker (pid"):
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            unfetched = getattr(loader, "num_workers", 0) and not isinstance(error, RuntimeError)
+            passed_on = "in DataLoader worker process" in str(error)  # by a worker that lives
+            if passed_on or not (unfetched or str(error).startswith("DataLoader worker (pid")):
                 raise
             raise TrainingError(
                 f"{self.name}: a worker of the {part} loader died in epoch {self._epoch} ({one_line(error)}); "

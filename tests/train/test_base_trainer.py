@@ -300,3 +300,16 @@ def test_a_loaders_worker_that_dies_is_one_line(tmp_path):
     with pytest.raises(TrainingError, match="a worker of the train loader died in epoch 1 .*num_workers=0") as error:
         trainer.fit()
     assert "\n" not in str(error.value)
+
+
+def test_what_a_dead_worker_had_promised_is_told_from_a_connection_of_ones_own(tmp_path):
+    class Cut(ToyTrainer):
+        def compute_loss(self, batch):
+            raise ConnectionResetError(104, "Connection reset by peer")
+
+    trainer = make_trainer(tmp_path, Cut)
+    with pytest.raises(ConnectionResetError):
+        trainer.fit()
+    trainer.train_loader = DataLoader(TensorDataset(*make_data()), 8, num_workers=1)
+    with pytest.raises(TrainingError, match="a worker of the train loader died in epoch 1 .*Connection reset"):
+        trainer.fit()
