@@ -7,7 +7,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -116,17 +116,20 @@ def _content(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in files if file.exists()}
 
 
-def fail_writes(folder: Path) -> Outcome:
-    """T5: let each operation of each writer fail, with each error, once and for ever, over an old file and none."""
+def fail_writes(folder: Path, numbers: Sequence[int] = NUMBERS) -> Outcome:
+    """T5: let each operation of each writer fail, with each error, once and for ever, over an old file and none.
+
+    Args:
+        folder: where they write.
+        numbers: the errors.
+    """
     outcome = Outcome("faults at writes, T5")
     for name, write in WRITERS.items():
         place = folder / "faults" / name
         count = _count(write, place)
         for fail_at in range(1, count + 1):
-            for number in NUMBERS:
-                for forever in (False, True):
-                    for before in (False, True):
-                        _fail_one(outcome, write, place, Faults(fail_at, number, forever, place.parent), before)
+            for number, forever, before in itertools.product(numbers, (False, True), (False, True)):
+                _fail_one(outcome, write, place, Faults(fail_at, number, forever, place.parent), before)
     return outcome
 
 

@@ -27,7 +27,6 @@ TARGETS = {
     "subprocess getoutput": "touch {canary}",
     "builtins exec": "open({canary!r}, 'w')",
     "builtins eval": "open({canary!r}, 'w')",
-    "timeit timeit": "open({canary!r}, 'w')",
     "cProfile run": "open({canary!r}, 'w')",
     "torch.utils.collect_env run": "touch {canary}",
     "io FileIO": "{canary}\nw",
