@@ -7,6 +7,7 @@ from torture.kills import kill_trainings
 from torture.leaks import train_long
 from torture.names import hostile_names
 from torture.nonfinite import poison_trainings
+from torture.orders import permute_rows, shuffle_listings
 from torture.parsers import feed, make_parsers
 from torture.pickles import feed_pickles, payloads_that_run
 from torture.power import cut_power
@@ -89,3 +90,9 @@ def test_a_training_goes_on_after_kills_signals_and_lost_workers(tmp_path):
     for name, trial in {"kills": kill_trainings, "stops": stop_trainings, "workers": lose_workers}.items():
         (tmp_path / name).mkdir()
         assert_survived(trial(3, 0, tmp_path / name))
+
+
+def test_other_orders_of_the_same_give_the_same(tmp_path):
+    for name, trial in {"listings": shuffle_listings, "rows": permute_rows}.items():
+        (tmp_path / name).mkdir()
+        assert_survived(trial(12, 0, tmp_path / name))

@@ -23,6 +23,7 @@ from torture.kills import kill_trainings
 from torture.leaks import train_long
 from torture.names import hostile_names
 from torture.nonfinite import poison_trainings
+from torture.orders import permute_rows, shuffle_listings
 from torture.outcome import Outcome
 from torture.parsers import feed, make_parsers
 from torture.pickles import feed_pickles
@@ -37,9 +38,10 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "constants" / "results" / "torture.json"
 COUNTS = {
     **{"kills": 300, "damaged": 10_000, "power cuts": 5000, "signals": 60, "not finite": 120, "workers": 25},
-    **{"epochs": 200, "starts": 100, "mutants": 10_000, "rounds": 300, "names": 5000, "pickles": 2000},
+    **{"epochs": 200, "starts": 100, "mutants": 10_000, "rounds": 200, "names": 5000, "pickles": 2000},
+    **{"listings": 200, "rows": 500},
 }
-"""How often each is done at night; T5 does every operation there is, and 300 rounds of T12 take a few minutes, not ten.
+"""How often each is done at night; T5 does every operation there is, and 200 rounds of T12 take a few minutes, not ten.
 
 The others reach their nightly counts, and those that take a second reach the counts of a release.
 """
@@ -98,6 +100,8 @@ def run_matrix(seed: int, share: float) -> list[Outcome]:
         for parser in make_parsers(folder):
             run(lambda place, parser=parser: feed_one(parser, counts["mutants"], seed, place), parser.replace(" ", "_"))
         run(lambda place: share_store(counts["rounds"], seed, place), "store")
+        run(lambda place: shuffle_listings(counts["listings"], seed, place), "listings")
+        run(lambda place: permute_rows(counts["rows"], seed, place), "rows")
         run(lambda place: hostile_names(counts["names"], seed, place), "names")
     return outcomes
 
