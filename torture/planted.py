@@ -47,6 +47,7 @@ _T_FILES, _T_NPZ, _T_STEP, _T_RUN = (
     "workflow/test_step.py",
     "train/test_run_state.py",
 )
+_TRAINER, _T_TRAINER = "train/base_trainer.py", "train/test_base_trainer.py"
 FAULTS = (
     Fault("written files are not synced", _FILES, "os.fsync(file.fileno())", "pass", _T_FILES),
     Fault(
@@ -93,8 +94,8 @@ FAULTS = (
     Fault(
         "system errors are tracebacks",
         "cli_context.py",
-        "except OSError as",
-        "except EOFError as",
+        "except (PtmrecError, OSError,",
+        "except (PtmrecError, EOFError,",
         "test_cli_context.py",
     ),
     Fault(
@@ -125,6 +126,23 @@ FAULTS = (
     Fault(
         *("a notebook that exits is done", "workflow/notebooks.py", "        if errors:", "        if False:"),
         "workflow/test_notebooks.py",
+    ),
+    Fault("files of a folder are not synced", _FILES, "    _sync_tree(fresh)\n", "", "test_torture.py"),
+    Fault("moved folders are not synced", _FILES, "_sync_folder(folder.parent)  # or", "pass  # or", "test_torture.py"),
+    Fault("folders moved aside stay there", _FILES, "_aside(folder)[-1:]", "[]", _T_FILES),
+    Fault("ruined weights are saved", _TRAINER, "        self._require_finite_weights()\n", "", _T_TRAINER),
+    Fault("dead workers are tracebacks", _TRAINER, "if passed_on or not (", "if True or not (", _T_TRAINER),
+    Fault("two processes at one run", _SAVE, "if not _lock(handle):", "if False:", _CHECKPOINTS),
+    Fault(
+        *("SIGTERM ends without a word", "cli_context.py", "signal.signal(number, stop)", "pass"), "test_cli_context.py"
+    ),
+    Fault(
+        *("relations of a model twice", "dataloader/relation_tables.py", "if len(set(held)) < len(held):", "if False:"),
+        "dataloader/test_relation_tables.py",
+    ),
+    Fault(
+        *("scores of a model twice", "relations/scores.py", "if len(set(held)) < len(held):", "if False:"),
+        "relations/test_scores.py",
     ),
 )
 
