@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ptmrec.files import write_json
+from ptmrec.files import read_json, write_json
 from torture.faults import damage_checkpoints, fail_trainings, fail_writes
 from torture.kills import kill_trainings
 from torture.leaks import train_long
@@ -53,6 +53,7 @@ def main() -> int:
     parser.add_argument("what", nargs="?", choices=("matrix", "planted"), default="matrix")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=float, default=1.0, help="share of the counts, for a quick look")
+    parser.add_argument("--only", help="one kind alone, such as signals; its rows take the place of the last run's")
     asked = parser.parse_args()
     if asked.what == "planted":
         return plant_all(ROOT)
@@ -60,16 +61,18 @@ def main() -> int:
     sys.unraisablehook = lambda _: None  # files that could not be written say so again when they are thrown away
     logging.getLogger("ptmrec").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")  # torch warns of pickles that are none of its own before it refuses them
-    outcomes = run_matrix(asked.seed, asked.share)
+    outcomes = run_matrix(asked.seed, asked.share, asked.only)
     show(outcomes)
     if asked.share == 1.0:
-        rows = [outcome.row() | {"failures": outcome.failures} for outcome in outcomes]
-        write_json(RESULT, {"seed": asked.seed, "rows": rows})
+        rows = {outcome.name: outcome.row() | {"failures": outcome.failures} for outcome in outcomes}
+        if asked.only:
+            rows = {row["what"]: row for row in read_json(RESULT)["rows"]} | rows
+        write_json(RESULT, {"seed": asked.seed, "rows": list(rows.values())})
     return int(any(outcome.tried > outcome.survived for outcome in outcomes))
 
 
-def run_matrix(seed: int, share: float) -> list[Outcome]:
-    """Every kind of trial, one after the other."""
+def run_matrix(seed: int, share: float, only: str | None = None) -> list[Outcome]:
+    """Every kind of trial, or one, one after the other."""
     outcomes = []
     counts = {name: max(1, round(count * share)) for name, count in COUNTS.items()}
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a disk syncs a hundred times as slowly
@@ -77,6 +80,8 @@ def run_matrix(seed: int, share: float) -> list[Outcome]:
         folder = Path(name)
 
         def run(trial: Callable[[Path], Outcome | list[Outcome]], part: str) -> None:
+            if only not in (None, part):
+                return
             place = folder / part
             place.mkdir()
             start = time.monotonic()
@@ -84,6 +89,7 @@ def run_matrix(seed: int, share: float) -> list[Outcome]:
             for outcome in found if isinstance(found, list) else [found]:
                 outcome.seconds = time.monotonic() - start
                 sys.stderr.write(f"{outcome.name}: {outcome.survived} of {outcome.tried}, {outcome.seconds:.0f} s\n")
+                sys.stderr.write("".join(f"  {failure}\n" for failure in outcome.failures))
                 outcomes.append(outcome)
 
         run(lambda place: kill_trainings(counts["kills"], seed, place), "kills")
@@ -123,11 +129,7 @@ def show(outcomes: list[Outcome]) -> None:
         table.add_column(column, justify="left" if column == "what" else "right")
     for row in rows:
         table.add_row(*map(str, row.values()), style="red" if row["failed"] else None)
-    console = Console()
-    console.print(table)
-    for outcome in outcomes:
-        for failure in outcome.failures:
-            console.print(f"{outcome.name}: {failure}", style="red", markup=False)
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,8 @@ def _run(place: Path, told: int) -> None:
     said = os.open(place / "said", os.O_WRONLY | os.O_CREAT)
     os.dup2(said, 1)
     os.dup2(said, 2)
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.register_at_fork(after_in_child=lambda: os.dup2(quiet, 2))  # workers complain of each other's ends by themselves
     sys.unraisablehook = lambda _: None  # Python drops what is raised within a fork; the command then runs to its end
 
     @click.command()
