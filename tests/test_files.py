@@ -20,6 +20,7 @@ from ptmrec.files import (
     write_npz,
     write_text,
 )
+from torture.power import cut_power
 
 
 def test_a_failing_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
@@ -211,3 +212,8 @@ def test_a_folder_that_was_only_moved_aside_comes_back(tmp_path):
         write_folder(folder, fail)
     assert (folder / "a.txt").read_text() == "old"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_power_cut_leaves_the_old_or_the_new(tmp_path):
+    outcome = cut_power(1500, 0, tmp_path)
+    assert outcome.survived == outcome.tried > 0, outcome.failures

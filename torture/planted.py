@@ -3,6 +3,7 @@
 import importlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -127,8 +128,8 @@ FAULTS = (
         *("a notebook that exits is done", "workflow/notebooks.py", "        if errors:", "        if False:"),
         "workflow/test_notebooks.py",
     ),
-    Fault("files of a folder are not synced", _FILES, "    _sync_tree(fresh)\n", "", "test_torture.py"),
-    Fault("moved folders are not synced", _FILES, "_sync_folder(folder.parent)  # or", "pass  # or", "test_torture.py"),
+    Fault("files of a folder are not synced", _FILES, "    _sync_tree(fresh)\n", "", _T_FILES),
+    Fault("moved folders are not synced", _FILES, "_sync_folder(folder.parent)  # or", "pass  # or", _T_FILES),
     Fault("folders moved aside stay there", _FILES, "_aside(folder)[-1:]", "[]", _T_FILES),
     Fault("ruined weights are saved", _TRAINER, "        self._require_finite_weights()\n", "", _T_TRAINER),
     Fault("dead workers are tracebacks", _TRAINER, "if passed_on or not (", "if True or not (", _T_TRAINER),
@@ -233,6 +234,7 @@ def _run_in_child(copy: Path, tests: list[str], report: Path, broken: list[str] 
         ours = file.startswith(str(ROOT)) and ".venv" not in file
         if ours or name.split(".")[0] in ("ptmrec", "torture"):
             del sys.modules[name]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs behind it ignore Ctrl-C
     os.chdir(copy)
     kept = [path for path in sys.path if path != str(ROOT / "tests") and not (Path(path) / "ptmrec").is_dir()]
     sys.path[:] = [str(copy), *kept]

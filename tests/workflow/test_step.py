@@ -207,3 +207,19 @@ def test_work_of_a_process_that_lives_is_left_to_it(project):
     run(project, calls=calls)
     assert other.exists()
     assert not dead.exists()
+
+
+def test_a_result_that_is_being_replaced_is_hashed_when_it_stands(project, monkeypatch):
+    run(project, calls=[])
+    hashes, tries = step_module.tree_hash, []
+
+    def vanishing(paths):
+        paths = list(paths)
+        if project / "output" in paths and len(tries) < 3:
+            tries.append(1)
+            raise FileNotFoundError
+        return hashes(paths)
+
+    monkeypatch.setattr(step_module, "tree_hash", vanishing)
+    assert not run(project, calls=[])
+    assert len(tries) == 3
