@@ -1,8 +1,13 @@
 """What the commands share: errors as one line, the configuration they ask for, and how they show a table."""
 
 import errno
+import os
 import re
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,12 +21,16 @@ if TYPE_CHECKING:
     from ptmrec.workflow.project import Project
 
 FORMATS = ("table", "json", "csv", "ids")
-INTERRUPTED = 130
+STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+"""Signals that end a command; its exit status is then 128 and their number, as a shell has it."""
 GLOBAL_OPTIONS = ("--config", "--profile", "--set")
 
 
 class CommandGroup(click.Group):
-    """Shows an error a user can mend as one line, with its exit status, and takes its options after the command too."""
+    """Shows an error a user can mend as one line, with its exit status, and takes its options after the command too.
+
+    Ctrl-C ends a command with 130 and SIGTERM, which batch systems send before they kill, with 143.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the group's options first, wherever they stand."""
@@ -29,19 +38,51 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error a user can mend becomes one line on stderr."""
-        try:
-            return super().invoke(ctx)
-        except PtmrecError as error:
-            raise click.exceptions.Exit(complain(error)) from None
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever reads the output has seen enough; click ends quietly
-                raise
-            raise click.exceptions.Exit(complain(PtmrecError(describe_os_error(error)))) from None
-        except MemoryError:
-            raise click.exceptions.Exit(complain(PtmrecError("not enough memory; ask for less at a time"))) from None
-        except KeyboardInterrupt:
-            click.echo("Error: interrupted; what was finished is kept", err=True)
-            raise click.exceptions.Exit(INTERRUPTED) from None
+        with _stoppable() as asked:
+            try:
+                return super().invoke(ctx)
+            except (PtmrecError, OSError, MemoryError, KeyboardInterrupt) as error:
+                if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                    raise  # whoever reads the output has seen enough; click ends quietly
+                raise click.exceptions.Exit(_end(error, asked)) from None
+
+
+def _end(error: BaseException, asked: list[int]) -> int:
+    """Say why a command ended and give its exit status; what else goes wrong after a signal is a consequence of it."""
+    if asked or isinstance(error, KeyboardInterrupt):
+        number = asked[0] if asked else signal.SIGINT
+        click.echo(f"Error: {STOPS[number]}; what was finished is kept", err=True)
+        return 128 + number
+    if isinstance(error, MemoryError):
+        return complain(PtmrecError("not enough memory; ask for less at a time"))
+    return complain(PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error)
+
+
+@contextmanager
+def _stoppable() -> Iterator[list[int]]:
+    """Let SIGTERM raise as Ctrl-C does and gather which of them came; forked processes die of them without a word."""
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may say what signals do
+        yield asked
+        return
+    owner = os.getpid()
+
+    def stop(number: int, _: Any) -> None:
+        if os.getpid() != owner:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in STOPS}
+    usual = (signal.SIG_DFL, signal.default_int_handler)  # who calls this from Python may have handlers of its own
+    for number in (number for number, handler in before.items() if handler in usual):
+        signal.signal(number, stop)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class TimeLimit(click.ParamType):

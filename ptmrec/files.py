@@ -105,8 +105,10 @@ def replace_folder(folder: Path, fresh: Path) -> Path:
         fresh: the new folder, on the same file system; gone afterwards.
     """
     release(folder)
-    for left in folder.parent.glob(f".{glob.escape(folder.name)}-old-*{TEMPORARY}"):
+    restore_folder(folder)
+    for left in _aside(folder):
         shutil.rmtree(left, ignore_errors=True)
+    _sync_tree(fresh)
     aside = folder.with_name(f".{folder.name}-old-{secrets.token_hex(4)}{TEMPORARY}")
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -121,14 +123,44 @@ def replace_folder(folder: Path, fresh: Path) -> Path:
             shutil.rmtree(aside, ignore_errors=True)
             if not taken or attempt == ATTEMPTS:
                 raise
+    _sync_folder(folder.parent)  # or a power cut could undo the renames and not what is removed now
     shutil.rmtree(aside, ignore_errors=True)
     return folder
+
+
+def restore_folder(folder: Path) -> None:
+    """Put back what a stopped :func:`replace_folder` moved aside and could not replace; else nothing is done."""
+    if not folder.exists():
+        for left in _aside(folder)[-1:]:
+            with suppress(OSError):  # another process did so, or put its own there
+                left.rename(folder)
+
+
+def _aside(folder: Path) -> list[Path]:
+    """Old contents of a folder that were moved aside and are still there, the last moved last."""
+    found = {}
+    for path in folder.parent.glob(f".{glob.escape(folder.name)}-old-*{TEMPORARY}"):
+        with suppress(OSError):  # another process has just removed it
+            found[path] = path.stat().st_ctime_ns
+    return sorted(found, key=found.__getitem__)
+
+
+def _sync_tree(folder: Path) -> None:
+    """Make everything in a folder last through a power cut."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            _sync_folder(path)
+        elif path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    _sync_folder(folder)
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a temporary folder beside ``folder``, then put it in its place in one move."""
     with naming(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
+        restore_folder(folder)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=TEMPORARY, dir=folder.parent))
         try:
             os.chmod(fresh, 0o755)

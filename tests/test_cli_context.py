@@ -1,4 +1,7 @@
 import errno
+import os
+import signal
+import threading
 
 import click
 import pytest
@@ -59,3 +62,46 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 
     result = CliRunner().invoke(CommandGroup("ptmrec", commands={"fail": fail}), ["fail"])
     assert "Error" not in result.output
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_is_one_line_and_its_own_exit_status(number, status):
+    @click.command()
+    def wait():
+        os.kill(os.getpid(), number)
+        threading.Event().wait(20)
+
+    before = signal.getsignal(signal.SIGTERM)
+    result = CliRunner().invoke(CommandGroup("ptmrec", commands={"wait": wait}), ["wait"])
+    assert result.exit_code == status
+    assert result.stderr.splitlines()[0].startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_child_forked_by_a_command_dies_of_a_signal_without_a_word(number, capfd):
+    @click.command()
+    def fork():
+        child = os.fork()
+        if child == 0:
+            try:
+                os.kill(os.getpid(), number)
+            finally:
+                os._exit(7)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == number
+
+    assert CliRunner().invoke(CommandGroup("ptmrec", commands={"fork": fork}), ["fork"]).exit_code == 0
+    assert not capfd.readouterr().err
+
+
+def test_what_goes_wrong_after_a_signal_is_its_consequence():
+    @click.command()
+    def wait():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ArtifactError("a worker is gone") from None
+
+    result = CliRunner().invoke(CommandGroup("ptmrec", commands={"wait": wait}), ["wait"])
+    assert (result.exit_code, result.stderr) == (143, "Error: terminated; what was finished is kept\n")

@@ -12,6 +12,7 @@ from ptmrec.files import (
     read_json,
     read_npz,
     remove_temporaries,
+    restore_folder,
     tree_hash,
     write_bytes,
     write_folder,
@@ -19,6 +20,7 @@ from ptmrec.files import (
     write_npz,
     write_text,
 )
+from torture.power import cut_power
 
 
 def test_a_failing_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
@@ -191,3 +193,27 @@ def test_json_has_a_largest_size(tmp_path, monkeypatch):
     monkeypatch.setattr("ptmrec.files.LARGEST_JSON", 1000)
     with pytest.raises(ArtifactError, match="larger than"):
         read_json(path)
+
+
+def test_a_folder_that_was_only_moved_aside_comes_back(tmp_path):
+    """What a kill between the two moves of a replacement leaves, or a disk that then refused both."""
+    folder = write_folder(tmp_path / "result", lambda fresh: (fresh / "a.txt").write_text("old"))
+    restore_folder(folder)  # nothing was moved
+    folder.rename(tmp_path / ".result-old-1234.tmp")
+    restore_folder(tmp_path / "other")
+    restore_folder(folder)
+    assert (folder / "a.txt").read_text() == "old"
+    folder.rename(tmp_path / ".result-old-1234.tmp")
+
+    def fail(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="result"):
+        write_folder(folder, fail)
+    assert (folder / "a.txt").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_power_cut_leaves_the_old_or_the_new(tmp_path):
+    outcome = cut_power(1500, 0, tmp_path)
+    assert outcome.survived == outcome.tried > 0, outcome.failures

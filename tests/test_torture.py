@@ -1,12 +1,32 @@
+import errno
+import gc
+import sys
+
 import pytest
 
+from torture.faults import damage_checkpoints, fail_writes
+from torture.kills import kill_trainings
+from torture.leaks import train_long
+from torture.names import hostile_names
+from torture.nonfinite import poison_trainings
+from torture.orders import permute_rows, shuffle_listings
 from torture.parsers import feed, make_parsers
+from torture.pickles import feed_pickles, payloads_that_run
+from torture.power import cut_power
+from torture.starts import start_together
+from torture.stops import stop_trainings
+from torture.workers import lose_workers
 
 NAMES = (
     *("JSON", "card", "ground truth", "history", "shard index", "NPZ", "dataset tokens", "image set"),
     *("labelled images", "battery", "samples", "scores", "space", "relations", "safetensors", "checkpoint"),
     *("image", "INI"),
 )
+
+
+def assert_survived(outcome):
+    assert outcome.tried
+    assert outcome.survived == outcome.tried, outcome.failures
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +44,59 @@ def test_mutants_are_read_or_refused_in_one_line(parsers, name, tmp_path):
     counts, escaped = feed(parsers[name], count, 0, tmp_path)
     assert not escaped, escaped[:3]
     assert counts["refused"] > count // 4
+
+
+def test_power_cuts_leave_the_old_or_the_new(tmp_path):
+    assert_survived(cut_power(400, 0, tmp_path))
+
+
+def test_power_cuts_find_what_is_not_synced(tmp_path, monkeypatch):
+    monkeypatch.setattr("ptmrec.files._sync_tree", lambda _: None)
+    outcome = cut_power(800, 0, tmp_path)
+    assert outcome.survived < outcome.tried
+
+
+def test_every_write_may_fail_and_every_checkpoint_be_damaged(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # files that could not be written say so again
+    assert_survived(fail_writes(tmp_path, [errno.ENOSPC]))
+    gc.collect()
+    assert_survived(damage_checkpoints(150, 0, tmp_path))
+
+
+def test_what_is_not_finite_stops_a_training_and_is_not_saved(tmp_path):
+    assert_survived(poison_trainings(12, tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol 4")
+def test_pickles_that_run_code_are_refused_by_every_reader(tmp_path):
+    assert_survived(feed_pickles(96, 0, tmp_path))
+
+
+def test_those_pickles_do_run_where_anything_is_loaded(tmp_path):
+    assert all(payloads_that_run(tmp_path))
+
+
+def test_names_from_outside_stay_within(tmp_path):
+    assert_survived(hostile_names(300, 0, tmp_path))
+
+
+def test_a_longer_training_does_not_grow(tmp_path):
+    assert_survived(train_long(60, tmp_path))
+
+
+def test_eight_starts_of_one_name(tmp_path):
+    for outcome in start_together(8, tmp_path):
+        assert_survived(outcome)
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_after_kills_signals_and_lost_workers(tmp_path):
+    for name, trial in {"kills": kill_trainings, "stops": stop_trainings, "workers": lose_workers}.items():
+        (tmp_path / name).mkdir()
+        assert_survived(trial(3, 0, tmp_path / name))
+
+
+def test_other_orders_of_the_same_give_the_same(tmp_path):
+    for name, trial in {"listings": shuffle_listings, "rows": permute_rows}.items():
+        (tmp_path / name).mkdir()
+        assert_survived(trial(12, 0, tmp_path / name))

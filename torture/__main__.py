@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,20 +17,34 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ptmrec.files import write_json
+from ptmrec.files import read_json, write_json
 from torture.faults import damage_checkpoints, fail_trainings, fail_writes
 from torture.kills import kill_trainings
+from torture.leaks import train_long
 from torture.names import hostile_names
+from torture.nonfinite import poison_trainings
+from torture.orders import permute_rows, shuffle_listings
 from torture.outcome import Outcome
 from torture.parsers import feed, make_parsers
+from torture.pickles import feed_pickles
 from torture.planted import plant_all
+from torture.power import cut_power
+from torture.starts import start_together
+from torture.stops import stop_trainings
 from torture.store import share_store
+from torture.workers import lose_workers
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "constants" / "results" / "torture.json"
-COUNTS = {"kills": 40, "damaged": 2000, "mutants": 3000, "slow mutants": 300, "rounds": 10, "names": 5000}
-"""How often each is done at night; T5 does every operation there is."""
-SLOW = ("INI",)
+COUNTS = {
+    **{"kills": 300, "damaged": 10_000, "power cuts": 5000, "signals": 60, "not finite": 120, "workers": 25},
+    **{"epochs": 200, "starts": 100, "mutants": 10_000, "rounds": 200, "names": 5000, "pickles": 2000},
+    **{"listings": 200, "rows": 500},
+}
+"""How often each is done at night; T5 does every operation there is, and 200 rounds of T12 take a few minutes, not ten.
+
+The others reach their nightly counts, and those that take a second reach the counts of a release.
+"""
 
 
 def main() -> int:
@@ -38,22 +53,26 @@ def main() -> int:
     parser.add_argument("what", nargs="?", choices=("matrix", "planted"), default="matrix")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=float, default=1.0, help="share of the counts, for a quick look")
+    parser.add_argument("--only", help="one kind alone, such as signals; its rows take the place of the last run's")
     asked = parser.parse_args()
     if asked.what == "planted":
         return plant_all(ROOT)
     torch.set_num_threads(1)
     sys.unraisablehook = lambda _: None  # files that could not be written say so again when they are thrown away
     logging.getLogger("ptmrec").setLevel(logging.ERROR)
-    outcomes = run_matrix(asked.seed, asked.share)
+    warnings.simplefilter("ignore")  # torch warns of pickles that are none of its own before it refuses them
+    outcomes = run_matrix(asked.seed, asked.share, asked.only)
     show(outcomes)
     if asked.share == 1.0:
-        rows = [outcome.row() | {"failures": outcome.failures} for outcome in outcomes]
-        write_json(RESULT, {"seed": asked.seed, "rows": rows})
+        rows = {outcome.name: outcome.row() | {"failures": outcome.failures} for outcome in outcomes}
+        if asked.only:
+            rows = {row["what"]: row for row in read_json(RESULT)["rows"]} | rows
+        write_json(RESULT, {"seed": asked.seed, "rows": list(rows.values())})
     return int(any(outcome.tried > outcome.survived for outcome in outcomes))
 
 
-def run_matrix(seed: int, share: float) -> list[Outcome]:
-    """Every kind of trial, one after the other."""
+def run_matrix(seed: int, share: float, only: str | None = None) -> list[Outcome]:
+    """Every kind of trial, or one, one after the other."""
     outcomes = []
     counts = {name: max(1, round(count * share)) for name, count in COUNTS.items()}
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # a disk syncs a hundred times as slowly
@@ -61,6 +80,8 @@ def run_matrix(seed: int, share: float) -> list[Outcome]:
         folder = Path(name)
 
         def run(trial: Callable[[Path], Outcome | list[Outcome]], part: str) -> None:
+            if only not in (None, part):
+                return
             place = folder / part
             place.mkdir()
             start = time.monotonic()
@@ -68,18 +89,25 @@ def run_matrix(seed: int, share: float) -> list[Outcome]:
             for outcome in found if isinstance(found, list) else [found]:
                 outcome.seconds = time.monotonic() - start
                 sys.stderr.write(f"{outcome.name}: {outcome.survived} of {outcome.tried}, {outcome.seconds:.0f} s\n")
+                sys.stderr.write("".join(f"  {failure}\n" for failure in outcome.failures))
                 outcomes.append(outcome)
 
         run(lambda place: kill_trainings(counts["kills"], seed, place), "kills")
         run(fail_writes, "writes")
         run(fail_trainings, "trainings")
+        run(lambda place: cut_power(counts["power cuts"], seed, place), "power")
         run(lambda place: damage_checkpoints(counts["damaged"], seed, place), "damaged")
+        run(lambda place: stop_trainings(counts["signals"], seed, place), "signals")
+        run(lambda place: poison_trainings(counts["not finite"], place), "poison")
+        run(lambda place: lose_workers(counts["workers"], seed, place), "workers")
+        run(lambda place: train_long(COUNTS["epochs"], place), "epochs")
+        run(lambda place: start_together(counts["starts"], place), "starts")
+        run(lambda place: feed_pickles(counts["pickles"], seed, place), "pickles")
         for parser in make_parsers(folder):
-            count = counts["slow mutants" if parser in SLOW else "mutants"]
-            run(
-                lambda place, parser=parser, count=count: feed_one(parser, count, seed, place), parser.replace(" ", "_")
-            )
+            run(lambda place, parser=parser: feed_one(parser, counts["mutants"], seed, place), parser.replace(" ", "_"))
         run(lambda place: share_store(counts["rounds"], seed, place), "store")
+        run(lambda place: shuffle_listings(counts["listings"], seed, place), "listings")
+        run(lambda place: permute_rows(counts["rows"], seed, place), "rows")
         run(lambda place: hostile_names(counts["names"], seed, place), "names")
     return outcomes
 
@@ -101,11 +129,7 @@ def show(outcomes: list[Outcome]) -> None:
         table.add_column(column, justify="left" if column == "what" else "right")
     for row in rows:
         table.add_row(*map(str, row.values()), style="red" if row["failed"] else None)
-    console = Console()
-    console.print(table)
-    for outcome in outcomes:
-        for failure in outcome.failures:
-            console.print(f"{outcome.name}: {failure}", style="red", markup=False)
+    Console().print(table)
 
 
 if __name__ == "__main__":

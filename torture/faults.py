@@ -3,10 +3,11 @@
 import builtins
 import errno
 import io
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ import numpy as np
 import torch
 
 from ptmrec.errors import PtmrecError, describe_os_error
-from ptmrec.files import write_bytes, write_folder, write_json, write_npz, write_text
+from ptmrec.files import restore_folder, write_bytes, write_folder, write_json, write_npz, write_text
 from ptmrec.train.checkpoints import load_tensors, save_tensors
 from ptmrec.train.history import History
 from torture.kills import fingerprint, train
 from torture.outcome import Outcome
 
+FEW = 2
+"""Epochs of a training that is run again for each of its operations."""
 NUMBERS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS)
 
 
@@ -113,17 +116,20 @@ def _content(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in files if file.exists()}
 
 
-def fail_writes(folder: Path) -> Outcome:
-    """T5: let each operation of each writer fail, with each error, once and for ever, over an old file and none."""
+def fail_writes(folder: Path, numbers: Sequence[int] = NUMBERS) -> Outcome:
+    """T5: let each operation of each writer fail, with each error, once and for ever, over an old file and none.
+
+    Args:
+        folder: where they write.
+        numbers: the errors.
+    """
     outcome = Outcome("faults at writes, T5")
     for name, write in WRITERS.items():
         place = folder / "faults" / name
         count = _count(write, place)
         for fail_at in range(1, count + 1):
-            for number in NUMBERS:
-                for forever in (False, True):
-                    for before in (False, True):
-                        _fail_one(outcome, write, place, Faults(fail_at, number, forever, place.parent), before)
+            for number, forever, before in itertools.product(numbers, (False, True), (False, True)):
+                _fail_one(outcome, write, place, Faults(fail_at, number, forever, place.parent), before)
     return outcome
 
 
@@ -147,9 +153,9 @@ def _fail_one(outcome: Outcome, write: Callable[[Path], Any], place: Path, fault
         said = describe_os_error(error)
     what = f"{place.name}, operation {faults.fail_at}, {errno.errorcode[faults.number]}, {faults.forever=}, {before=}"
     stray = [path.name for path in place.parent.iterdir() if path != place]
-    aside = [name for name in stray if "-old-" in name]
-    if faults.forever and before and len(aside) == 1 and _content(place.parent / aside[0]) == old:
-        stray, old = [], {}  # a folder that could be moved aside but, as no rename works any more, not back: it is kept
+    if faults.forever and before and any("-old-" in name for name in stray):
+        restore_folder(place)  # it could be moved aside but, as no rename worked any more, not back: now it can
+        stray = [path.name for path in place.parent.iterdir() if path != place]
     if said:
         right = _content(place) == old and place.name in said and os.strerror(faults.number) in said
     else:  # what failed was not needed, such as the sync of the folder
@@ -160,25 +166,30 @@ def _fail_one(outcome: Outcome, write: Callable[[Path], Any], place: Path, fault
 def fail_trainings(folder: Path) -> Outcome:
     """T5: let each operation of a training fail, once and for ever; it goes on afterwards as if nothing had been."""
     outcome = Outcome("faults in a training, T5")
-    train(folder / "whole", 2)
+    train(folder / "whole", FEW)
     whole, place = fingerprint(folder / "whole"), folder / "failing"
     with failing(Faults(0, 0, False, place)) as faults:
-        train(place, 2)
+        train(place, FEW)
     for fail_at in range(1, faults.done + 1):
-        for forever in (False, True):
+        for number, forever in itertools.product(NUMBERS, (False, True)):
             shutil.rmtree(place)
-            said = ""
-            try:
-                with failing(Faults(fail_at, errno.ENOSPC, forever, place)):
-                    train(place, 2)
-            except (OSError, PtmrecError) as error:
-                said = describe_os_error(error) if isinstance(error, OSError) else str(error)
-            train(place, 2)
-            same = fingerprint(place) == whole
-            stray = [path.name for path in place.iterdir() if path.name.startswith(".")]
-            named = not said or "failing" in said
-            outcome.add(same and named and not stray, f"operation {fail_at}, {forever=}: {said!r}, {same=}, {stray}")
+            _fail_training(outcome, Faults(fail_at, number, forever, place), place, whole)
     return outcome
+
+
+def _fail_training(outcome: Outcome, faults: Faults, place: Path, whole: str) -> None:
+    said = ""
+    try:
+        with failing(faults):
+            train(place, FEW)
+    except (OSError, PtmrecError) as error:
+        said = describe_os_error(error) if isinstance(error, OSError) else str(error)
+    train(place, FEW)
+    same = fingerprint(place) == whole
+    stray = [path.name for path in place.iterdir() if path.name.startswith(".")]
+    named = not said or ("failing" in said and os.strerror(faults.number) in said)
+    what = f"operation {faults.fail_at}, {errno.errorcode[faults.number]}, {faults.forever=}"
+    outcome.add(same and named and not stray, f"{what}: {said!r}, {same=}, {stray}", refused=bool(said))
 
 
 def damage_checkpoints(count: int, seed: int, folder: Path) -> Outcome:

@@ -34,11 +34,11 @@ PARTS = (
 
 
 def hostile_names(count: int, seed: int, folder: Path) -> Outcome:
-    """T17: give cards and shard indices names out of hostile parts.
+    """T20: give cards and shard indices names out of hostile parts.
 
     A name that is accepted has to be a plain file name, and nothing beside the folder may have changed.
     """
-    draw, outcome = np.random.default_rng(seed), Outcome("names from outside, T17")
+    draw, outcome = np.random.default_rng(seed), Outcome("names from outside, T20")
     root = folder / "names" / "zoo" / "model"
     root.mkdir(parents=True)
     (root / "one.safetensors").touch()

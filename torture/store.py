@@ -3,11 +3,13 @@
 import os
 import shutil
 import time
+import traceback
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
+from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, write_json
 from ptmrec.workflow import step as steps
 from torture.kills import fork
@@ -35,7 +37,7 @@ def share_store(rounds: int, seed: int, folder: Path) -> list[Outcome]:
             children = [fork(_use, store, works, seed + 100 * number + place) for place in range(PROCESSES)]
             failed = [os.waitpid(child, 0)[1] for child in children]
             for status in failed:
-                outcome.add(status == 0, f"round {number}: a process saw something torn or failed ({status})")
+                outcome.add(status == 0, f"round {number}, {status}: {_said(store)}")
             left = [path.name for path in store.iterdir() if path.name.startswith(".")]
             outcome.add(not left, f"round {number}: left {left}")
             again = [steps.run_step(_step(store, place), _refuse, store / "records") for place in range(3)]
@@ -43,6 +45,10 @@ def share_store(rounds: int, seed: int, folder: Path) -> list[Outcome]:
             shutil.rmtree(store)
         outcomes.append(outcome)
     return outcomes
+
+
+def _said(store: Path) -> str:
+    return (store / "failed").read_text() if (store / "failed").exists() else ""
 
 
 def _refuse(folder: Path) -> None:
@@ -60,6 +66,14 @@ def _work(folder: Path) -> None:
 
 
 def _use(store: Path, works: bool, seed: int) -> None:
+    try:
+        _use_all(store, works, seed)
+    except BaseException:
+        (store / "failed").write_text(traceback.format_exc()[-250:])
+        raise
+
+
+def _use_all(store: Path, works: bool, seed: int) -> None:
     if not works:
         steps.hold = lambda *_: nullcontext()
     draw = np.random.default_rng(seed)
@@ -80,11 +94,10 @@ def _use(store: Path, works: bool, seed: int) -> None:
 def _patiently(path: Path) -> object:
     """Read a file of a folder that another process may be putting in its place at this instant."""
     for _ in range(200):
-        if path.exists():
-            try:
-                return read_json(path)
-            except Exception:
-                if path.exists():
-                    raise
+        try:
+            return read_json(path)
+        except ArtifactError as error:
+            if "file not found" not in str(error):
+                raise
         time.sleep(0.002)
     return read_json(path)

@@ -28,11 +28,14 @@ def read_relation_tables(path: Path, models: Sequence[str]) -> tuple[RelationTab
     """Relations of the models named, in that order, and each regime's linear weights.
 
     Raises:
-        ArtifactError: missing or damaged file, or a model it does not hold.
+        ArtifactError: missing or damaged file, a model it holds twice, or one it does not hold.
     """
     arrays = read_npz(path, ("models",))
     with reading(path):
-        places = {str(name): place for place, name in enumerate(arrays.pop("models"))}
+        held = [str(name) for name in arrays.pop("models")]
+        if len(set(held)) < len(held):
+            raise ArtifactError(f"{path}: model {max(held, key=held.count)!r} is in it twice; run ptmrec reproduce")
+        places = {name: place for place, name in enumerate(held)}
         missing = [name for name in models if name not in places]
         if missing:
             raise ArtifactError(f"{path}: no relations of model {missing[0]!r}; run ptmrec reproduce")

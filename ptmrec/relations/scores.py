@@ -149,11 +149,16 @@ def read_scores(path: Path) -> dict[str, PairScores]:
     """Read what :func:`write_scores` wrote.
 
     Raises:
-        ArtifactError: missing or damaged file, or tables that do not fit together.
+        ArtifactError: missing or damaged file, a name that is in it twice, or tables that do not fit together.
     """
     arrays = read_npz(path, ("datasets", "models"))
     with reading(path):
         datasets, models = (tuple(str(name) for name in arrays[key]) for key in ("datasets", "models"))
+        for held in (datasets, models):
+            if len(set(held)) < len(held):
+                raise ArtifactError(
+                    f"{path}: {max(held, key=held.count)!r} is in it twice; make it again with: ptmrec zoo reference"
+                )
         cells, pairs = (len(datasets), len(models)), (len(datasets), len(datasets))
         shapes = dict(zip(_TABLES, (cells, cells, pairs, pairs), strict=True))
         found = {}

@@ -3,7 +3,8 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ptmrec.config.sections import TrainingOptions
-from ptmrec.errors import TrainingError
+from ptmrec.errors import TrainingError, one_line
 from ptmrec.log import logger
 from ptmrec.processes import gather
 from ptmrec.progress import progress
@@ -80,18 +81,20 @@ class BaseTrainer:
             The history, also of the epochs before a resume.
 
         Raises:
-            TrainingError: a loss or gradient is not finite, a loader is empty, an option cannot be used,
-                or a run is resumed under other options (``epochs`` may differ).
+            TrainingError: a loss, gradient or weight is not finite, a loader is empty or one of its workers died, an
+                option cannot be used, a run is resumed under other options (``epochs`` may differ), or another
+                process is at the same run.
             ArtifactError: the state to resume from is damaged or does not fit the model.
         """
         self.model = self._run.prepare(self.model, self.build_optimizer, [self.train_loader, self.validation_loader])
         try:
-            self._run.begin(resume)
-            for epoch in progress(self._run.remaining_epochs(), f"{self.name} training"):
-                if self._run.out_of_patience:
-                    logger.debug("%s: no improvement for %d epochs, stopping", self.name, self.options.patience)
-                    break
-                self._fit_epoch(epoch)
+            with self._run.alone():
+                self._run.begin(resume)
+                for epoch in progress(self._run.remaining_epochs(), f"{self.name} training"):
+                    if self._run.out_of_patience:
+                        logger.debug("%s: no improvement for %d epochs, stopping", self.name, self.options.patience)
+                        break
+                    self._fit_epoch(epoch)
         finally:
             self.model = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).eval()
         return self.history
@@ -101,6 +104,7 @@ class BaseTrainer:
         self.on_epoch_start(epoch)
         began, rate = time.perf_counter(), self._run.learning_rate
         averages = self._run_epoch("train", self.train_loader)
+        self._require_finite_weights()
         if self.validation_loader is not None:
             averages |= self._run_epoch("validation", self.validation_loader)
         monitored = averages.get("validation_loss", averages["train_loss"])
@@ -115,7 +119,7 @@ class BaseTrainer:
         self._run.begin_epoch()
         self.model.train(training)
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-        with torch.set_grad_enabled(training):
+        with torch.set_grad_enabled(training), self._naming_dead_workers(part, batches):
             for self._batch_index, batch in enumerate(batches, start=1):
                 self._last_batch_metrics = {}
                 batch, self._portion = divide(batch)
@@ -213,6 +217,25 @@ class BaseTrainer:
 
     # Checks.
 
+    @contextmanager
+    def _naming_dead_workers(self, part: str, loader: Iterable[Any]) -> Iterator[None]:
+        """Say in one line that a worker of a loader died, which torch may say at any instruction.
+
+        It says so itself, or what a worker had promised cannot be fetched from it any more.
+        """
+        try:
+            yield
+        except (RuntimeError, ConnectionError, EOFError) as error:
+            unfetched = getattr(loader, "num_workers", 0) and not isinstance(error, RuntimeError)
+            passed_on = "in DataLoader worker process" in str(error)  # by a worker that lives
+            if passed_on or not (unfetched or str(error).startswith("DataLoader worker (pid")):
+                raise
+            raise TrainingError(
+                f"{self.name}: a worker of the {part} loader died in epoch {self._epoch} ({one_line(error)}); "
+                "memory or /dev/shm may be full: use fewer workers, or num_workers=0 to see what it met; "
+                f"{self._run.last_path} holds the state before this epoch"
+            ) from error
+
     def _checked_loss(self, batch: Any) -> tuple[float, Tensor]:
         with self._run.autocast(), self._portion.randomness():
             loss = self._forward_batch(batch)
@@ -257,3 +280,14 @@ class BaseTrainer:
                 f" ({self.options.learning_rate}); {self._run.last_path} holds the state before this epoch"
             )
         return number
+
+    def _require_finite_weights(self) -> None:
+        """An epoch's last step can ruin the weights, and no loss of that epoch would show it before they are saved."""
+        named = ((name, weights.detach()) for name, weights in self.model.named_parameters() if weights.requires_grad)
+        wrong = next((name for name, weights in named if not weights.isfinite().all()), None)
+        if wrong is not None:
+            raise TrainingError(
+                f"{self.name}: weights {wrong!r} are not finite after epoch {self._epoch}, batch {self._batch_index}; "
+                f"lower learning_rate ({self.options.learning_rate}); {self._run.last_path} holds the state before "
+                "this epoch"
+            )

@@ -1,12 +1,15 @@
 """What a training run leaves on disk and continues from: weights, resumable state and random states."""
 
+import errno
 import hashlib
 import io
 import math
+import os
 import random
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from ptmrec.errors import ArtifactError, TrainingError, describe_os_error
-from ptmrec.files import write_bytes
+from ptmrec.files import TEMPORARY, naming, write_bytes
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
 
 MARK = b"sha256:"
 """Begins the comment of a checkpoint's ZIP file; the hash of everything before it follows."""
@@ -171,6 +179,43 @@ def load_into(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> No
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ArtifactError(f"{path}: weights do not fit {type(model).__name__} ({reason})") from None
+
+
+@contextmanager
+def claim(path: Path) -> Iterator[None]:
+    """Be the only process that writes a file, as far as locks work on its disk; a kill gives it free.
+
+    Two runs of one name would delete each other's best weights. The lock is one that forked workers do not hold on to.
+
+    Raises:
+        TrainingError: another process has claimed it.
+    """
+    if fcntl is None:
+        yield
+        return
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = path.with_name(f".{path.name}.lock{TEMPORARY}")
+        handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _lock(handle):
+            raise TrainingError(f"{path}: another process is training here; wait for it, or give another output folder")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                place.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Whether a file could be locked, or the disk knows no locks."""
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return os.fstat(handle).st_nlink > 0  # or its owner has just removed it, and the next one makes another
 
 
 def check_settings(path: Path, saved: Mapping[str, str], current: Mapping[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ptmrec.train.checkpoints import (
     CheckpointStore,
     Standing,
     check_settings,
+    claim,
     load_into,
     loader_generators,
     restore_rng_state,
@@ -81,6 +82,14 @@ class RunState:
         if not is_alone():
             states = share((rng_state(self.accelerator.device), [own.get_state() for own in self._generators()]))
             self._set_random(*states)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from the same run, in each run's main process.
+
+        Raises:
+            TrainingError: another process is at it.
+        """
+        return claim(self.last_path) if self.accelerator.is_main_process else nullcontext()
 
     def begin(self, resume: bool) -> None:
         """Start afresh, or go on from the saved state when there is one and ``resume`` is asked for.

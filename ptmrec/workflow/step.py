@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from ptmrec.config.section import Section
 from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, remove_temporaries, replace_folder, tree_hash, write_json
+from ptmrec.files import ATTEMPTS, read_json, remove_temporaries, replace_folder, restore_folder, tree_hash, write_json
 from ptmrec.log import logger
 from ptmrec.processes import alone, is_main, share, wait_for_all
 
@@ -95,6 +95,7 @@ def _run_step(step: Step, work: Callable[[Path], None], records: Path, together:
     records.mkdir(parents=True, exist_ok=True)
     with hold(records / f"{step.name}.lock", f"step {step.name!r}"):
         record_path, key = records / f"{step.name}.json", step.key()
+        restore_folder(step.output)
         record = _read_record(record_path)
         if record.get("key") == key and record.get("output"):
             if record["output"] == _output_hash(step.output):
@@ -190,7 +191,12 @@ def _read_record(path: Path) -> dict:
 
 
 def _output_hash(folder: Path) -> str | None:
-    return tree_hash([folder]) if folder.is_dir() else None
+    for _ in range(ATTEMPTS):
+        try:
+            return tree_hash([folder]) if folder.is_dir() else None
+        except FileNotFoundError:  # where locks do not work, another process puts its own in this place
+            continue
+    return None
 
 
 def _module(name: str) -> Path:

@@ -8,6 +8,7 @@ from ptmrec.dataloader.dataset_tokens import (
     class_tokens,
     cluster_labels,
     cluster_tokens,
+    pad_tokens,
 )
 from ptmrec.errors import ArtifactError
 
@@ -63,3 +64,9 @@ def test_clusters_are_groups_of_like_images_and_never_more_than_there_are():
     assert len(np.unique(labels)) == 3
     assert (labels.reshape(3, 6) == labels.reshape(3, 6)[:, :1]).all()
     assert len(np.unique(cluster_labels(np.ones((8, 4)), 5, seed=0))) == 1
+
+
+def test_the_mask_says_which_tokens_are_real():
+    padded, mask = pad_tokens([np.ones((2, 4)), np.full((3, 4), 2.0)])
+    assert mask.tolist() == [[True, True, False], [True, True, True]]
+    np.testing.assert_array_equal(padded.sum(dim=2), [[4, 4, 0], [8, 8, 8]])

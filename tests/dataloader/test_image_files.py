@@ -98,10 +98,13 @@ def test_the_order_of_a_listing_does_not_matter(tmp_path, monkeypatch):
         Image.new("RGB", (2, 2)).save(tmp_path / name)
     expected = sorted(tmp_path.rglob("*.png"))
     walk = os.walk
-    monkeypatch.setattr("os.walk", lambda *a, **k: [(p, d, n[::-1]) for p, d, n in list(walk(*a, **k))[::-1]])
-    assert find_image_files(tmp_path) == expected
-    monkeypatch.setattr("os.walk", lambda *a, **k: [(p, d, sorted(n)) for p, d, n in list(walk(*a, **k))[::-1]])
-    assert find_image_files(tmp_path) == expected
+    for backwards in (True, False):
+
+        def listing(*a, backwards=backwards, **k):
+            return [(p, d, sorted(n, reverse=not backwards)) for p, d, n in sorted(walk(*a, **k), reverse=backwards)]
+
+        monkeypatch.setattr("os.walk", listing)
+        assert find_image_files(tmp_path) == expected
 
 
 def test_an_image_that_announces_too_many_pixels_is_not_decoded(tmp_path, recwarn):

@@ -18,3 +18,9 @@ def test_a_model_without_relations_is_named(tmp_path):
     path = write_relation_tables(tmp_path / "r.npz", ["x"], {}, {})
     with pytest.raises(ArtifactError, match=r"r\.npz: no relations of model 'y'"):
         read_relation_tables(path, ["y"])
+
+
+def test_a_model_that_is_there_twice_is_named(tmp_path):
+    path = write_relation_tables(tmp_path / "r.npz", ["x", "y", "x"], {("low", "toy"): np.arange(3.0)[:, None]}, {})
+    with pytest.raises(ArtifactError, match=r"r\.npz: model 'x' is in it twice"):
+        read_relation_tables(path, ["y"])

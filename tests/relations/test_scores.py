@@ -70,3 +70,13 @@ def test_a_file_that_is_none_is_one_line(tmp_path):
     write_npz(tmp_path / "scores.npz", {"datasets": np.array(["a"])})
     with pytest.raises(ArtifactError, match="models"):
         read_scores(tmp_path / "scores.npz")
+
+
+@pytest.mark.parametrize("names", ["models", "datasets"])
+def test_a_name_that_is_there_twice_is_one_line(tmp_path, names):
+    path = write_scores(tmp_path / "scores.npz", {"one": make_scores(5)})
+    arrays = read_npz(path)
+    arrays[names][1] = arrays[names][0]
+    write_npz(path, arrays)
+    with pytest.raises(ArtifactError, match=r"scores\.npz: '.*' is in it twice"):
+        read_scores(path)

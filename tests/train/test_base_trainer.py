@@ -1,10 +1,12 @@
 import dataclasses
+import os
+import signal
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 from toy_training import (
     Options,
     Scripted,
@@ -260,3 +262,54 @@ def test_infinite_gradient_stops_before_the_step(tmp_path):
         trainer.fit()
     for name, tensor in weights_of(trainer).items():
         assert torch.equal(tensor, trainer.before[name])
+
+
+def test_weights_that_an_epochs_last_step_ruined_are_not_saved(tmp_path):
+    class Ruined(ToyTrainer):
+        def _train_batch(self, batch):
+            loss = super()._train_batch(batch)
+            if self._epoch == 2 and self._batch_index == 5:
+                with torch.no_grad():
+                    self.model[0].bias[1] = float("inf")  # tanh makes a finite loss of it
+            return loss
+
+    trainer = make_trainer(tmp_path, Ruined, validation=False)
+    with pytest.raises(TrainingError, match=r"weights '0.bias' are not finite after epoch 2, batch 5; lower") as error:
+        trainer.fit()
+    assert "\n" not in str(error.value)
+    last = torch.load(tmp_path / "toy_last.pt", weights_only=True)
+    assert last["standing"]["epoch"] == 1
+    assert last["model"]["0.bias"].isfinite().all()
+
+
+class Deadly(Dataset):
+    """Its worker dies at the third element."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        if index == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return torch.zeros(3), torch.zeros(1)
+
+
+def test_a_loaders_worker_that_dies_is_one_line(tmp_path):
+    trainer = make_trainer(tmp_path)
+    trainer.train_loader = DataLoader(Deadly(), 2, num_workers=1)
+    with pytest.raises(TrainingError, match="a worker of the train loader died in epoch 1 .*num_workers=0") as error:
+        trainer.fit()
+    assert "\n" not in str(error.value)
+
+
+def test_what_a_dead_worker_had_promised_is_told_from_a_connection_of_ones_own(tmp_path):
+    class Cut(ToyTrainer):
+        def compute_loss(self, batch):
+            raise ConnectionResetError(104, "Connection reset by peer")
+
+    trainer = make_trainer(tmp_path, Cut)
+    with pytest.raises(ConnectionResetError):
+        trainer.fit()
+    trainer.train_loader = DataLoader(TensorDataset(*make_data()), 8, num_workers=1)
+    with pytest.raises(TrainingError, match="a worker of the train loader died in epoch 1 .*Connection reset"):
+        trainer.fit()

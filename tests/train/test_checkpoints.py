@@ -1,4 +1,7 @@
 import errno
+import os
+import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +9,8 @@ import pytest
 import torch
 from toy_training import BEST, PERIODIC, make_model, make_trainer, names
 
-from ptmrec.errors import ArtifactError
-from ptmrec.train.checkpoints import MARK, load_tensors, save_tensors
+from ptmrec.errors import ArtifactError, TrainingError
+from ptmrec.train.checkpoints import MARK, claim, load_tensors, save_tensors
 
 
 def test_checkpoint_names_and_contents(tmp_path):
@@ -84,3 +87,25 @@ def test_a_full_disk_keeps_the_last_state_and_is_named(tmp_path, monkeypatch):
         save_tensors({"standing": 2}, path)
     assert load_tensors(path) == {"standing": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["toy_last.pt"]
+
+
+def test_one_process_trains_under_a_name_at_a_time(tmp_path):
+    """Two of them would delete each other's best weights; a kill gives the name free."""
+    path = tmp_path / "run" / "toy_last.pt"
+    seen, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with claim(path):
+                os.write(told, b"x")
+                time.sleep(60)
+        finally:
+            os._exit(0)
+    os.read(seen, 1)
+    with pytest.raises(TrainingError, match=r"toy_last.pt: another process is training here; wait"), claim(path):
+        pass
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with claim(path):
+        assert [left.name for left in path.parent.iterdir()] == [".toy_last.pt.lock.tmp"]
+    assert not list(path.parent.iterdir())

@@ -113,6 +113,14 @@ def test_a_result_stays_until_its_replacement_stands(project):
     assert (project / "output" / "result.txt").read_text() == "2"
 
 
+def test_a_result_that_was_only_moved_aside_is_put_back(project):
+    run(project, calls=[])
+    (project / "output").rename(project / ".output-old-12.tmp")
+    assert not run(project, calls=[])
+    assert (project / "output" / "result.txt").read_text() == "1"
+    assert not list(project.glob(".output*"))
+
+
 def test_temporaries_of_a_killed_run_are_removed_before_the_step_goes_on(project):
     with pytest.raises(KeyboardInterrupt):
         run(project, fail=True, calls=[])
@@ -221,3 +229,19 @@ def test_of_two_processes_of_a_run_one_works_unless_the_step_is_theirs_together(
         answer.append([run_step(step, work, root / "records", name == "together"), len(list(step.output.iterdir()))])
     """
     assert run_together(code) == [[[True, 1], [True, 2], [False, 1], [False, 2]]] * 2
+
+
+def test_a_result_that_is_being_replaced_is_hashed_when_it_stands(project, monkeypatch):
+    run(project, calls=[])
+    hashes, tries = step_module.tree_hash, []
+
+    def vanishing(paths):
+        paths = list(paths)
+        if project / "output" in paths and len(tries) < 3:
+            tries.append(1)
+            raise FileNotFoundError
+        return hashes(paths)
+
+    monkeypatch.setattr(step_module, "tree_hash", vanishing)
+    assert not run(project, calls=[])
+    assert len(tries) == 3
