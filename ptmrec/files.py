@@ -24,6 +24,8 @@ TEMPORARY = ".tmp"
 """How the names of unfinished files and folders end; they also begin with a dot."""
 ATTEMPTS = 50
 """How often a folder is moved into a place that other processes move theirs to, before that counts as an error."""
+HASHES = "hashes.json"
+"""File with the SHA-256 of all others in a folder."""
 LARGEST_JSON = 2**26
 """Bytes of the largest JSON file that is read."""
 DEEPEST_JSON = 64
@@ -287,6 +289,31 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_hashes(folder: Path) -> Path:
+    """Write the SHA-256 of every file in a folder, and below, beside them."""
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return write_json(folder / HASHES, {name: file_hash(path) for name, path in files.items() if name != HASHES})
+
+
+def check_hashes(folder: Path) -> None:
+    """Compare the files of a folder with what :func:`write_hashes` noted of them.
+
+    Raises:
+        ArtifactError: naming the first that is missing or another, or that nothing was noted.
+    """
+    noted = read_json(folder / HASHES)
+    if not isinstance(noted, dict) or not noted:
+        raise ArtifactError(f"{folder / HASHES}: expected an object: file -> SHA-256")
+    for name, expected in noted.items():
+        path = folder / name
+        if not path.is_file():
+            raise ArtifactError(f"{path}: missing, but {HASHES} beside it names it; restore it or make it again")
+        if file_hash(path) != expected:
+            raise ArtifactError(
+                f"{path}: damaged or changed, {HASHES} has another SHA-256; restore it or make it again"
+            )
 
 
 def tree_hash(paths: Iterable[Path]) -> str:

@@ -64,6 +64,15 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     assert "Error" not in result.output
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C counts, also where the tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_is_one_line_and_its_own_exit_status(number, status):
     @click.command()
@@ -79,6 +88,7 @@ def test_a_signal_is_one_line_and_its_own_exit_status(number, status):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_child_forked_by_a_command_dies_of_a_signal_without_a_word(number, capfd):
     @click.command()

@@ -11,7 +11,10 @@ from ptmrec.plots.style import METHOD_COLOURS, TEXT_WIDTH, thesis_style
 OVER = ("models", "data sets")
 """What the two panels count."""
 _OURS = METHOD_COLOURS["Cross-Select"]
+_OTHERS = [colour for colour in sns.color_palette("colorblind") if colour != _OURS]
 _MARKS = "os^Dv"
+_FEW = 30
+"""Counts up to here stand on the axis themselves; larger ones as powers of ten."""
 
 
 def fit_slopes(points: pd.DataFrame) -> pd.Series:
@@ -37,13 +40,17 @@ def plot_cost_growth(points: pd.DataFrame) -> Figure:
         for ax, over in zip(figure.subplots(1, 2, width_ratios=(1.5, 1)), OVER, strict=True):
             _draw(ax, points[points["over"] == over])
             ax.set(xscale="log", yscale="log", xlabel=f"number of {over}", ylabel="seconds")
+            counts = sorted(set(points.loc[points["over"] == over, "count"]))
+            if counts[-1] <= _FEW:
+                ax.set_xticks(counts, map(str, counts))
+                ax.minorticks_off()
             ax.grid(lw=0.3)
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), frameon=False)
     return figure
 
 
 def _draw(ax: Axes, points: pd.DataFrame) -> None:
-    slopes, colours = fit_slopes(points), iter(sns.color_palette("colorblind"))
+    slopes, colours = fit_slopes(points), iter(_OTHERS)
     for (what, part), mark in zip(points.groupby("what", sort=False), _MARKS, strict=False):
         colour = _OURS if what in ("Cross-Select", "answering") else next(colours)
         label = f"{what} (slope {slopes.xs(what, level=1).iloc[0]:.2f})"

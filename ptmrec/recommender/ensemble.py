@@ -19,7 +19,7 @@ from ptmrec.dataloader.model_datasets import (
     write_all_model_tokens,
 )
 from ptmrec.errors import UNFIT, ArtifactError
-from ptmrec.files import read_json, write_bytes, write_folder, write_json
+from ptmrec.files import check_hashes, read_json, write_bytes, write_folder, write_hashes, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
@@ -120,6 +120,7 @@ class Recommender:
         }
         write_knowledge(folder / KNOWLEDGE, self.knowledge)
         write_json(folder / SPEC_NAME, spec)
+        write_hashes(folder)
 
     @classmethod
     def load(cls, folder: Path) -> "Recommender":
@@ -130,6 +131,7 @@ class Recommender:
         """
         if not (folder / SPEC_NAME).is_file():
             raise ArtifactError(f"{folder}: no recommender there; make one with: ptmrec reproduce")
+        check_hashes(folder)
         spec = read_json(folder / SPEC_NAME)
         try:
             return cls._from_spec(folder, spec)

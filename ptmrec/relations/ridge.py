@@ -9,13 +9,13 @@ PENALTIES = (0.01, 0.1, 1.0, 10.0)
 def standardise(features: np.ndarray) -> np.ndarray:
     """Features ``(..., n, d)`` with mean 0 and deviation 1, divided by the square root of d; float64.
 
-    A feature that does not vary becomes 0.
+    A feature that does not vary, or is not finite everywhere, becomes 0.
     """
     centred = np.asarray(features, np.float64) - np.mean(features, axis=-2, dtype=np.float64, keepdims=True)
     deviation = centred.std(axis=-2, keepdims=True)
-    scale = np.where(deviation > 1e-8, 1 / np.maximum(deviation, 1e-8), 0.0) / np.sqrt(centred.shape[-1])
-    centred *= scale
-    return centred
+    scaled = np.where(deviation > 1e-8, centred / np.maximum(deviation, 1e-8), 0.0)
+    scaled /= np.sqrt(centred.shape[-1])
+    return scaled
 
 
 def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ptmrec.config.sections import TrainingOptions
 from ptmrec.errors import TrainingError, one_line
 from ptmrec.log import logger
-from ptmrec.processes import gather
+from ptmrec.processes import gather, wait_for_all
 from ptmrec.progress import progress
 from ptmrec.train.batches import batch_size, set_epoch, to_device
 from ptmrec.train.checkpoints import load_into, load_tensors
@@ -95,6 +95,7 @@ class BaseTrainer:
                         logger.debug("%s: no improvement for %d epochs, stopping", self.name, self.options.patience)
                         break
                     self._fit_epoch(epoch)
+            wait_for_all()  # the main process alone has written, and the others may read
         finally:
             self.model = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).eval()
         return self.history

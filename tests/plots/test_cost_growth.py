@@ -25,3 +25,5 @@ def test_both_panels_are_log_log_and_name_their_slopes(points):
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["ours (slope 0.00)", "passes (slope 1.00)"]
     assert left.lines[1].get_ydata().tolist() == [30, 300, 3000]
     assert right.get_xlabel() == "number of data sets"
+    assert [tick.get_text() for tick in right.get_xticklabels()] == ["2", "4", "8"]
+    assert len({line.get_color() for line in left.lines}) == len(left.lines)

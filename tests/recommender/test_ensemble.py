@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from toy_lists import ON_CIRCLE, train_ranker
 from ptmrec.config.sections import AutoEncoderConfig
 from ptmrec.dataloader.model_datasets import ModelParameterDataset
 from ptmrec.errors import ArtifactError
+from ptmrec.files import write_hashes
 from ptmrec.model.build import build_ranker
 from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.relations.linear import COLUMNS
@@ -65,14 +67,35 @@ def test_damaged_recommenders_are_one_line(recommender, tmp_path):
     recommender.save(folder)
     weights = folder / "ranker_0.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(ArtifactError, match=r"ranker_0\.safetensors: damaged or changed"):
+        Recommender.load(folder)
+    write_hashes(folder)
     with pytest.raises(ArtifactError, match="missing or damaged"):
         Recommender.load(folder)
     recommender.save(folder)
     spec = json.loads((folder / "recommender.json").read_text())
     (folder / "recommender.json").write_text(json.dumps(spec | {"dataset_dim": 9}))
+    write_hashes(folder)
     with pytest.raises(ArtifactError, match="does not fit") as caught:
         Recommender.load(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_anywhere_is_found_and_named(recommender, tmp_path):
+    recommender.save(tmp_path / "saved")
+    draw = np.random.default_rng(0)
+    files = [path for path in sorted((tmp_path / "saved").rglob("*")) if path.is_file() and path.name != "hashes.json"]
+    for path in files:
+        whole = path.read_bytes()
+        damaged = bytearray(whole)
+        damaged[int(draw.integers(len(whole)))] ^= 1 << int(draw.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(ArtifactError, match=re.escape(str(path))):
+            Recommender.load(tmp_path / "saved")
+        path.write_bytes(whole)
+    files[0].unlink()
+    with pytest.raises(ArtifactError, match=re.escape(f"{files[0]}: missing")):
+        Recommender.load(tmp_path / "saved")
 
 
 def test_weights_that_are_not_finite_are_refused(recommender, tmp_path):
@@ -81,6 +104,7 @@ def test_weights_that_are_not_finite_are_refused(recommender, tmp_path):
     weights = load_file(path)
     weights["score_head.weight"][0, 0] = float("nan")
     save_file(weights, path)
+    write_hashes(tmp_path / "saved")
     with pytest.raises(ArtifactError, match=r"tensor 'score_head\.weight' holds values that are not finite"):
         Recommender.load(tmp_path / "saved")
 

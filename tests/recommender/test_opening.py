@@ -5,6 +5,7 @@ import pytest
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
+from ptmrec.files import write_hashes
 from ptmrec.recommender.opening import open_recommender
 
 
@@ -22,6 +23,7 @@ def test_it_is_read_once_while_its_files_stay_as_they_are(config):
     assert open_recommender(config) is first
     spec = config.get(PathsConfig).recommender / "recommender.json"
     spec.write_text(spec.read_text() + "\n")
+    write_hashes(spec.parent)
     again = open_recommender(config)
     assert again is not first
     assert again[0].model_names == first[0].model_names
@@ -40,6 +42,7 @@ def test_other_settings_are_another_one(config):
 def test_an_encoder_it_was_not_trained_with_is_refused(config):
     spec = config.get(PathsConfig).recommender / "recommender.json"
     spec.write_text(spec.read_text().replace('"encoder": "', '"encoder": "other-'))
+    write_hashes(spec.parent)
     with pytest.raises(ArtifactError, match=r"is not the one the ranker was trained with \(other-"):
         open_recommender(config)
 

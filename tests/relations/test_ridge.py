@@ -42,6 +42,10 @@ def test_neither_scale_nor_constant_features_matter():
     expected = ridge_loo_score(features, labels)
     assert ridge_loo_score(1000 * features + 7, labels) == pytest.approx(expected)
     assert np.isfinite(ridge_loo_score(np.zeros((30, 5)), labels))
+    broken = np.column_stack([features, np.where(np.arange(30) == 4, np.inf, 1.0)])
+    zero = np.column_stack([features, np.zeros(30)])
+    with np.errstate(invalid="ignore"):
+        assert ridge_loo_score(broken, labels) == pytest.approx(ridge_loo_score(zero, labels))
 
 
 def test_what_cannot_be_scored_is_refused():
