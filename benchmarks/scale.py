@@ -111,7 +111,8 @@ def _compare(catalogue: Catalogue, question: Question) -> list[Row]:
     recall = len(best & set(places)) / BEST
     ratios = np.array(seconds) / full
     spread = np.quantile(ratios, [0.5, 0.25, 0.75]).tolist()
-    note = f"{memory / 2**20:.0f} MiB more at the peak"
+    index = sum(part.nbytes for part in (catalogue.skills, catalogue.facts, catalogue.groups, catalogue.codes))
+    note = f"index of {index / 2**20:.0f} MiB in memory, {memory / 2**20:.0f} MiB more at the peak; maps on disk"
     rows = [
         Row(work, "full scoring of all", float(np.median(seconds)), full, *spread, None, note=note),
         Row(f"recall of {work}", "full scoring of all", recall, 1.0, *[recall] * 3, RECALL, "", larger=True),

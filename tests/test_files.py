@@ -7,6 +7,7 @@ import pytest
 from ptmrec.errors import ArtifactError
 from ptmrec.files import (
     atomic_write,
+    check_hashes,
     file_hash,
     is_temporary,
     read_json,
@@ -16,6 +17,7 @@ from ptmrec.files import (
     tree_hash,
     write_bytes,
     write_folder,
+    write_hashes,
     write_json,
     write_npz,
     write_text,
@@ -185,6 +187,24 @@ def test_json_that_nothing_can_be_done_with(tmp_path, text, words):
         read_json(tmp_path / "a.json")
     (tmp_path / "a.json").write_text("[" * 65 + "]" * 65)
     read_json(tmp_path / "a.json")
+
+
+def test_the_files_of_a_folder_are_those_that_were_noted(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "a.txt").write_text("a")
+    (tmp_path / "b.txt").write_text("b")
+    write_hashes(tmp_path)
+    write_hashes(tmp_path)
+    check_hashes(tmp_path)
+    (tmp_path / "below" / "a.txt").write_text("c")
+    with pytest.raises(ArtifactError, match=r"below/a\.txt: damaged or changed"):
+        check_hashes(tmp_path)
+    (tmp_path / "below" / "a.txt").unlink()
+    with pytest.raises(ArtifactError, match=r"below/a\.txt: missing"):
+        check_hashes(tmp_path)
+    (tmp_path / "hashes.json").write_text("[]")
+    with pytest.raises(ArtifactError, match="expected an object"):
+        check_hashes(tmp_path)
 
 
 def test_json_has_a_largest_size(tmp_path, monkeypatch):

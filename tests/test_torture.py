@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from torture.faults import damage_checkpoints, fail_writes
+from torture.grid import resume_everywhere
 from torture.kills import kill_trainings
 from torture.leaks import train_long
 from torture.names import hostile_names
@@ -87,6 +88,13 @@ def test_a_longer_training_does_not_grow(tmp_path):
 def test_eight_starts_of_one_name(tmp_path):
     for outcome in start_together(8, tmp_path):
         assert_survived(outcome)
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_wherever_it_was_stopped(tmp_path):
+    outcome = resume_everywhere(tmp_path, 24)
+    assert outcome.tried == 24
+    assert_survived(outcome)
 
 
 @pytest.mark.slow

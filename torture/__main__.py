@@ -19,6 +19,7 @@ from rich.table import Table
 
 from ptmrec.files import read_json, write_json
 from torture.faults import damage_checkpoints, fail_trainings, fail_writes
+from torture.grid import resume_everywhere
 from torture.kills import kill_trainings
 from torture.leaks import train_long
 from torture.names import hostile_names
@@ -29,6 +30,7 @@ from torture.parsers import feed, make_parsers
 from torture.pickles import feed_pickles
 from torture.planted import plant_all
 from torture.power import cut_power
+from torture.reproductions import kill_reproductions
 from torture.starts import start_together
 from torture.stops import stop_trainings
 from torture.store import share_store
@@ -39,7 +41,7 @@ RESULT = ROOT / "constants" / "results" / "torture.json"
 COUNTS = {
     **{"kills": 300, "damaged": 10_000, "power cuts": 5000, "signals": 60, "not finite": 120, "workers": 25},
     **{"epochs": 200, "starts": 100, "mutants": 10_000, "rounds": 200, "names": 5000, "pickles": 2000},
-    **{"listings": 200, "rows": 500},
+    **{"listings": 200, "rows": 500, "reproductions": 4},
 }
 """How often each is done at night; T5 does every operation there is, and 200 rounds of T12 take a few minutes, not ten.
 
@@ -93,6 +95,7 @@ def run_matrix(seed: int, share: float, only: str | None = None) -> list[Outcome
                 outcomes.append(outcome)
 
         run(lambda place: kill_trainings(counts["kills"], seed, place), "kills")
+        run(lambda place: resume_everywhere(place, None if share == 1 else max(1, round(96 * share))), "resumes")
         run(fail_writes, "writes")
         run(fail_trainings, "trainings")
         run(lambda place: cut_power(counts["power cuts"], seed, place), "power")
@@ -109,6 +112,7 @@ def run_matrix(seed: int, share: float, only: str | None = None) -> list[Outcome
         run(lambda place: shuffle_listings(counts["listings"], seed, place), "listings")
         run(lambda place: permute_rows(counts["rows"], seed, place), "rows")
         run(lambda place: hostile_names(counts["names"], seed, place), "names")
+        run(lambda place: kill_reproductions(counts["reproductions"], seed, place), "reproductions")
     return outcomes
 
 
