@@ -22,9 +22,9 @@ from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.train.base_trainer import BaseTrainer
 
 BATCH, EPOCHS, ROUNDS = 16, 2, 5
-VALUES, SAMPLES = 1024, 2048
+VALUES, SAMPLES = 1024, 4096
 """Of the autoencoder."""
-LISTS, MODELS, CLASSES, WIDTH = 1024, 40, 8, 64
+LISTS, MODELS, CLASSES, WIDTH = 2048, 40, 8, 64
 """Of the ranker: lists, models and dataset tokens of each, and their features."""
 
 

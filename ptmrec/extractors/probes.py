@@ -4,8 +4,6 @@ import hashlib
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy.ndimage import gaussian_filter
-from sklearn.datasets import load_digits, load_sample_images
 
 
 def make_probes(count: int, size: int, seed: int) -> np.ndarray:
@@ -20,6 +18,8 @@ def make_probes(count: int, size: int, seed: int) -> np.ndarray:
         ``(count, size, size, 3)`` uint8.
     """
     generator = np.random.default_rng(seed)
+    from sklearn.datasets import load_digits, load_sample_images  # takes longer than an answer
+
     photographs, digits = load_sample_images().images, load_digits().images
     makers = (
         lambda: _photograph(generator, photographs, size),
@@ -92,5 +92,7 @@ def _strokes(generator: np.random.Generator, size: int) -> np.ndarray:
     for _ in range(generator.integers(1, 4)):
         points = [tuple(point) for point in generator.uniform(0.1, 0.9, (generator.integers(2, 6), 2)) * size]
         draw.line(points, fill=255, width=int(generator.integers(1, 4)), joint="curve")
+    from scipy.ndimage import gaussian_filter
+
     image = gaussian_filter(np.asarray(canvas, dtype=float), 0.6)
     return np.repeat(_to_uint8(255 - image if generator.random() < 0.5 else image)[..., None], 3, axis=2)

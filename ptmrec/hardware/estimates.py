@@ -1,12 +1,12 @@
 """Latency on a device that is not at hand, estimated with an interval: to shortlist by, never the verdict."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 LEVEL = 0.9
 """Share of the models that an interval holds."""
@@ -48,7 +48,7 @@ class LatencyModel:
         factor: of the interval, from models of families that were left out.
     """
 
-    regression: Pipeline
+    regression: "Pipeline"
     low: np.ndarray
     high: np.ndarray
     factor: float
@@ -69,7 +69,11 @@ class LatencyModel:
         return Estimate.around(float(self.predict(inputs[None])[0]), self.factor)
 
 
-def _regression(count: int) -> Pipeline:
+def _regression(count: int) -> "Pipeline":
+    from sklearn.linear_model import RidgeCV  # takes longer than an answer that estimates nothing
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
     bend = (PolynomialFeatures(2, include_bias=False),) if count >= MANY else ()
     return make_pipeline(*bend, StandardScaler(), RidgeCV(PENALTIES))
 
@@ -77,6 +81,8 @@ def _regression(count: int) -> Pipeline:
 def leave_families_out(inputs: np.ndarray, ms: np.ndarray, families: tuple[str, ...]) -> np.ndarray:
     """Milliseconds ``(n,)`` predicted for each model from those of other families."""
     predicted = np.full(len(ms), np.nan)
+    from sklearn.model_selection import GroupKFold
+
     folds = GroupKFold(min(FOLDS, len(set(families))))
     for rest, out in folds.split(inputs, groups=families):
         fitted = _regression(len(rest)).fit(np.log(inputs[rest]), np.log(ms[rest]))

@@ -55,8 +55,10 @@ def add_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
     Not accelerate's wrapper (DDP): that sees ``model(...)`` alone, and trainers call any method of a model.
     """
+    if is_alone():
+        return  # before the parameters are listed, which takes as long as a small layer
     parameters = [parameter for parameter in parameters if parameter.requires_grad]
-    if is_alone() or not parameters:
+    if not parameters:
         return
     used = torch.tensor([parameter.grad is not None for parameter in parameters], device=parameters[0].device).int()
     torch.distributed.all_reduce(used)
