@@ -71,7 +71,7 @@ bench: install ## speed against peers and limits, in turns: a table and artifact
 	$(BIN)/python -m benchmarks
 
 .PHONY: torture
-torture: install ## kills, faults and hostile input at nightly counts, then planted faults (a quarter of an hour)
+torture: install ## kills, faults and hostile input at nightly counts, then planted faults (twenty minutes)
 	$(BIN)/python -m torture
 	$(BIN)/python -m torture planted
 

@@ -66,6 +66,7 @@ class BaseTrainer:
         self._run = RunState(self.name, options, self.output_dir)
         self._epoch = self._batch_index = 0
         self._portion = Portion(slice(0, 0), 0, 0)
+        self._reading: tuple[str, Iterable[Any]] = ("train", train_loader)
         self._last_batch_metrics: dict[str, float | Tensor] = {}
 
     def fit(self, resume: bool = False) -> History:
@@ -88,7 +89,7 @@ class BaseTrainer:
         """
         self.model = self._run.prepare(self.model, self.build_optimizer, [self.train_loader, self.validation_loader])
         try:
-            with self._run.alone():
+            with self._run.alone(), self._naming_dead_workers():  # of two that die, one is heard of within the other
                 self._run.begin(resume)
                 for epoch in progress(self._run.remaining_epochs(), f"{self.name} training"):
                     if self._run.out_of_patience:
@@ -114,13 +115,13 @@ class BaseTrainer:
 
     def _run_epoch(self, part: str, batches: Iterable[Any]) -> dict[str, float]:
         """One pass over ``batches``: ``<part>_loss`` and ``<part>_<metric>``, means weighted by size."""
-        training = part == "train"
+        training, self._reading = part == "train", (part, batches)
         run_batch = self._train_batch if training else self._evaluate_batch
         set_epoch(batches, self._epoch)
         self._run.begin_epoch()
         self.model.train(training)
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-        with torch.set_grad_enabled(training), self._naming_dead_workers(part, batches):
+        with torch.set_grad_enabled(training), self._naming_dead_workers():
             for self._batch_index, batch in enumerate(batches, start=1):
                 self._last_batch_metrics = {}
                 batch, self._portion = divide(batch)
@@ -219,7 +220,7 @@ class BaseTrainer:
     # Checks.
 
     @contextmanager
-    def _naming_dead_workers(self, part: str, loader: Iterable[Any]) -> Iterator[None]:
+    def _naming_dead_workers(self) -> Iterator[None]:
         """Say in one line that a worker of a loader died, which torch may say at any instruction.
 
         It says so itself, or what a worker had promised cannot be fetched from it any more.
@@ -227,6 +228,7 @@ class BaseTrainer:
         try:
             yield
         except (RuntimeError, ConnectionError, EOFError) as error:
+            part, loader = self._reading
             unfetched = getattr(loader, "num_workers", 0) and not isinstance(error, RuntimeError)
             passed_on = "in DataLoader worker process" in str(error)  # by a worker that lives
             if passed_on or not (unfetched or str(error).startswith("DataLoader worker (pid")):
