@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from multiprocessing import util
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def lose_workers(count: int, seed: int, folder: Path) -> Outcome:
         child = fork(_train, place, type("Deadly", (Deadly,), {"way": way, "place": int(draw.integers(40))}))
         hung = not _ended(child, LIMIT)
         orphans = _group_lives(child)
+        if orphans:
+            os.killpg(child, signal.SIGKILL)  # counted, and not left to hold this process's output open for ever
         said = (place / "said").read_text() if (place / "said").exists() else ""
         train(place, FEW, WORKERS)
         words = "ValueError: the element is broken" if way == "raise" else "TrainingError: noisy: a worker of the train"
@@ -64,6 +67,7 @@ def _train(place: Path, kind: type[TensorDataset]) -> None:
         NoisyTrainer(make_model(), options, place, *make_loaders(WORKERS, kind)).fit()
     except Exception as error:  # which error it is, is what is looked at
         (place / "said").write_text(f"{type(error).__name__}: {error}")
+    util._exit_function()  # as every process does that ends by itself: workers it has just started end with it
 
 
 def _ended(child: int, seconds: float) -> bool:

@@ -20,7 +20,7 @@ from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.registration import estimate_skills
 from ptmrec.relations.ridge import ridge_loo_score
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.transport import explain, transport_scores
+from ptmrec.relations.transport import Explainer, transport_scores
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import Snapshot
@@ -47,6 +47,7 @@ class Registrar:
         self.images = explanation_images(settings, paths.battery, known)
         self.origin = np.repeat(["", *self.battery], [settings.probes, *(len(p.labels) for p in self.battery.values())])
         self.coordinates = references.coordinates(self.images)
+        self._explainers: dict[str, Explainer] = {}
 
     def run(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
         """``transport (r, d)`` of a model, and its scores ``transported`` and ``few_shot`` ``(K,)`` on known data sets.
@@ -55,15 +56,21 @@ class Registrar:
         """
         model = snapshot.load()
         features = extract_features(model, self.images)
-        transport, share = explain(self.coordinates, features)
+        transport, share = self._explainer("", slice(None)).explain(features)
         few_shot = [self._few_shot(model, sample) for sample in self.known]
         transported = []
         for sample in self.known:
             kept = self.origin != sample.name
-            own = transport if kept.all() else explain(self.coordinates[kept], features[kept])[0]
+            own = transport if kept.all() else self._explainer(sample.name, kept).explain(features[kept])[0]
             transported.append(transport_scores(sample.coordinates, sample.labels, [own])[0])
         arrays = {"transport": transport, "explained": share, "transported": transported, "few_shot": few_shot}
         return {name: np.asarray(values) for name, values in arrays.items()}
+
+    def _explainer(self, without: str, kept: np.ndarray | slice) -> Explainer:
+        """The images without those of one data set; made once for all models."""
+        if without not in self._explainers:
+            self._explainers[without] = Explainer(self.coordinates[kept])
+        return self._explainers[without]
 
     def _few_shot(self, model, sample: DatasetSample) -> float:
         if sample.name not in self.battery:

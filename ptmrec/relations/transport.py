@@ -16,28 +16,44 @@ SHRINKAGE = 1e-3
 """Ridge penalty of the explanation, relative to the coordinates' mean squared length."""
 
 
-def explain(coordinates: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
-    """How the references explain a model.
+class Explainer:
+    """Coordinates of probes that models are explained by; what depends on them alone is computed once.
 
     The map is the primal form of ``X' / s (K / s + SHRINKAGE I)^-1 F`` with ``K = X X'``, ``s = trace(K) / P``: the
     same map, smaller to keep.
 
     Args:
-        coordinates: ``(P, r)`` coordinates of the probes, centred.
-        features: ``(P, d)`` the model's features of the same probes.
-
-    Returns:
-        The linear map ``(r, d)`` from reference coordinates to the model's standardised features, and the share of
-        their variance on the probes that it explains, each probe left out (at most 1): how far it can be trusted.
+        coordinates: ``(P, r)`` coordinates of the probes by the references, centred.
     """
-    coordinates, features = np.asarray(coordinates, np.float64), np.asarray(features, np.float64)
-    scaled = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-8)
-    length = (coordinates**2).sum() / len(coordinates)
-    gram = coordinates.T @ coordinates / length + SHRINKAGE * np.eye(coordinates.shape[1])
-    transport = np.linalg.solve(gram, coordinates.T @ scaled / length)
-    leverage = np.einsum("pr,rp->p", coordinates, np.linalg.solve(gram, coordinates.T)) / length
-    residual = (scaled - coordinates @ transport) / np.maximum(1 - leverage, 1e-6)[:, None]
-    return transport, 1 - float((residual**2).sum() / max((scaled**2).sum(), 1e-300))
+
+    def __init__(self, coordinates: np.ndarray) -> None:
+        self._coordinates = np.asarray(coordinates, np.float64)
+        self._length = (self._coordinates**2).sum() / len(self._coordinates)
+        width = self._coordinates.shape[1]
+        self._gram = self._coordinates.T @ self._coordinates / self._length + SHRINKAGE * np.eye(width)
+        solved = np.linalg.solve(self._gram, self._coordinates.T)
+        self._leverage = np.einsum("pr,rp->p", self._coordinates, solved) / self._length
+
+    def explain(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+        """How the references explain a model.
+
+        Args:
+            features: ``(P, d)`` the model's features of the same probes.
+
+        Returns:
+            The linear map ``(r, d)`` from reference coordinates to the model's standardised features, and the share of
+            their variance on the probes that it explains, each probe left out (at most 1): how far it can be trusted.
+        """
+        features = np.asarray(features, np.float64)
+        scaled = (features - features.mean(axis=0)) / np.maximum(features.std(axis=0), 1e-8)
+        transport = np.linalg.solve(self._gram, self._coordinates.T @ scaled / self._length)
+        residual = (scaled - self._coordinates @ transport) / np.maximum(1 - self._leverage, 1e-6)[:, None]
+        return transport, 1 - float((residual**2).sum() / max((scaled**2).sum(), 1e-300))
+
+
+def explain(coordinates: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
+    """:meth:`Explainer.explain` of one model."""
+    return Explainer(coordinates).explain(features)
 
 
 def transport_score(coordinates: np.ndarray, labels: np.ndarray, transport: np.ndarray) -> float:

@@ -7,19 +7,19 @@ import numpy as np
 
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_npz, write_npz
-from ptmrec.relations.transport import explain
+from ptmrec.relations.transport import Explainer
 
 
-def write_transport(folder: Path, name: str, coordinates: np.ndarray, features: np.ndarray) -> Path:
+def write_transport(folder: Path, name: str, explainer: Explainer, features: np.ndarray) -> Path:
     """Explain a model by the references and write the map as ``<name>.npz``, in half precision.
 
     Args:
         folder: where it goes.
         name: name of the model.
-        coordinates: ``(P, r)`` of the probe images.
+        explainer: of the probe images.
         features: ``(P, d)`` the model's features of them.
     """
-    transport, share = explain(coordinates, features)
+    transport, share = explainer.explain(features)
     arrays = {"transport": transport.astype(np.float16), "explained": np.array(share)}
     return write_npz(folder / f"{name}.npz", arrays)
 

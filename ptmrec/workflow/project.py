@@ -42,6 +42,7 @@ from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
 from ptmrec.recommender.references import References
 from ptmrec.relations.linear import COLUMNS
+from ptmrec.relations.transport import Explainer
 from ptmrec.relations.transport_files import write_transport
 from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
 from ptmrec.train.checkpoints import load_tensors
@@ -125,10 +126,10 @@ class Project(ProjectFiles):
 
     def _explain(self, folder: Path) -> None:
         images = explanation_images(self.config.get(RelationConfig), self.paths.battery, self.splits.known)
-        coordinates = References(self.config).coordinates(images)
+        explainer = Explainer(References(self.config).coordinates(images))
         for snapshot in progress(self.zoo, "explaining models"):
             if not (folder / f"{snapshot.name}.npz").is_file():
-                write_transport(folder, snapshot.name, coordinates, extract_features(snapshot.load(), images))
+                write_transport(folder, snapshot.name, explainer, extract_features(snapshot.load(), images))
 
     def train_autoencoder(self) -> Path:
         """Train the autoencoder on the weights vectors of the known models."""
