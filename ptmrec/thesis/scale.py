@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from ptmrec.benchmark.battery import read_battery
+from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
 from ptmrec.errors import reading
@@ -35,11 +37,19 @@ def add_scale(macros: Macros, config: ConfigParser) -> None:
         slopes = fit_slopes(points)
         for name, line in LINES.items():
             macros.add(f"Slope{name}", number(slopes[line]), origin)
-        values = costs(found["facts"], _largest(points), config.get(RelationConfig).probes)
+        values = costs(found["facts"], _largest(points), _count_probes(config))
     for name, (value, decimals) in values.items():
         macros.add(f"Scale{name}", number(value, decimals), origin)
     for name, value in {"Megabytes": MEGABYTES, "Cents": 100 * DOLLARS, "Cores": CORES}.items():
         macros.add(f"Assumed{name}", number(value, 0), f"{Path(__file__).stem}.py")
+
+
+def _count_probes(config: ConfigParser) -> int:
+    """Images that every model answers to: those made by code, and the battery's of known data sets."""
+    paths = config.get(PathsConfig)
+    known = read_splits(paths.splits).known
+    battery = read_battery(paths.battery).items()
+    return config.get(RelationConfig).probes + sum(len(part.labels) for name, part in battery if name in known)
 
 
 def costs(facts: dict[str, Any], seconds: dict[str, float], probes: int) -> dict[str, tuple[float, int]]:
@@ -55,6 +65,7 @@ def costs(facts: dict[str, Any], seconds: dict[str, float], probes: int) -> dict
     responses = MILLION * probes * facts["pass_seconds"] / HOUR
     asked = MILLION * facts["images"] * facts["pass_seconds"] / HOUR
     return {
+        "Probes": (probes, 0),
         "WeightsHours": (weights, 0),
         "ResponsesHours": (responses, 0),
         "Days": ((weights + responses) / CORES / 24, 1),

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import PathsConfig
+from ptmrec.config.sections import PathsConfig, RelationConfig
 from ptmrec.errors import ArtifactError
+from ptmrec.extractors.explanation import explanation_images
 from ptmrec.files import read_json, write_json
 from ptmrec.thesis.macros import Macros, number
 from ptmrec.thesis.scale import LINES, MEGABYTES, add_scale, costs
@@ -29,6 +31,9 @@ def test_slopes_are_those_of_the_committed_points():
         assert len(rows) >= 3
         assert macros.texts[f"Slope{name}"] == number(np.polyfit(*np.log(rows).T, 1)[0])
     assert macros.texts["ScaleTerabytes"] == number(MEGABYTES, 0)
+    settings, paths = config.get(RelationConfig), config.get(PathsConfig)
+    images = explanation_images(settings, paths.battery, read_splits(paths.splits).known)
+    assert macros.texts["ScaleProbes"] == number(len(images), 0)
 
 
 def test_a_damaged_benchmark_is_one_line(tmp_path):
