@@ -16,7 +16,7 @@ from ptmrec.errors import TrainingError, one_line
 from ptmrec.log import logger
 from ptmrec.processes import gather, wait_for_all
 from ptmrec.progress import progress
-from ptmrec.train.batches import batch_size, set_epoch, to_device
+from ptmrec.train.batches import batch_size, end_workers, set_epoch, to_device
 from ptmrec.train.checkpoints import load_into, load_tensors
 from ptmrec.train.history import History
 from ptmrec.train.portions import Portion, divide
@@ -66,7 +66,7 @@ class BaseTrainer:
         self._run = RunState(self.name, options, self.output_dir)
         self._epoch = self._batch_index = 0
         self._portion = Portion(slice(0, 0), 0, 0)
-        self._reading: tuple[str, Iterable[Any]] = ("train", train_loader)
+        self._reading: tuple[str, Iterable[Any], Iterator[Any] | None] = ("train", train_loader, None)
         self._last_batch_metrics: dict[str, float | Tensor] = {}
 
     def fit(self, resume: bool = False) -> History:
@@ -98,6 +98,7 @@ class BaseTrainer:
                     self._fit_epoch(epoch)
             wait_for_all()  # the main process alone has written, and the others may read
         finally:
+            self._reading = (*self._reading[:2], None)
             self.model = self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).eval()
         return self.history
 
@@ -115,20 +116,23 @@ class BaseTrainer:
 
     def _run_epoch(self, part: str, batches: Iterable[Any]) -> dict[str, float]:
         """One pass over ``batches``: ``<part>_loss`` and ``<part>_<metric>``, means weighted by size."""
-        training, self._reading = part == "train", (part, batches)
+        training, self._reading = part == "train", (part, batches, None)
         run_batch = self._train_batch if training else self._evaluate_batch
         set_epoch(batches, self._epoch)
         self._run.begin_epoch()
         self.model.train(training)
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         with torch.set_grad_enabled(training), self._naming_dead_workers():
-            for self._batch_index, batch in enumerate(batches, start=1):
+            iterator = iter(batches)
+            self._reading = (part, batches, iterator)
+            for self._batch_index, batch in enumerate(iterator, start=1):
                 self._last_batch_metrics = {}
                 batch, self._portion = divide(batch)
                 loss, size = run_batch(to_device(batch, self.accelerator.device)), self._portion.size
                 for name, value in {**self._batch_metrics(), "loss": loss}.items() if size else ():
                     sums[name][0] += value * size
                     sums[name][1] += size
+        self._reading = (part, batches, None)
         return self._averages(part, gather(dict(sums)))
 
     def _averages(self, part: str, gathered: list[dict[str, list[float]]]) -> dict[str, float]:
@@ -228,11 +232,12 @@ class BaseTrainer:
         try:
             yield
         except (RuntimeError, ConnectionError, EOFError) as error:
-            part, loader = self._reading
+            part, loader, batches = self._reading
             unfetched = getattr(loader, "num_workers", 0) and not isinstance(error, RuntimeError)
             passed_on = "in DataLoader worker process" in str(error)  # by a worker that lives
             if passed_on or not (unfetched or str(error).startswith("DataLoader worker (pid")):
                 raise
+            end_workers(batches)  # or torch says it again with each worker that ends, wherever we are then
             raise TrainingError(
                 f"{self.name}: a worker of the {part} loader died in epoch {self._epoch} ({one_line(error)}); "
                 "memory or /dev/shm may be full: use fewer workers, or num_workers=0 to see what it met; "

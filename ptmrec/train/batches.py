@@ -2,6 +2,8 @@
 
 import copy
 import dataclasses
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -65,6 +67,21 @@ def take_rows(batch: Any, rows: slice, count: int) -> Any:
 def _is_nested(value: Any) -> bool:
     """Whether a list that holds this is a batch in parts, not a list with one entry per row."""
     return next(_tensors(value), None) is not None
+
+
+def end_workers(batches: Any) -> None:
+    """End the workers of a loader's iterator, when it has any, without being told of each that ends."""
+    end = getattr(batches, "_shutdown_workers", None)
+    if end is None:
+        return
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
+        end()
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    try:
+        end()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def set_epoch(loader: Iterable[Any], epoch: int) -> None:

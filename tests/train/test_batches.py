@@ -1,3 +1,4 @@
+import os
 from collections import namedtuple
 from dataclasses import dataclass
 
@@ -6,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
 from ptmrec.errors import TrainingError
-from ptmrec.train.batches import batch_size, set_epoch, take_rows, to_device
+from ptmrec.train.batches import batch_size, end_workers, set_epoch, take_rows, to_device
 
 Pair = namedtuple("Pair", "left right")
 
@@ -57,3 +58,23 @@ def test_samplers_hear_of_the_epoch():
     sampler = DistributedSampler(range(8), num_replicas=1, rank=0)
     set_epoch(DataLoader(range(8), sampler=sampler), 7)
     assert sampler.epoch == 7
+
+
+class _Slow(torch.utils.data.Dataset):
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        if index == 3:
+            os._exit(3)
+        return torch.zeros(2)
+
+
+def test_workers_end_without_a_word_of_the_one_that_died():
+    batches = iter(DataLoader(_Slow(), 2, num_workers=2))
+    with pytest.raises(RuntimeError, match="exited unexpectedly"):
+        list(batches)
+    workers = list(batches._workers)
+    end_workers(batches)
+    assert not any(worker.is_alive() for worker in workers)
+    end_workers(iter([1]))
