@@ -291,10 +291,15 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_files(root: Path, files: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of files by their path relative to a folder."""
+    return {path.relative_to(root).as_posix(): file_hash(path) for path in files}
+
+
 def write_hashes(folder: Path) -> Path:
     """Write the SHA-256 of every file in a folder, and below, beside them."""
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return write_json(folder / HASHES, {name: file_hash(path) for name, path in files.items() if name != HASHES})
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / HASHES)
+    return write_json(folder / HASHES, hash_files(folder, files))
 
 
 def check_hashes(folder: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
-from ptmrec.files import file_hash, is_temporary, read_json, write_json
+from ptmrec.files import hash_files, is_temporary, read_json, write_json
 
 
 def committed_files(paths: PathsConfig) -> list[Path]:
@@ -26,8 +26,7 @@ def write_manifest(paths: PathsConfig) -> Path:
 
 def current_hashes(paths: PathsConfig) -> dict[str, str]:
     """SHA-256 of every committed file that is there, by its path relative to the manifest's folder."""
-    root = paths.manifest.parent
-    return {path.relative_to(root).as_posix(): file_hash(path) for path in committed_files(paths)}
+    return hash_files(paths.manifest.parent, committed_files(paths))
 
 
 def read_manifest(path: Path) -> dict[str, str]:

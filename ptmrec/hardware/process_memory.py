@@ -1,5 +1,6 @@
 """Memory of a model in a process of its own, so that nothing that ran before is counted."""
 
+import importlib
 import multiprocessing
 import resource
 import sys
@@ -15,7 +16,7 @@ STATUS = Path("/proc/self/status")
 def fresh_process_memory(snapshot: Snapshot, input_size: int) -> int | None:
     """Bytes by which a fresh process grows when it loads a model and passes one image through it.
 
-    torch itself, and what its first operation brings with it, is not counted.
+    torch and timm themselves, and what the first operation brings with it, are not counted.
 
     Returns:
         The bytes; None when the process was killed, as happens where memory runs out.
@@ -32,15 +33,16 @@ def _growth(snapshot: Snapshot, input_size: int) -> int:
 
     from ptmrec.zoo.architectures import build_model
 
+    importlib.import_module("timm")  # real models import it when they are loaded
     torch.set_num_threads(1)
     with torch.inference_mode():
         build_model("vgg", "small", 2).eval()(torch.zeros(1, 3, 32, 32))
-        before = _highest()
+        before = highest_memory()
         snapshot.load()(torch.zeros(1, 3, input_size, input_size))
-    return max(0, _highest() - before)
+    return max(0, highest_memory() - before)
 
 
-def _highest() -> int:
+def highest_memory() -> int:
     """Most bytes this process has had in memory.
 
     Linux's ``ru_maxrss`` remembers the process that started this one, so its status file is read there.

@@ -132,7 +132,6 @@ class BaseTrainer:
                 for name, value in {**self._batch_metrics(), "loss": loss}.items() if size else ():
                     sums[name][0] += value * size
                     sums[name][1] += size
-        self._reading = (part, batches, None)
         return self._averages(part, gather(dict(sums)))
 
     def _averages(self, part: str, gathered: list[dict[str, list[float]]]) -> dict[str, float]:
