@@ -14,6 +14,7 @@ from ptmrec.recommender.references import ENCODER, References
 from ptmrec.recommender.session import Looked, Session
 from ptmrec.recommender.user_samples import draw_samples, pseudo_labels, shrink
 from ptmrec.relations.pairs import PairTable
+from ptmrec.relations.samples import DatasetSample
 from ptmrec.zoo.snapshot import Snapshot
 
 
@@ -32,7 +33,7 @@ def answer(
     ``lenders`` names, for each model that is known by its card only, the one it borrows from.
     """
     looked = _look(references, chosen, config)
-    tables, found = zip(*(knowledge.look(sample) for sample in looked.samples), strict=True)
+    tables, found = zip(*(knowledge.look(sample, looked.whole) for sample in looked.samples), strict=True)
     ranked = [knowledge.rank(pairs, regime) for pairs in tables]
     return Session(
         knowledge,
@@ -55,7 +56,8 @@ def _look(references: References, chosen: UserImages, config: ConfigParser) -> L
     labels = pseudo_labels(features[ENCODER], chosen.labels, settings.clusters, settings.seed)
     tokens = class_tokens(features[ENCODER], labels, settings.shots, settings.draws, settings.seed)
     samples, positions = draw_samples(features, labels, references.space, settings.seed)
-    return Looked(small, labels, tokens, samples, positions[0])
+    whole = DatasetSample(TARGET, samples[0].token, references.space.encode(features), labels)
+    return Looked(small, labels, tokens, samples, positions[0], whole)
 
 
 def _correction(

@@ -18,7 +18,7 @@ from ptmrec.relations.linear import LinearRanker, fit_linear_ranker, left_out_we
 from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.posterior import Posterior, fit_posterior
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.scores import PairScores, look_at
+from ptmrec.relations.scores import PairScores, look_at, match_classes
 from ptmrec.zoo.card import Card
 
 TARGET = "(target)"
@@ -66,9 +66,17 @@ class Knowledge:
         """Relations of the models to the known data sets and, as :data:`TARGET`, to a new one."""
         return self.look(sample)[0]
 
-    def look(self, sample: DatasetSample) -> tuple[PairTable, Separation]:
-        """:meth:`pairs`, and how far the classes of the new data set separate."""
-        row, right = look_at(sample, (*self.samples, sample), self.transports)
+    def look(self, sample: DatasetSample, whole: DatasetSample | None = None) -> tuple[PairTable, Separation]:
+        """:meth:`pairs`, and how far the classes of the new data set separate.
+
+        Args:
+            sample: a few images per class.
+            whole: all images, if there are more: whether they are of a known data set is asked of all, once.
+        """
+        others = (*self.samples, sample)
+        row, right = look_at(sample, others, self.transports)
+        if whole is not None:
+            row = row._replace(same=match_classes(whole, others))
         pairs = PairTable(self.cards, self.scores.with_dataset(TARGET, row), self.base)
         return pairs, separations(sample, self.transports, right=right[:, None])[0]
 
@@ -92,14 +100,13 @@ class Knowledge:
             ``(N,)`` scores, and ``(K, N)`` jackknife pseudo-values, whose mean's variance is that of the scores when
             the known data sets are seen as a sample of all there are.
         """
-        known = self.regimes[regime]
-        scores, values = known.ranker.scores(pairs, TARGET), []
-        if known.ranker.recognise(pairs, TARGET):
-            return scores, scores[None]
+        known, values = self.regimes[regime], []
+        scores, recognised = known.ranker.scores(pairs, TARGET), pairs.recognise(TARGET, known.ranker.skills)
         count = len(known.ranker.skills)
         for name, weights in zip(known.ranker.skills, known.left_out, strict=True):
             skills = {other: skill for other, skill in known.ranker.skills.items() if other != name}
-            part = LinearRanker(weights, skills, known.ranker.measured).scores(pairs, TARGET)
+            part = LinearRanker(weights, skills, known.ranker.measured).inputs(pairs, TARGET) @ weights
+            part = known.ranker.blend(part, *recognised)  # what was measured on the images themselves stays
             values.append(count * scores - (count - 1) * part)
         return scores, np.stack(values)
 

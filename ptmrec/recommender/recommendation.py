@@ -1,5 +1,6 @@
 """The answer to somebody's images, for the command line, scripts and notebooks alike."""
 
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ class Recommendation:
         nearest: the known data sets whose measurements weigh most, with their share of the weight.
         rejected: models left out: ``model``, ``limit`` (what it broke, or why it cannot be ranked), ``value``.
         count: models that are shown.
-        seconds: time the answer took.
+        seconds: time the answer took, with what was verified since.
         data: what was brought, in words.
         limiting: limits that were asked for, what models cost, and what relief would gain.
         session: what the ranking can be gone on with.
@@ -164,14 +165,12 @@ class Recommendation:
         """
         from ptmrec.recommender.threads import few_threads
 
-        session = self._going_on("verified")
+        session, started = self._going_on("verified"), time.perf_counter()
         check_limits(count, time_limit)
         with few_threads(session.config):
-            return self.gone_on(session.verify(count, time_limit))
-
-    def gone_on(self, session: "Session") -> "Recommendation":
-        """The same question, answered by a session that has gone on."""
-        return replace(self, frame=session.frame, verification=session.verification, session=session)
+            session = session.verify(count, time_limit)
+            took = self.seconds + time.perf_counter() - started
+            return replace(self, frame=session.frame, verification=session.verification, session=session, seconds=took)
 
     def load(self, model: str | None = None) -> "Loaded":
         """A model to fine-tune: backbone, transform, and number of features; the best one without a name.

@@ -32,6 +32,7 @@ class Looked:
         tokens: ``(S, M, E)`` tokens of S draws.
         samples: the draws in the reference space.
         first: images of the first draw, on which candidates are run.
+        whole: all images in the reference space.
     """
 
     images: np.ndarray
@@ -39,6 +40,7 @@ class Looked:
     tokens: np.ndarray
     samples: list[DatasetSample]
     first: np.ndarray
+    whole: DatasetSample
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,11 @@ class Session:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What to tell people beside the order, a sentence each."""
-        same = self.knowledge.regimes[self.regime].ranker.recognise(self.tables[0], TARGET)
-        known = f"These images look like {same}, which is known: what was measured there decides the order."
+        same, weight = self.tables[0].recognise(TARGET, self.knowledge.regimes[self.regime].ranker.skills)
+        known = (
+            f"Class by class these images look like {same}, which is known: what was measured there counts for "
+            f"{weight:.0%} of the order."
+        )
         bare = [f"{name} (as {lender})" for name, lender in self.lenders.items()]
         cards = f"Ranked by their cards only, as the nearest known model: {', '.join(bare)}." if bare else ""
         return tuple(note for note in (known if same else "", cards, *self.doubts) if note)

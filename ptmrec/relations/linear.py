@@ -11,10 +11,6 @@ from ptmrec.relations.registration import estimate_skills, fit_within_families, 
 COLUMNS = (*RELATIONS, *(f"{name}, new model" for name in RELATIONS))
 """Columns of a ranker's inputs: a measured model has the first half, a new one the second; the rest is 0."""
 
-SAME = 0.97
-"""Encoder likeness from which on images are of the same data set: draws of one have .96 and more among the data sets
-here, different ones .96 at most."""
-
 
 @dataclass(frozen=True)
 class LinearRanker:
@@ -38,24 +34,22 @@ class LinearRanker:
     def scores(self, pairs: PairTable, target: str) -> np.ndarray:
         """Scores ``(N,)`` of the models for a data set, larger is better.
 
-        When the data set is one that is known, what was measured there is the best that can be said.
+        When the data set is one that is known, what was measured there counts as much as that is sure.
         """
-        scores, known = self.inputs(pairs, target) @ self.weights, self.recognise(pairs, target)
-        if known is None:
+        return self.blend(self.inputs(pairs, target) @ self.weights, *pairs.recognise(target, self.skills))
+
+    def blend(self, scores: np.ndarray, known: str, weight: float) -> np.ndarray:
+        """Scores ``(N,)`` of the relations, with what was measured of each model on a known data set."""
+        if not weight:
             return scores
-        return np.where(self.measured & ~np.isnan(self.skills[known]), self.skills[known], scores)
+        measured = self.measured & ~np.isnan(self.skills[known])
+        return np.where(measured, (1 - weight) * scores + weight * self.skills[known], scores)
 
     def as_new(self, pairs: PairTable) -> "LinearRanker":
         """The ranker if no model had ever been measured; ``pairs`` as in fitting."""
         skills = {name: np.where(self.measured, row, np.nan) for name, row in self.skills.items()}
         estimated = estimate_skills(pairs, skills)
         return replace(self, skills=estimated, measured=np.zeros_like(self.measured))
-
-    def recognise(self, pairs: PairTable, target: str) -> str | None:
-        """Name of the known data set the images come from, None when they are new."""
-        known = [name for name in self.skills if name != target]
-        alike = pairs.likeness(target, known)[0]
-        return known[int(alike.argmax())] if alike.max() >= SAME else None
 
 
 def fit_linear_ranker(

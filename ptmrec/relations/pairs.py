@@ -4,7 +4,7 @@ Each is normalised against the known models' values for the same data set, which
 listed: a model's score does not change with the other candidates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,12 @@ class PairTable:
         lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
         agreement = rows[1:] @ rows[0] / (lengths[1:] * lengths[0])
         return np.stack([self.scores.encoder[place, places], self.scores.reference[place, places], agreement])
+
+    def recognise(self, target: str, known: Iterable[str]) -> tuple[str, float]:
+        """The known data set whose images a target shows, and how surely, 0 to 1; ``""`` and 0 when it is new."""
+        names = [name for name in known if name != target]
+        sure = np.nan_to_num(self.scores.same[self._place(target), [self._place(name) for name in names]])
+        return (names[int(sure.argmax())], float(sure.max())) if sure.any() else ("", 0.0)
 
     def relations(self, target: str, skills: Mapping[str, np.ndarray]) -> np.ndarray:
         """Relations ``(N, R)`` of every model to a data set, columns as :data:`RELATIONS`.

@@ -10,12 +10,12 @@ import numpy as np
 from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_npz, write_npz
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.similarity import covariance_similarity
+from ptmrec.relations.similarity import class_match, covariance_similarity
 from ptmrec.relations.transport import transports_left_out
 
 SCORES_NAME = "scores.npz"
 """File of the pair scores, beside the reference space they are made in."""
-_TABLES = ("transport", "few_shot", "encoder", "reference")
+_TABLES = ("transport", "few_shot", "encoder", "reference", "same")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class PairScores:
         encoder: ``(T, T)`` cosine of the data sets' mean features by the image encoder.
         reference: ``(T, T)`` likeness in the reference space, see
             :func:`~ptmrec.relations.similarity.covariance_similarity`.
+        same: ``(T, T)`` how surely they are the same, see :func:`~ptmrec.relations.similarity.class_match`; NaN where
+            nobody compared their classes.
     """
 
     datasets: tuple[str, ...]
@@ -39,6 +41,7 @@ class PairScores:
     few_shot: np.ndarray
     encoder: np.ndarray
     reference: np.ndarray
+    same: np.ndarray
 
     def only(self, datasets: Sequence[str], models: Sequence[str]) -> "PairScores":
         """The scores of some data sets and models, in that order.
@@ -53,8 +56,8 @@ class PairScores:
         rows = [self.datasets.index(name) for name in datasets]
         columns = [self.models.index(name) for name in models]
         cells, pairs = np.ix_(rows, columns), np.ix_(rows, rows)
-        tables = (self.transport[cells], self.few_shot[cells], self.encoder[pairs], self.reference[pairs])
-        return PairScores(tuple(datasets), tuple(models), *tables)
+        likeness = (table[pairs] for table in (self.encoder, self.reference, self.same))
+        return PairScores(tuple(datasets), tuple(models), self.transport[cells], self.few_shot[cells], *likeness)
 
     def registered(self, battery: Sequence[str]) -> "PairScores":
         """The scores as they are known of new models, which run on the battery's data sets alone."""
@@ -64,8 +67,9 @@ class PairScores:
     def brought(self, name: str, known: Sequence[str]) -> "PairRow":
         """The row of one data set, as if somebody brought it, to join scores of known ones in their order."""
         place, others = self.datasets.index(name), [self.datasets.index(other) for other in known]
-        encoder, reference = (table[place, others] for table in (self.encoder, self.reference))
-        return PairRow(self.transport[place], np.append(encoder, 1.0), np.append(reference, 2.0))
+        encoder, reference, same = (table[place, others] for table in (self.encoder, self.reference, self.same))
+        own = (np.append(encoder, 1.0), np.append(reference, 2.0), np.append(same, 1.0))
+        return PairRow(self.transport[place], *own)
 
     def with_dataset(self, name: str, row: "PairRow") -> "PairScores":
         """The scores with one more data set, of which nothing but its images is known.
@@ -82,6 +86,7 @@ class PairScores:
             few_shot=np.vstack([self.few_shot, never]),
             encoder=_bordered(self.encoder, row.encoder),
             reference=_bordered(self.reference, row.reference),
+            same=_bordered(self.same, row.same),
         )
 
     def with_models(self, names: Sequence[str], transport: np.ndarray, few_shot: np.ndarray) -> "PairScores":
@@ -95,11 +100,12 @@ class PairScores:
 
 
 class PairRow(NamedTuple):
-    """Scores of one data set: ``transport (N,)``, and its likeness ``encoder (T,)`` and ``reference (T,)`` to T."""
+    """Scores of one data set: ``transport (N,)``, and its likeness to T: ``encoder``, ``reference``, ``same (T,)``."""
 
     transport: np.ndarray
     encoder: np.ndarray
     reference: np.ndarray
+    same: np.ndarray
 
 
 def score_dataset(sample: DatasetSample, others: Sequence[DatasetSample], transports: Sequence[np.ndarray]) -> PairRow:
@@ -121,16 +127,22 @@ def look_at(
     encoder = np.array([sample.token @ other.token for other in others]) / norms
     reference = [covariance_similarity(sample.covariances, other.covariances) for other in others]
     scores, right = transports_left_out(sample.coordinates, sample.labels, transports)
-    return PairRow(scores, encoder, np.array(reference)), right
+    return PairRow(scores, encoder, np.array(reference), match_classes(sample, others)), right
+
+
+def match_classes(sample: DatasetSample, others: Sequence[DatasetSample]) -> np.ndarray:
+    """How surely a data set is each of T others ``(T,)``, see :func:`~ptmrec.relations.similarity.class_match`."""
+    own = (sample.coordinates, sample.labels)
+    return np.array([class_match(*own, other.coordinates, other.labels) for other in others])
 
 
 def join_rows(
     datasets: Sequence[str], models: Sequence[str], rows: Sequence[PairRow], few_shot: np.ndarray | None = None
 ) -> PairScores:
     """Scores from one row per data set, each compared with all of them in this order."""
-    transport, encoder, reference = (np.stack(parts) for parts in zip(*rows, strict=True))
+    transport, *likeness = (np.stack(parts) for parts in zip(*rows, strict=True))
     few_shot = np.full(transport.shape, np.nan) if few_shot is None else few_shot
-    return PairScores(tuple(datasets), tuple(models), transport, few_shot, encoder, reference)
+    return PairScores(tuple(datasets), tuple(models), transport, few_shot, *likeness)
 
 
 def write_scores(path: Path, variants: Mapping[str, PairScores]) -> Path:
@@ -160,7 +172,7 @@ def read_scores(path: Path) -> dict[str, PairScores]:
                     f"{path}: {max(held, key=held.count)!r} is in it twice; make it again with: ptmrec zoo reference"
                 )
         cells, pairs = (len(datasets), len(models)), (len(datasets), len(datasets))
-        shapes = dict(zip(_TABLES, (cells, cells, pairs, pairs), strict=True))
+        shapes = dict(zip(_TABLES, (cells, cells, pairs, pairs, pairs), strict=True))
         found = {}
         for name in dict.fromkeys(key.rpartition("/")[0] for key in arrays if "/" in key):
             tables = {t: arrays.get(f"{name}/{t}", np.full(shapes[t], np.nan)).astype(np.float64) for t in _TABLES}

@@ -27,6 +27,11 @@ def test_verifying_goes_on_from_where_it_is(found, images):
     assert run[0] == {found.best} and run[0] < run[1]
     at_once = recommend(images, DIGITS.target[:100], regime="low_data", verify=1)
     np.testing.assert_allclose(at_once.frame["score"], first.frame["score"])
+    for before, after in ((found, first), (first, second)):
+        spent = after.verification.total_seconds - (before.verification.total_seconds if before.verification else 0)
+        assert after.seconds >= before.seconds + spent > before.seconds
+    moved = found.frame.set_index("model")["score"] - first.frame.set_index("model")["score"]
+    assert abs(moved[found.best]) > 1e-6, "what running it showed counts"
     assert "verified" not in found.frame, "the answer before is as it was"
     with pytest.raises(ConfigError, match="at least one"):
         found.verify(0)

@@ -81,11 +81,22 @@ def test_a_known_data_set_is_recognised_and_its_measurements_come_back():
     samples, ranker = make_samples(), fit_linear_ranker(PAIRS, KNOWN)
     row = score_dataset(samples[0], [*samples, samples[0]], make_transports(COUNT))
     pairs = type(PAIRS)(PAIRS.cards, PAIRS.scores.with_dataset("again", row))
-    assert ranker.recognise(pairs, "again") == "a"
+    name, weight = pairs.recognise("again", ranker.skills)
+    assert (name, weight) == ("a", 1.0)
     measured = ~np.isnan(ranker.skills["a"])
-    np.testing.assert_array_equal(ranker.scores(pairs, "again")[measured], ranker.skills["a"][measured])
+    np.testing.assert_allclose(ranker.scores(pairs, "again")[measured], ranker.skills["a"][measured])
     assert np.isfinite(ranker.scores(pairs, "again")).all()
-    assert ranker.recognise(PAIRS, "d") is None
+    assert PAIRS.recognise("d", ranker.skills) == ("", 0.0)
+
+
+def test_what_was_measured_counts_as_much_as_it_is_sure():
+    ranker = fit_linear_ranker(PAIRS, KNOWN)
+    plain, skills = ranker.inputs(PAIRS, "d") @ ranker.weights, ranker.skills["a"]
+    blended = ranker.blend(plain, "a", 0.7)
+    measured = ~np.isnan(skills)
+    np.testing.assert_allclose(blended[measured], 0.3 * plain[measured] + 0.7 * skills[measured])
+    np.testing.assert_array_equal(blended[~measured], plain[~measured])
+    np.testing.assert_array_equal(ranker.blend(plain, "", 0.0), plain)
 
 
 @pytest.mark.parametrize("count", [4, 6])

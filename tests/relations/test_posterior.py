@@ -135,3 +135,14 @@ def test_the_likelihood_is_that_of_scipys_normal_distribution():
         normal = multivariate_normal(np.zeros(seen.sum()), covariance + posterior.NOISE * np.eye(seen.sum()))
         expected.append(normal.logpdf(row[seen]) / seen.sum())
     assert posterior._likelihood(surprises, 0.5) == pytest.approx(np.mean(expected))
+
+
+def test_a_surprise_counts_in_its_own_scale():
+    """One model run, surprises that go with nobody: by hand."""
+    prior, transported = np.array([-1.0, 0.0, 1.0]), np.array([2.0, 4.0, 6.0])
+    known = posterior.Posterior(np.array([0.5, 1.0, 0.25]), np.eye(3), scale=2.0, offset=0.0, weight=0.3)
+    revealed = np.array([np.nan, 7.0, np.nan])
+    expected = 0.5  # prior and transport score of the second model are average: the constant is all
+    surprise = (7.0 - 4.0) / transported.std() - expected
+    moved = 0.3 * prior.std() * (surprise / 2.0) / (1 + posterior.NOISE)
+    np.testing.assert_allclose(known.update(prior, transported, revealed)[0], prior + [0, moved, 0])

@@ -46,12 +46,12 @@ def test_a_part_comes_in_the_order_asked_for_and_what_is_missing_is_named():
 def test_variants_come_back_from_disk(tmp_path):
     scores = make_scores(5)
     blank = join_rows(
-        DATASETS, scores.models, list(zip(scores.transport, scores.encoder, scores.reference, strict=True))
+        DATASETS, scores.models, list(zip(scores.transport, scores.encoder, scores.reference, scores.same, strict=True))
     )
     path = write_scores(tmp_path / "scores.npz", {"one": scores, "two": blank})
     found = read_scores(path)
     assert list(found) == ["one", "two"]
-    for name in ("transport", "few_shot", "encoder", "reference"):
+    for name in ("transport", "few_shot", "encoder", "reference", "same"):
         np.testing.assert_allclose(getattr(found["one"], name), getattr(scores, name), rtol=1e-6)
     assert np.isnan(found["two"].few_shot).all()
 

@@ -89,3 +89,13 @@ def test_a_group_without_rows_is_a_table_without_rows(tmp_path):
 
 def test_escapes():
     assert escape("a_b & 5 % $x_1$ #{}") == r"a\_b \& 5 \% $x_1$ \#\{\}"
+
+
+def test_every_column_shows_its_own_metric():
+    metrics = {"tau_w": 0.61, "tau_w_low": 0.5, "tau_w_high": 0.7, "gain": 0.04, "gain_low": -0.01, "gain_high": 0.09}
+    others = {"ndcg5": 0.87, "regret1": 3.25, "hit5": 0.4, "tau_b": 0.1, "spearman": 0.2}
+    row = {"group": "blind data", "regime": "low_data", "method": "LogME"} | metrics | others
+    shown = results_table(pd.DataFrame([row, {**row, "method": "Cross-Select"}]), "blind data")
+    theirs, ours = shown.to_dict("records")
+    assert theirs["$\\tau_w$"] == "0.61 [0.50, 0.70]" and theirs["ours minus this"] == "+0.04 [-0.01, +0.09]"
+    assert (theirs["NDCG@5"], theirs["regret"]) == ("0.87", "3.2") and ours["ours minus this"] == ""

@@ -41,7 +41,7 @@ def test_only_what_looks_at_the_images_differs_between_draws(frame):
 
 def test_known_data_brought_again_is_recalled(frame):
     means = frame.groupby(["quadrant", "regime", "method"])["tau_w"].mean()
-    assert means[KNOWN_DATA, "low_data", LINEAR] > 0.95 > means[BLIND_DATA, "low_data", LINEAR]
+    assert means[KNOWN_DATA, "low_data", LINEAR] > 0.85 > means[BLIND_DATA, "low_data", LINEAR]
 
 
 def test_means_over_seeds_can_be_summarised(frame):
