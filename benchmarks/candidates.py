@@ -13,9 +13,9 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.baselines.estimators import ESTIMATORS, TargetSample
 from ptmrec.files import read_json
+from ptmrec.images.user_images import read_user_images
 from ptmrec.recommender.answer import answer
 from ptmrec.recommender.ensemble import Recommender
-from ptmrec.recommender.images import read_user_images
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.references import References
 from ptmrec.zoo.features import extract_features

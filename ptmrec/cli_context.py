@@ -3,10 +3,11 @@
 import errno
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,37 @@ def options_first(arguments: list[str]) -> list[str]:
         else:
             rest.append(argument)
     return front + rest
+
+
+def ask_again(ctx: click.Context, without: Sequence[str] = (), **changes: str) -> str:
+    """The command that was given, quoted for a shell, with some of its options changed.
+
+    Args:
+        ctx: of the command.
+        without: names of parameters that are left out.
+        changes: name of a parameter -> its value, after all others.
+    """
+    words = []
+    for source, skipped in ((ctx.parent, ()), (ctx, {*without, *changes})):
+        words.append("ptmrec" if source is ctx.parent else str(source.info_name))
+        for param in source.command.params if source else ():
+            given = source.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
+            if given and param.name not in skipped:
+                words += _written(param, source.params[param.name])
+    for name, value in changes.items():
+        words += _written(next(param for param in ctx.command.params if param.name == name), value)
+    return shlex.join(words)
+
+
+def _written(param: click.Parameter, value: Any) -> list[str]:
+    """A parameter as somebody writes it."""
+    if isinstance(param, click.Argument):
+        return [f"./{value}" if str(value).startswith("-") else str(value)]  # a dash would make an option of a path
+    name = max(param.opts, key=len)
+    if param.is_flag:
+        return [name] * bool(value)
+    values = value if param.multiple else [value]
+    return [word for one in values for word in (name, f"{one:g}s" if isinstance(param.type, TimeLimit) else str(one))]
 
 
 def complain(error: PtmrecError) -> int:

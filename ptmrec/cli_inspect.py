@@ -1,5 +1,6 @@
 """The commands that ask a colleague before a long run: about data, a model or a trainer."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,6 @@ def inspect_data(ctx: click.Context, source: str, labels: Path | None, as_json: 
     from ptmrec.inspection.data import inspect_data as run
     from ptmrec.inspection.data import inspect_loader
     from ptmrec.inspection.subjects import EXAMPLE, call_function, is_file, run_file, split_subject
-    from ptmrec.recommender.label_files import read_label_file
 
     if is_file(source):
         path, name = split_subject(source)
@@ -45,12 +45,9 @@ def inspect_data(ctx: click.Context, source: str, labels: Path | None, as_json: 
         _answer(inspect_loader(call_function(run_file(path), path, name or EXAMPLE), source), as_json)
         return
     folder = Path(source).expanduser()
-    listed = None
-    if labels is not None:
-        if not folder.is_dir():
-            raise DataError(f"{folder}: no such folder; --labels names images within a folder")
-        listed = read_label_file(labels, folder)
-    _answer(run(folder, listed, _encoder(read_config(ctx))), as_json)
+    if labels is not None and not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; --labels names images within a folder")
+    _answer(run(folder, labels, _encoder(read_config(ctx))), as_json)
 
 
 @inspect.command("model")
@@ -131,16 +128,17 @@ def new_trainer(name: str, pattern: str | None, into: Path) -> None:
             click.echo(f"{known:12}{about}", err=True)
         pattern = click.prompt("pattern", type=click.Choice(list(PATTERNS)), err=True)
     paths = write_trainer(name, pattern, into)
+    tests = ["python", "-m", "pytest", str(paths[2])]
     for path in paths:
         click.echo(path)
-    click.echo(f"next: ptmrec inspect trainer {paths[0]}; python -m pytest {paths[2]}", err=True)
+    click.echo(f"next: {shlex.join(['ptmrec', 'inspect', 'trainer', str(paths[0])])}; {shlex.join(tests)}", err=True)
 
 
 def _encoder(config: "ConfigParser"):
     """A function from image files to the encoder's features; it is loaded only when asked, which takes seconds."""
 
     def encode(paths: list[Path]):
-        from ptmrec.dataloader.image_files import open_image
+        from ptmrec.images.files import open_image
         from ptmrec.model.clip_encoder import load_encoder
 
         return load_encoder(config).encode([open_image(path) for path in paths])

@@ -1,11 +1,12 @@
 """The commands of somebody with images: recommend, and doctor, which says what works here."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import FORMATS, TimeLimit, read_config, show
+from ptmrec.cli_context import FORMATS, TimeLimit, ask_again, read_config, show
 from ptmrec.config.sections import REGIMES
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ptmrec.recommender.recommendation import Recommendation
 
 PRESETS = ("fast", "balanced", "best")
+SHOWING = ("output", "style", "why", "pareto", "model")
+"""Options about how an answer is shown, which the next command has no use for."""
 
 
 @click.command()
@@ -93,8 +96,7 @@ def recommend(
     explained = [found.explain(model)] if model else []
     for reason in (*explained, *(found.reasons if why else ())):
         click.echo(f"why {reason.sentence(names)}", err=True)
-    asked = "--demo" if demo else f"{dataset}{f' --labels {labels}' if labels else ''}"
-    for line in (*found.remarks(), *_next(found, asked, output)):
+    for line in (*found.remarks(), *_next(ctx, found, output)):
         click.echo(line, err=True)
 
 
@@ -110,14 +112,16 @@ def _answer(found: "Recommendation", style: str, count: int, pareto: bool) -> No
         show(found.readable(count, only_pareto=pareto))
 
 
-def _next(found: "Recommendation", asked: str, output: Path | None) -> list[str]:
-    """What was written, and what somebody may want to do now."""
+def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> list[str]:
+    """What was written, and what somebody may want to do now: the same question, one step further."""
     lines = [f"written: {output}"] if output is not None else []
     if found.session is None:
-        return [*lines, f"next: ptmrec zoo add {found.frame['source'].iloc[0]}   # needs a network"]
+        source = str(found.frame["source"].iloc[0])
+        return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
     if found.num_classes > 1 and found.verification is None:
-        return [*lines, f"next: ptmrec recommend {asked} --preset balanced   # runs the first three on the images"]
-    return [*lines, f"next: ptmrec recommend {asked} --explain {found.best}"]
+        further = ask_again(ctx, SHOWING, preset="balanced")
+        return [*lines, f"next: {further}   # runs the first three on the images"]
+    return [*lines, f"next: {ask_again(ctx, SHOWING, model=found.best)}"]
 
 
 def demo_images(config: "ConfigParser") -> "BatterySet":

@@ -13,7 +13,9 @@ LONG_SILENCE = 300.0
 """Seconds after which a plain line is printed before the next tenth is reached."""
 
 
-def progress(iterable: Iterable[Item], description: str, total: int | None = None, leave: bool = True):
+def progress(
+    iterable: Iterable[Item], description: str, total: int | None = None, leave: bool = True, each: bool = False
+):
     """Iterate with a progress bar that suits where the output goes.
 
     A terminal or a live kernel gets tqdm's bar. Elsewhere (``PTMREC_PROGRESS=plain``, papermill, a
@@ -25,6 +27,7 @@ def progress(iterable: Iterable[Item], description: str, total: int | None = Non
         description: a few words shown before the bar.
         total: number of items when ``iterable`` has no length.
         leave: keep the finished bar on the screen.
+        each: items take long: a plain line for every one.
 
     Returns:
         An iterator over the same items.
@@ -38,7 +41,7 @@ def progress(iterable: Iterable[Item], description: str, total: int | None = Non
         from tqdm import tqdm  # not tqdm.auto: without widgets it warns in every kernel
 
         return tqdm(iterable, desc=description, total=total, leave=leave, dynamic_ncols=True)
-    return _plain(iterable, description, total)
+    return _plain(iterable, description, total, each)
 
 
 def _detect_mode() -> str:
@@ -47,14 +50,14 @@ def _detect_mode() -> str:
     return "bar" if sys.stderr.isatty() else "plain"
 
 
-def _plain(iterable: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
+def _plain(iterable: Iterable[Item], description: str, total: int | None, each: bool) -> Iterator[Item]:
     started = shown_at = time.monotonic()
     shown = 0
     for done, item in enumerate(iterable, start=1):
         yield item
         now = time.monotonic()
         tenth = 10 * done // total if total else 0
-        if total and total >= 10 and (tenth > shown or now - shown_at > LONG_SILENCE):
+        if total and (each or total >= 10) and (each or tenth > shown or now - shown_at > LONG_SILENCE):
             shown, shown_at = tenth, now
             left = (now - started) * (total - done) / done
             estimate = f", about {left / 60:.0f} min left" if left > 90 else ""

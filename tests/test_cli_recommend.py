@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def test_the_demo_answers_offline_and_says_what_to_do_next(monkeypatch):
     assert {row["source"] for row in data["results"]} == {f"timm:tf_efficientnet_lite{place}" for place in range(3)}
     assert {row["licence"] for row in data["results"]} == {"Apache-2.0"}
     assert len(data["nearest"]) == 3 and not data["notes"], "no ranker has learned from the demo"
-    assert "next: ptmrec recommend --demo --preset balanced" in done.stderr
+    assert "next: ptmrec recommend --demo --zoo real --preset balanced" in done.stderr
     assert "trust it" in done.stderr
 
 
@@ -130,3 +131,22 @@ def test_the_doctor_says_what_works_here():
 
 def test_the_readme_shows_the_real_answer():
     assert demo_text(ConfigParser()) + "\n" == (ROOT / "constants" / "results" / "demo.txt").read_text()
+
+
+@pytest.mark.parametrize("name", ["data/my images (1)", "-x", "a'b", "$HOME; ls"])
+def test_the_next_command_asks_the_same_and_runs_in_a_shell(name, tmp_path, monkeypatch):
+    """What is said is run: nothing that was asked is lost, and no path is more than a path."""
+    write_images(tmp_path / name, {"cat": 4, "dog": 4})
+    (tmp_path / name / "cat" / "bad.png").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    asked = ("--zoo", "real", "--licence", "Apache-2.0, MIT", "--regime", "low-data", "--max-params", "6M", "-n", "2")
+    done = call("--set", f"paths.artifacts={tmp_path / 'a b'}", "recommend", *asked, "--skip-unreadable", "--", name)
+    assert done.exit_code == 0, done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("next: "))
+    words = shlex.split(line.removeprefix("next: "), comments=True)
+    for word in (*asked, "--skip-unreadable", f"paths.artifacts={tmp_path / 'a b'}", "--preset", "balanced"):
+        assert word in words
+    command = line.removeprefix("next: ").replace("ptmrec", shlex.join([sys.executable, "-m", "ptmrec"]), 1)
+    again = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0 and "verified 2 of 2 candidates" in again.stderr, again.stderr
+    assert again.stdout.count("Apache-2.0") == 2

@@ -18,6 +18,7 @@ FLOORS = (
         "config",
         "zoo",
         "benchmark",
+        "images",
         "dataloader",
         "extractors",
         "relations",

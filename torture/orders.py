@@ -12,10 +12,10 @@ from PIL import Image
 
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
-from ptmrec.dataloader.image_data import load_image_folder
 from ptmrec.dataloader.relation_tables import read_relation_tables
 from ptmrec.errors import PtmrecError
 from ptmrec.files import tree_hash, write_json, write_npz
+from ptmrec.images.folders import list_images
 from ptmrec.relations.scores import read_scores
 from ptmrec.zoo.snapshot import read_zoo
 from torture.outcome import Outcome
@@ -81,8 +81,8 @@ def _make_folders(folder: Path) -> dict[str, Callable[[], Any]]:
         (folder / "zoo" / f"m-{name}" / "model.safetensors").write_bytes(parsers["safetensors"].honest)
 
     def images() -> Any:
-        read = load_image_folder(folder / "images")
-        return [str(path) for path in read.paths], read.labels.tolist(), read.class_names
+        read = list_images(folder / "images")
+        return [str(path) for path in read.files], read.classes, read.parts
 
     return {
         "hash of a tree": lambda: tree_hash([folder / "images", folder / "zoo"]),

@@ -18,11 +18,13 @@ from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.parser import ConfigParser
 from ptmrec.dataloader.dataset_tokens import DatasetTokens
-from ptmrec.dataloader.image_data import load_image_npz, load_labelled_npz
-from ptmrec.dataloader.image_files import open_image
+from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.dataloader.relation_tables import read_relation_tables
 from ptmrec.errors import PtmrecError
 from ptmrec.files import read_json, read_npz
+from ptmrec.images.account import Account
+from ptmrec.images.arrays import read_labelled_npz
+from ptmrec.images.files import open_image
 from ptmrec.relations.samples import read_samples, read_space
 from ptmrec.relations.scores import read_scores
 from ptmrec.train.checkpoints import load_tensors, save_tensors
@@ -130,7 +132,7 @@ def make_parsers(folder: Path) -> dict[str, Parser]:
         "NPZ": packed(read_npz, {"a": np.arange(5), "b": np.array(["x", "yy"]), "c": np.ones((2, 3), order="F")}),
         "dataset tokens": packed(DatasetTokens.load, tokens),
         "image set": packed(load_image_npz, image_set),
-        "labelled images": packed(load_labelled_npz, labelled),
+        "labelled images": packed(lambda path: read_labelled_npz(path, Account()), labelled),
         "battery": packed(read_battery, battery),
         "samples": packed(lambda path: read_samples(path.parent, path.stem), sample),
         "scores": packed(read_scores, scores),

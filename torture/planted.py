@@ -101,12 +101,12 @@ FAULTS = (
         "test_cli_context.py",
     ),
     Fault(
-        *("images are not sorted", "dataloader/image_files.py", "return sorted(files)", "return files"),
-        "dataloader/test_image_files.py",
+        *("images are not sorted", "images/files.py", "return sorted(files), sorted(links)", "return files, links"),
+        "images/test_files.py",
     ),
     Fault(
-        *("images of any size", "dataloader/image_files.py", "MAX_PIXELS = 64_000_000", "MAX_PIXELS = 10**15"),
-        "dataloader/test_image_files.py",
+        *("images of any size", "images/files.py", "MAX_PIXELS = 64_000_000", "MAX_PIXELS = 10**15"),
+        "images/test_files.py",
     ),
     Fault(
         *("the mask hides nothing", "dataloader/dataset_tokens.py", "mask = torch.zeros(", "mask = torch.ones("),

@@ -14,7 +14,7 @@ from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError, DataError
 from ptmrec.plots.recommendation import plot_recommendation
 from ptmrec.recommender.ranking import PRESETS, recommend
-from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.recommender.recommendation import Recommendation, count_of
 
 DEMO = "demo:"
 """What stands before the name of an image set of the battery; anything else is a path."""
@@ -95,8 +95,8 @@ def from_recommendation(found: Recommendation) -> Findings:
 
 def _remarks(found: Recommendation) -> list[str]:
     """Sentences without the folder of the recommender, which says nothing to who asks."""
-    kind = f"{found.num_classes} classes" if found.num_classes else "unlabelled"
-    used = f"{found.images_used} of {found.images_there} images used ({kind}), {len(found)} models ranked"
+    kind = count_of(found.num_classes, "class") if found.num_classes else "unlabelled"
+    used = f"{found.images_used} of {found.images_there} images used ({kind}), {count_of(len(found), 'model')} ranked"
     plan = f"for {found.regime.replace('fine_tuning', 'fine-tuning').replace('_', ' ')}"
     lines = [*found.remarks()[:-1], f"{used} {plan}"]
     return [line[0].upper() + line[1:].removesuffix(".") + "." for line in lines]

@@ -1,7 +1,7 @@
 """The colleague for data: what a folder of images holds, and what in it would spoil a training run."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ BLANK = 2.0
 
 def inspect_data(
     folder: Path,
-    labels: Mapping[Path, str] | None = None,
+    labels: Path | None = None,
     encode: Callable[[list], np.ndarray] | None = None,
     timed: bool = True,
 ) -> Report:
@@ -41,7 +41,7 @@ def inspect_data(
 
     Args:
         folder: one sub-folder per class, images only, or parts (``train/``, ``val/``, ``test/``) of either kind.
-        labels: class of each image file, in place of sub-folders.
+        labels: a list of image files and classes, in place of sub-folders.
         encode: better features of image files, asked for where pixels cannot tell labels from chance.
         timed: measure how fast the images can be loaded.
 
@@ -52,7 +52,7 @@ def inspect_data(
     findings = [*_readable(scan)]
     facts = {"images": scan.total, "looked_into": len(scan.paths) + len(scan.unreadable), "unreadable": scan.unreadable}
     if scan.paths:
-        findings += [_composition(scan), *_balance(scan), *_shapes(scan), _blank(scan)]
+        findings += [_composition(scan), *_account(scan), *_balance(scan), *_shapes(scan), _blank(scan)]
         for check in (check_duplicates, lambda found: check_labels(found, encode)):
             more, numbers = check(scan)
             findings, facts = findings + more, facts | numbers
@@ -89,6 +89,12 @@ def _composition(scan: Scan) -> Finding:
     if classes == 1:
         return Finding("composition", "advice", what, "nothing can be told apart with one class", "add a second class")
     return Finding("composition", "ok", what, "what there is to learn from")
+
+
+def _account(scan: Scan) -> list[Finding]:
+    """What of the folder was left out or read otherwise than it stands."""
+    lines = scan.account.lines(len(scan.paths))
+    return [Finding("account", "ok", line, "what is passed over in silence is missed later") for line in lines]
 
 
 def _balance(scan: Scan) -> list[Finding]:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ptmrec.dataloader.image_files import open_image
 from ptmrec.errors import DataError
+from ptmrec.images.files import open_image
 from ptmrec.inspection.findings import Finding
 from ptmrec.train.batches import batch_size
 

@@ -1,7 +1,6 @@
 """One pass over the image files of a folder; what stays in memory of an image is small and of fixed size."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
-from ptmrec.dataloader.image_data import OTHER_PARTS, TRAIN_FOLDERS
-from ptmrec.dataloader.image_files import IMAGE_SUFFIXES, find_image_files, list_folders, open_image
 from ptmrec.errors import DataError
+from ptmrec.images.account import Account
+from ptmrec.images.files import open_image
+from ptmrec.images.folders import list_images
 from ptmrec.progress import progress
 
 MAX_IMAGES = 20_000
@@ -41,6 +41,7 @@ class Scan:
         unreadable: files that do not decode -> reason.
         empty: folders of classes without an image.
         total: image files there are, looked into or not.
+        account: what was left out, and what was read otherwise than it stands.
     """
 
     folder: Path
@@ -56,25 +57,25 @@ class Scan:
     unreadable: dict[str, str] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
     total: int = 0
+    account: Account = field(default_factory=Account)
 
     def name(self, index: int) -> str:
         """Place of an image within the folder."""
         return str(self.paths[index].relative_to(self.folder))
 
 
-def scan_folder(folder: Path, labels: Mapping[Path, str] | None = None) -> Scan:
-    """Look into the images of a folder.
+def scan_folder(folder: Path, labels: Path | None = None) -> Scan:
+    """Look into the images of a folder, all parts of it.
 
     Args:
-        folder: one sub-folder per class, images only, or ``train/`` beside ``val/`` or ``test/`` with either in it.
-        labels: class of each image file, in place of sub-folders.
+        folder: see :func:`~ptmrec.images.folders.list_images`.
+        labels: a list of image files and classes, in place of sub-folders.
 
     Raises:
         DataError: no such folder, no image in it, or a folder that may not be read.
     """
-    listed, empty = _list(folder, labels)
-    if not listed:
-        raise DataError(f"{folder}: no images found (looked for {', '.join(sorted(IMAGE_SUFFIXES))}); check the path")
+    listing = list_images(folder, labels)
+    listed, empty = list(zip(listing.files, listing.parts, listing.classes, strict=True)), list(listing.empty)
     step = -(-len(listed) // MAX_IMAGES)
     rows, unreadable = [], {}
     for path, part, label in progress(listed[::step], "looking into images"):
@@ -83,12 +84,12 @@ def scan_folder(folder: Path, labels: Mapping[Path, str] | None = None) -> Scan:
         except DataError as error:
             unreadable[str(path.relative_to(folder))] = str(error)
     if not rows:
-        return Scan(folder, unreadable=unreadable, empty=empty, total=len(listed))
+        return Scan(folder, unreadable=unreadable, empty=empty, total=len(listed), account=listing.account)
     paths, parts, names, digests, grey, colour, sizes, modes = map(list, zip(*rows, strict=True))
     grey = np.stack(grey)
     return Scan(
         *(folder, paths, parts, names, digests, perceptual_hashes(grey), grey, np.stack(colour), np.array(sizes)),
-        *(modes, unreadable, empty, len(listed)),
+        *(modes, unreadable, empty, len(listed), listing.account),
     )
 
 
@@ -101,32 +102,6 @@ def perceptual_hashes(grey: np.ndarray) -> np.ndarray:
     low[:, 0] = 0.0  # the mean brightness: it would say nothing of the picture and shift the median
     bits = low > np.median(low, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(np.uint64).reshape(-1)
-
-
-def _list(folder: Path, labels: Mapping[Path, str] | None) -> tuple[list[tuple[Path, str, str]], list[str]]:
-    """File, part and class of every image, and the class folders without one."""
-    if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "no such folder"
-        raise DataError(f"{folder}: {what}; give a folder with one sub-folder per class, or of images")
-    if labels is not None:
-        return [(path, "", label) for path, label in labels.items()], []
-    listed, empty = [], []
-    for place, part in find_parts(folder).items():
-        classes = list_folders(place)
-        for inner in classes or [place]:
-            files = find_image_files(inner)
-            listed += [(path, part, inner.name if classes else "") for path in files]
-            if classes and not files:
-                empty.append(str(inner.relative_to(folder)))
-    return listed, empty
-
-
-def find_parts(folder: Path) -> dict[Path, str]:
-    """Folder of each part (``train``, ``val``, ``test``) of a folder that is split; else the folder, with no name."""
-    known = {path: path.name.lower() for path in list_folders(folder)}
-    if not known or not set(known.values()) <= TRAIN_FOLDERS | OTHER_PARTS or len(known) < 2:
-        return {folder: ""}
-    return {path: "train" if name in TRAIN_FOLDERS else name[:4].removesuffix("i") for path, name in known.items()}
 
 
 def _look(path: Path) -> tuple[bytes, np.ndarray, np.ndarray, tuple[int, int], str]:

@@ -7,8 +7,8 @@ import numpy as np
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, DatasetTokenConfig
 from ptmrec.dataloader.dataset_tokens import class_tokens
+from ptmrec.images.user_images import UserImages
 from ptmrec.recommender.ensemble import Recommender, predict
-from ptmrec.recommender.images import UserImages
 from ptmrec.recommender.knowledge import TARGET, Knowledge
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.recommender.session import Looked, Session

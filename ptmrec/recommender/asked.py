@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ptmrec.hardware.limits import Limits
-from ptmrec.recommender.images import UserImages
+from ptmrec.images.user_images import UserImages
 
 
 @dataclass(frozen=True)

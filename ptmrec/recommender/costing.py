@@ -26,8 +26,8 @@ class CostBook:
     """Costs of models, each with its basis.
 
     Without a device: what ``ptmrec measure --save`` measured on this machine, otherwise the committed table, which was
-    measured on one thread of the machine it names. With a device: a table of it, otherwise an estimate whose upper end
-    is held against limits.
+    measured on one thread of the machine it names; a measurement that is marked as not to be relied on binds nothing,
+    and the basis says why. With a device: a table of it, otherwise an estimate whose upper end is held against limits.
 
     Args:
         paths: where tables and measurements lie.
@@ -75,13 +75,13 @@ class CostBook:
 
     def _of(self, snapshot: Snapshot) -> Costs:
         record = None if self.device else self._measured.get(snapshot.name) or self._find(snapshot)
-        if record is not None:
-            marks = "".join(f"; {mark}" for mark in record.get("marks", ()))
-            basis = f"measured (this machine, {self.machine['processor']}, 1 thread{marks})"
-            return costs_of(snapshot.card, record, basis)
+        marks = "; ".join(record.get("marks", ())) if record else ""
+        if record and not marks:
+            return costs_of(snapshot.card, record, f"measured (this machine, {self.machine['processor']}, 1 thread)")
         entry = self.table["models"].get(snapshot.name)
         machine = self.table["real_machine" if is_real(snapshot) else "machine"]["processor"]
-        costs = costs_of(snapshot.card, entry, f"table ({machine}, 1 thread)")
+        unused = f"; measured here, not used: {marks}" if marks else ""
+        costs = costs_of(snapshot.card, entry, f"table ({machine}, 1 thread{unused})")
         if self.device is None:
             return costs
         card, here = snapshot.card, costs.latency_p50

@@ -38,6 +38,7 @@ def to_json(found: "Recommendation") -> str:
             "used": found.images_used,
             "classes": found.num_classes,
             "part": found.part,
+            **found.account.to_dict(),
         },
         "results": [
             {name: _plain(value) for name, value in row.items()} for row in found.leaderboard().to_dict("records")

@@ -44,7 +44,8 @@ class Limiting:
     def sentences(self) -> list[str]:
         """What the limits cut, and what a step of relief would gain."""
         names = [name for name in self.limits.to_dict() if self.cut.get(name)]
-        lines = [f"{self.cut[name]} models break {say_limit(self.limits, name)}" for name in names]
+        verbs = {name: "model breaks" if self.cut[name] == 1 else "models break" for name in names}
+        lines = [f"{self.cut[name]} {verb} {say_limit(self.limits, name)}" for name, verb in verbs.items()]
         for step in self.relief:
             gain = f"{100 * step['gain']:+.1f} points expected"
             lines.append(f"{step['to']} instead of {say_limit(self.limits, step['limit'])}: {gain} ({step['model']})")

@@ -1,5 +1,6 @@
 """Estimates and tables shortlist; finalists are measured on this machine before they are named."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,13 +17,17 @@ from ptmrec.zoo.snapshot import Snapshot
 if TYPE_CHECKING:
     from ptmrec.recommender.session import Session
 
+TRIES = 3
+"""Times a model is measured before the table's value stands in for a machine that is never quiet."""
+
 
 def measure_finalists(
     session: "Session", snapshots: Sequence[Snapshot], limits: Limits, book: CostBook, count: int | None
 ) -> "tuple[Session, Limiting, list[dict[str, str]]]":
     """Measure candidates on this machine, best first, until all that are shown are measured and keep the limits.
 
-    Each measurement is kept, so that the next answer has it.
+    Each measurement is kept, so that the next answer has it. One that is marked, as the machine was busy, is made
+    again up to :data:`TRIES` times; then the table's value stands, with the reason.
 
     Args:
         session: a ranking within the limits, in which no candidate was run.
@@ -37,6 +42,7 @@ def measure_finalists(
     Raises:
         NothingLeftError: measured, no model keeps the limits.
     """
+    tries: Counter[str] = Counter()
     config, settings = session.config, session.config.get(HardwareConfig)
     folder = config.get(PathsConfig).artifacts / MEASUREMENTS
     while True:
@@ -44,9 +50,15 @@ def measure_finalists(
         session = replace(session, snapshots=kept)
         first = session.frame["model"] if count is None else session.frame["model"].head(count)
         shown = [session.find(name) for name in first if name not in session.lenders]
-        todo = [snapshot for snapshot in shown if limiting.costs[snapshot.name].kind != "measured"]
+        todo = [
+            snapshot
+            for snapshot in shown
+            if limiting.costs[snapshot.name].kind != "measured" and tries[snapshot.name] < TRIES
+        ]
         if not todo:
             return session, limiting, out
-        for found in progress(measure_models(todo, settings), "measuring", len(todo)):
+        for found in progress(measure_models(todo, settings), "measuring", len(todo), each=True):
+            tries[found.model] += 1
             book.take(found.to_dict())
-            save_measurement(folder, found)
+            if not found.marks:
+                save_measurement(folder, found)

@@ -22,11 +22,12 @@ from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
 from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of
 from ptmrec.evaluation.published.ranker import rank_models
 from ptmrec.hardware.limits import Limits, broken, relieved
+from ptmrec.images.user_images import UserImages
 from ptmrec.recommender.asked import Asked
 from ptmrec.recommender.costing import CostBook
-from ptmrec.recommender.images import UserImages
 from ptmrec.recommender.limiting import Limiting, divide, relief_step
 from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.recommender.ties import ranked
 from ptmrec.relations.conformal import LEVELS, fit_conformal
 
 FEWEST = 5
@@ -169,17 +170,18 @@ def recommend_published(paths: PathsConfig, name: str, asked: Asked) -> Recommen
     costs = {name: book.published(name, zoo.cards[name]) for name in frame["model"]}
     kept, limiting, out = divide(costs, asked.limits)
     limiting = _with_relief(replace(limiting, device=book.said), frame)
-    frame = frame[frame["model"].isin(kept)].reset_index(drop=True).assign(rank=lambda rows: rows.index + 1)
-    frame["tied_with_best"] = frame["score"] == frame["score"].max()
+    frame = frame[frame["model"].isin(kept)]
+    frame = ranked(frame.assign(tied_with_best=frame["score"] == frame["score"].max()))
     notes = (
         f"Published records only ({zoo.about.origin}): your images were read, but cannot change this order.",
         *why,
     )
     if rule == RANKER:
-        notes = (notes[0].replace("cannot", "but for their classes and pixels cannot"), *notes[1:])
+        notes = (notes[0].replace("but cannot", "but beyond their classes and pixels cannot"), *notes[1:])
     chosen = asked.chosen
     return Recommendation(
         *(frame, asked.regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, path),
+        account=chosen.account,
         notes=notes,
         doubts=notes[:1],
         rejected=tuple(out),
@@ -241,10 +243,7 @@ def _frame(zoo: PublishedZoo, scores: np.ndarray, expected: np.ndarray, rule: st
         low, high = conformal.interval(expected, level)
         columns |= {f"low_{level * 100:.0f}": low, f"high_{level * 100:.0f}": high}
     frame = pd.DataFrame(columns).dropna(subset=["score", "expected_accuracy"])
-    frame = frame.sort_values(["score", "model"], ascending=[False, True], ignore_index=True)
-    frame["tied_with_best"] = frame["score"] == frame["score"].max()
-    frame.insert(0, "rank", np.arange(1, len(frame) + 1))
-    return frame.assign(why=rule)
+    return ranked(frame.assign(tied_with_best=frame["score"] == frame["score"].max())).assign(why=rule)
 
 
 def _source(name: str, card: dict) -> str:

@@ -15,8 +15,8 @@ from ptmrec.config.sections import REGIMES, PathsConfig
 from ptmrec.errors import ConfigError, NothingLeftError
 from ptmrec.hardware.limits import Limits
 from ptmrec.hardware.quantities import KINDS, parse_quantity
+from ptmrec.images.user_images import choose_regime, read_user_images
 from ptmrec.recommender.asked import Asked
-from ptmrec.recommender.images import choose_regime, read_user_images
 from ptmrec.recommender.recommendation import COUNT, Recommendation, check_limits
 from ptmrec.recommender.threads import few_threads
 from ptmrec.zoo.real import is_real, read_models, read_real
@@ -156,6 +156,7 @@ def _recommendation(
         data=asked.data,
         limiting=limiting,
         session=found,
+        account=chosen.account,
     )
 
 

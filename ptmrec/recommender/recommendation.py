@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.errors import ConfigError
+from ptmrec.images.account import Account
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,14 +24,14 @@ EXPLAINED = 3
 """How many of the first models ``reasons`` explains."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recommendation:
     """Models ranked for images.
 
     Attributes:
-        frame: all models best first: ``rank, model, source, family, parameters, licence, trained_on, score,
-            expected_accuracy, low_80, high_80, low_95, high_95`` (intervals around it), ``tied_with_best``, and
-            ``verified`` when candidates were run; accuracies from 0 to 1.
+        frame: all models best first: ``rank`` (1 for all that tie with the best), ``model, source, family, parameters,
+            licence, trained_on, score, expected_accuracy, low_80, high_80, low_95, high_95`` (intervals around it),
+            ``tied_with_best``, and ``verified`` when candidates were run; accuracies from 0 to 1.
         regime: ``low_data`` or ``fine_tuning``.
         images_there: images of the data set.
         images_used: images the ranking was made from.
@@ -47,6 +48,7 @@ class Recommendation:
         data: what was brought, in words.
         limiting: limits that were asked for, what models cost, and what relief would gain.
         session: what the ranking can be gone on with.
+        account: what of the images was left out, and what was read otherwise than it stands.
     """
 
     frame: "pd.DataFrame"
@@ -66,6 +68,7 @@ class Recommendation:
     data: str = "images"
     limiting: "Limiting | None" = field(default=None, repr=False, compare=False)
     session: "Session | None" = field(default=None, repr=False, compare=False)
+    account: Account = field(default_factory=Account)
 
     @property
     def best(self) -> str:
@@ -90,10 +93,19 @@ class Recommendation:
     def __len__(self) -> int:
         return len(self.frame)
 
+    def __str__(self) -> str:
+        """The table as a terminal shows it, with what to read beside it."""
+        from ptmrec.report.text import format_rows
+
+        rows = self.readable(self.count).to_dict("records")
+        return "\n".join([format_rows(rows, "table"), *self.remarks()])
+
+    __repr__ = __str__
+
     def leaderboard(
         self, all_models: bool = False, count: int | None = None, only_pareto: bool = False
     ) -> "pd.DataFrame":
-        """The models best first, with what each costs and a phrase ``why`` for each that is shown.
+        """The models best first: accuracies and intervals, what each costs, and ``why`` for each that is shown.
 
         Args:
             all_models: every ranked model, without the phrases.
@@ -101,7 +113,8 @@ class Recommendation:
             only_pareto: only models of which none is expected to be as good at less latency (where none is known: with
                 fewer parameters), all of them unless ``count`` is given.
         """
-        board = self._with_costs(self.frame)
+        first = ["rank", "model", "expected_accuracy", "low_80", "high_80"]
+        board = self._with_costs(self.frame[[*first, *(name for name in self.frame if name not in first)]])
         if only_pareto:
             board = board[board["on_pareto"]]
         if all_models:
@@ -209,18 +222,17 @@ class Recommendation:
         """One sentence about the models tied with the best; empty when there are none."""
         if self.num_tied < 2:
             return ""
-        together = bool(self.frame["tied_with_best"].head(self.num_tied).all())
-        who = f"the first {self.num_tied} models" if together else f"{self.num_tied} models, marked 1=,"
-        return f"{who} are tied: they differ by less than their uncertainty"
+        return f"the first {self.num_tied} models are tied: they differ by less than their uncertainty"
 
     def describe(self) -> str:
         """One line: how many images there are and were used, the regime, and what ranked how many models."""
         images = f"{self.images_used} of {self.images_there} images used"
         part = f" (training part {self.part}/)" if self.part else ""
-        kind = f"{self.num_classes} classes" if self.num_classes else "unlabelled images"
+        kind = count_of(self.num_classes, "class") if self.num_classes else "unlabelled images"
         regime = self.regime.replace("_", " ")
         took = f" in {self.seconds:.1f} s" if self.seconds else ""
-        return f"{images}{part}, {kind}; regime {regime}; {len(self)} models ranked by {self.ranked_by}{took}"
+        ranked = f"{count_of(len(self), 'model')} ranked by {self.ranked_by}"
+        return f"{images}{part}, {kind}; regime {regime}; {ranked}{took}"
 
     def describe_nearest(self) -> str:
         """One line: the known data sets that weigh most; empty when none is named."""
@@ -237,7 +249,8 @@ class Recommendation:
         """What to read beside the table, a sentence each."""
         verified = "" if self.verification is None else self.verification.describe()
         lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), verified)
-        return [line for line in (*lines, *self._left_out(), self.describe()) if line]
+        read = self.account.lines(self.images_used)
+        return [line for line in (*lines, *self._left_out(), *read, self.describe()) if line]
 
     def _left_out(self) -> list[str]:
         """Models left out by name, and by number those that break a limit."""
@@ -268,6 +281,11 @@ def check_limits(verify: int | None, time_limit: float | None) -> None:
         raise ConfigError(f"verify = {verify}: run at least one candidate, or leave it away")
     if time_limit is not None and not time_limit > 0:
         raise ConfigError(f"time_limit = {time_limit}: give a positive number of seconds, or leave it away")
+
+
+def count_of(count: int, what: str) -> str:
+    """A number of things in words: 1 model, 2 models, 3 classes."""
+    return f"{count} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
 
 
 def _short(count: int) -> str:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.errors import ConfigError, DataError
-from ptmrec.recommender.images import UserImages
+from ptmrec.images.user_images import UserImages
 from ptmrec.recommender.knowledge import TARGET, Knowledge
-from ptmrec.recommender.ties import tied_with_best
+from ptmrec.recommender.ties import ranked, tied_with_best
 from ptmrec.recommender.verify import Verification, verify_candidates
 from ptmrec.relations.conformal import LEVELS
 from ptmrec.relations.distance import fit_surroundings
@@ -116,9 +116,7 @@ class Session:
         columns["tied_with_best"] = tied_with_best(spread)
         if self.verification is not None:
             columns["verified"] = ~np.isnan(self.verification.seconds)
-        frame = pd.DataFrame(columns).sort_values(["score", "model"], ascending=[False, True], ignore_index=True)
-        frame.insert(0, "rank", np.arange(1, len(frame) + 1))
-        return frame
+        return ranked(pd.DataFrame(columns))
 
     @cached_property
     def notes(self) -> tuple[str, ...]:

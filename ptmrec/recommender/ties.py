@@ -1,6 +1,24 @@
-"""Which models of a ranking are not told apart from the best."""
+"""Which models of a ranking are not told apart from the best, and the ranks that follow."""
 
 import numpy as np
+import pandas as pd
+
+
+def ranked(frame: pd.DataFrame) -> pd.DataFrame:
+    """Models best first with their ranks, by one rule: whoever stands before the first that is told apart ties with it.
+
+    Args:
+        frame: with ``score``, ``model`` and ``tied_with_best``, which says of each model whether it is told apart from
+            the best. A model behind one that is told apart ties with nobody.
+
+    Returns:
+        The frame in order, with ``rank`` first: 1 for all that tie with the best, their place for all others.
+    """
+    frame = frame.sort_values(["score", "model"], ascending=[False, True], ignore_index=True)
+    tied = np.logical_and.accumulate(frame["tied_with_best"].to_numpy(dtype=bool))
+    ranks = np.where(tied, 1, np.arange(1, len(frame) + 1))
+    rest = [name for name in frame if name != "rank"]
+    return frame.assign(tied_with_best=tied, rank=ranks)[["rank", *rest]]
 
 
 def tied_with_best(samples: np.ndarray) -> np.ndarray:

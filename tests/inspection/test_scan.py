@@ -6,7 +6,7 @@ from conftest import write_images
 from PIL import Image, ImageFilter
 
 from ptmrec.errors import DataError
-from ptmrec.inspection.scan import find_parts, perceptual_hashes, scan_folder
+from ptmrec.inspection.scan import perceptual_hashes, scan_folder
 
 
 def test_what_is_known_of_each_image(tmp_path):
@@ -22,13 +22,14 @@ def test_parts_are_told_from_classes(tmp_path):
         write_images(tmp_path / "split" / part, {"a": 1, "b": 1})
     assert scan_folder(tmp_path / "split").parts == ["test"] * 2 + ["train"] * 2 + ["val"] * 2
     write_images(tmp_path / "classes", {"train": 1, "bus": 1})
-    assert set(find_parts(tmp_path / "classes").values()) == {""}
+    assert set(scan_folder(tmp_path / "classes").parts) == {""}
 
 
 def test_labels_in_a_list_go_before_folders(tmp_path):
     folder = write_images(tmp_path, {"a": 2})
-    scan = scan_folder(folder, {folder / "a" / "0.png": "x", folder / "a" / "1.png": "y"})
-    assert scan.labels == ["x", "y"]
+    (folder / "labels.csv").write_text("file,label\na/0.png,x\na/1.png,y\n")
+    scan = scan_folder(folder, folder / "labels.csv")
+    assert scan.labels == ["x", "y"] and not scan.account.left_out
 
 
 def test_hashes_survive_what_keeps_the_picture():
@@ -53,5 +54,5 @@ def test_unreadable_files_and_empty_classes_are_named(tmp_path):
 def test_what_is_no_folder_of_images_is_one_line(tmp_path, place):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.png").write_bytes(b"x")
-    with pytest.raises(DataError, match="no such folder|no images found|is no folder"):
+    with pytest.raises(DataError, match="no such folder|no images found|a single image"):
         scan_folder(tmp_path / place)

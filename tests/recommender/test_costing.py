@@ -39,10 +39,19 @@ def test_what_was_measured_here_goes_before_the_table(tmp_path):
 
 def test_what_is_measured_now_is_used():
     book = CostBook(PATHS)
-    book.take(RECORD | {"marks": ["the machine was loaded (90% busy)"]})
+    table = book.costs([SNAPSHOT])["vgg-small-cifar10"]
+    book.take(RECORD)
     costs = book.costs([SNAPSHOT])["vgg-small-cifar10"]
-    assert costs.kind == "measured" and "loaded (90% busy)" in costs.basis, "a mark goes with the number"
-    assert book.said["name"] == "this machine"
+    assert costs.kind == "measured" and costs.latency != table.latency and book.said["name"] == "this machine"
+
+
+def test_a_marked_measurement_binds_nothing_and_the_basis_says_why():
+    book = CostBook(PATHS)
+    table = book.costs([SNAPSHOT])["vgg-small-cifar10"]
+    book.take(RECORD | {"marks": ["a reference network drifted by +1167 %"]})
+    costs = book.costs([SNAPSHOT])["vgg-small-cifar10"]
+    assert costs.kind == "table" and costs.latency == table.latency
+    assert "measured here, not used: a reference network drifted by +1167 %" in costs.basis
 
 
 def test_a_device_has_costs_of_its_own(tmp_path):

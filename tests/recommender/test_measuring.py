@@ -49,6 +49,24 @@ def test_what_is_shown_was_measured_and_keeps_the_limit(ask):
     assert len(measured) == len(set(measured)) == 4, "three shown, and the one that took a place in vain"
 
 
+def test_marked_measurements_are_made_again_and_then_do_not_bind(ask, monkeypatch):
+    """Twin networks at 10 and .3 ms on a busy machine: neither number counts."""
+    answer, measured = ask(measure="top", n=2, max_latency="5ms")
+    usual = measuring.measure_models
+
+    def busy(snapshots, settings):
+        for found in usual(snapshots, settings):
+            part = {**found.threads["1"], "latency_high_ms": 99.0}
+            yield replace(found, threads={"1": part}, marks=("the machine was loaded (90% busy)",))
+
+    monkeypatch.setattr(measuring, "measure_models", busy)
+    monkeypatch.setattr(measuring, "save_measurement", lambda *_: pytest.fail("a marked number is not kept"))
+    again, measured = ask(measure="all", max_latency="1ms", max_params="20k")
+    board = again.leaderboard(all_models=True)
+    assert set(board["latency_basis"]) == {"table"} and "not used: the machine was loaded" in board["cost_basis"][0]
+    assert max(measured.count(name) for name in board["model"]) == measuring.TRIES
+
+
 def test_candidates_are_run_on_the_images_after_that(ask):
     answer, measured = ask(measure="top", n=2, verify=1, max_latency="5ms")
     assert answer.verification is not None and answer.frame["verified"].sum() == 1

@@ -12,8 +12,8 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError, NothingLeftError
 from ptmrec.evaluation.published.protocols import BEST_OTHER, PLAIN
+from ptmrec.images.user_images import UserImages
 from ptmrec.recommender.asked import Asked
-from ptmrec.recommender.images import UserImages
 from ptmrec.recommender.published import (
     RANKER,
     RULES,
@@ -27,7 +27,7 @@ from ptmrec.recommender.ranking import PUBLISHED, read_limits, recommend
 
 FOLDER = Path(__file__).resolve().parents[2] / "constants" / "published"
 PATHS = ConfigParser().get(PathsConfig)
-IMAGES = UserImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), 2, 4)
+IMAGES = UserImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), 2)
 
 
 def ask(name, count=5, device=None, **limits):

@@ -12,7 +12,7 @@ def make(tied, part=""):
     count = len(tied)
     frame = pd.DataFrame(
         {
-            "rank": range(1, count + 1),
+            "rank": [1 if equal else place for place, equal in enumerate(tied, start=1)],
             "model": [f"m{i}" for i in range(count)],
             "family": "vgg",
             "parameters": 10,
@@ -43,7 +43,7 @@ def test_what_it_says():
     [
         ([True, False, False], ["1", "2", "3"], ""),
         ([True, True, False], ["1=", "1=", "3"], "the first 2 models are tied"),
-        ([True, False, True], ["1=", "2", "1="], "2 models, marked 1=, are tied"),
+        ([True, True, True], ["1=", "1=", "1="], "the first 3 models are tied"),
     ],
 )
 def test_a_tie_is_called_a_tie(tied, ranks, words):
@@ -51,7 +51,7 @@ def test_a_tie_is_called_a_tie(tied, ranks, words):
     assert answer.readable()["rank"].tolist() == ranks
     assert answer.describe_tie().startswith(words)
     assert bool(answer.describe_tie()) == bool(words)
-    assert answer.frame["rank"].tolist() == [1, 2, 3]
+    assert [f"{rank}{'=' * (answer.num_tied > 1 and rank == 1)}" for rank in answer.leaderboard()["rank"]] == ranks
 
 
 def test_a_notebook_shows_table_and_sentences():

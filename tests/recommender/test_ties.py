@@ -1,6 +1,7 @@
 import numpy as np
+import pandas as pd
 
-from ptmrec.recommender.ties import tied_with_best
+from ptmrec.recommender.ties import ranked, tied_with_best
 
 
 def test_a_difference_that_members_agree_on_is_no_tie():
@@ -27,3 +28,11 @@ def test_the_error_is_that_of_independent_members_and_draws():
 
 def test_equals_are_tied_even_with_one_sample():
     assert tied_with_best(np.array([[[0.5, 0.5, 0.4]]])).tolist() == [True, True, False]
+
+
+def test_ties_are_contiguous_and_ranks_grow():
+    frame = pd.DataFrame({"model": list("abcd"), "score": [4.0, 3, 2, 1], "tied_with_best": [True, True, False, True]})
+    found = ranked(frame.sample(frac=1, random_state=1))
+    assert found["rank"].tolist() == [1, 1, 3, 4] and found["model"].tolist() == list("abcd")
+    assert found["tied_with_best"].tolist() == [True, True, False, False]
+    assert list(found)[0] == "rank"

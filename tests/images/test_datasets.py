@@ -7,7 +7,8 @@ from PIL import Image
 from torchvision.datasets import FakeData
 
 from ptmrec.errors import DataError
-from ptmrec.recommender.user_datasets import is_dataset, read_dataset
+from ptmrec.images.account import Account
+from ptmrec.images.datasets import is_dataset, read_dataset
 
 
 class Pairs:
@@ -44,14 +45,17 @@ class Rows:
 
 def test_only_the_images_that_are_used_are_read():
     data = Pairs(200)
-    images, labels, total = read_dataset(data, 10)
-    assert (len(images), total, len(data.read)) == (20, 200, 20)
+    account = Account()
+    images, labels, sizes = read_dataset(data, 10, account)
+    assert (len(images), account.found(len(images)), len(data.read)) == (20, 200, 20)
+    assert sizes == {"cat": 100, "dog": 100}
     assert sorted(set(labels)) == ["cat", "dog"] and labels.count("cat") == 10
 
 
 def test_rows_of_the_hub():
-    images, labels, total = read_dataset(Rows(30), 4)
-    assert total == 30 and images[0].mode == "RGB"
+    account = Account()
+    images, labels, _ = read_dataset(Rows(30), 4, account)
+    assert account.found(len(images)) == 30 and images[0].mode == "RGB"
     assert {name: labels.count(name) for name in "abc"} == {"a": 4, "b": 4, "c": 4}
 
 
@@ -64,14 +68,14 @@ def test_rows_of_the_hub():
     ],
 )
 def test_tensors_and_arrays_are_the_images_they_were(kind):
-    images, _, _ = read_dataset(Pairs(4, kind), 10)
+    images, _, _ = read_dataset(Pairs(4, kind), 10, Account())
     assert np.array_equal(np.asarray(images[3]), np.full((8, 8, 3), (3, 0, 0)))
 
 
 def test_a_real_data_set_of_torchvision():
     data = FakeData(size=6, image_size=(3, 8, 8), num_classes=2)
-    images, labels, total = read_dataset(data, 10)
-    assert (len(images), total) == (6, 6) and set(labels) <= {0, 1}
+    images, labels, _ = read_dataset(data, 10, Account())
+    assert len(images) == 6 and set(labels) <= {0, 1}
 
 
 def test_items_without_labels_are_unlabelled():
@@ -89,7 +93,7 @@ def test_items_without_labels_are_unlabelled():
 
     del Bare.targets
     bare = Bare()
-    images, labels, _ = read_dataset(bare, 10)
+    images, labels, _ = read_dataset(bare, 10, Account())
     assert len(images) == 5 and labels is None
 
 
@@ -103,7 +107,44 @@ def test_items_without_labels_are_unlabelled():
 )
 def test_what_cannot_be_used_is_named(data, words):
     with pytest.raises(DataError, match=f"Pairs: .*{words}"):
-        read_dataset(data, 10)
+        read_dataset(data, 10, Account())
+
+
+def test_items_without_a_label_are_left_out_and_counted():
+    rows, account = Rows(12), Account()
+    rows.label[::4] = -1  # as the Hub marks the labels it keeps to itself
+    images, labels, _ = read_dataset(rows, 10, account)
+    assert len(images) == 9 and account.left_out == {"without a label": 3}
+
+
+def test_of_a_dictionary_of_data_sets_the_training_part_is_read():
+    account = Account()
+    images, _, _ = read_dataset({"train": Pairs(6), "test": Pairs(3)}, 10, account)
+    assert len(images) == 6 and account.left_out == {"in the part test": 3}
+    with pytest.raises(DataError, match="holds a, b; give the data set of the training images"):
+        read_dataset({"a": Pairs(6), "b": Pairs(3)}, 10, Account())
+
+
+class Broken(Pairs):
+    """A data set that fails, as files that are gone do."""
+
+    def __getitem__(self, place):
+        raise FileNotFoundError("gone.png")
+
+
+class Several(Pairs):
+    """A data set with several labels an image."""
+
+    def __getitem__(self, place):
+        return Image.new("RGB", (8, 8)), torch.tensor([1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("data", "words"), [(Broken(4), "item 0 cannot be read .gone.png"), (Several(4), "several labels for an image")]
+)
+def test_data_sets_that_fail_are_one_line(data, words):
+    with pytest.raises(DataError, match=words):
+        read_dataset(data, 10, Account())
 
 
 def test_lists_and_text_are_no_data_sets():

@@ -1,0 +1,216 @@
+"""Images somebody brings: which are read, how many are used, and what they are likely for."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ptmrec.errors import ArtifactError, DataError
+from ptmrec.images.account import Account
+from ptmrec.images.arrays import check_pixels, read_labelled_npz, read_list
+from ptmrec.images.datasets import is_dataset, read_dataset, spread
+from ptmrec.images.files import open_image
+from ptmrec.images.folders import list_images
+from ptmrec.images.labels import index_labels
+from ptmrec.log import logger
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+IMAGES_PER_CLASS = 40
+"""Images used per class: enough for several draws of tokens, and an answer in seconds."""
+UNLABELLED_IMAGES = 400
+PLENTY = 100
+"""Images in the smallest class from which on fine-tuning, not a linear probe, is the likely plan."""
+CHECK_ALL = 2000
+"""A folder of up to this many image files is always read whole, and so checked."""
+
+
+@dataclass(frozen=True)
+class UserImages:
+    """Images to rank models for.
+
+    Attributes:
+        images: PIL images, or ``(n, H, W, 3)`` uint8; those that are used.
+        labels: ``(n,)`` class indices, or None when unlabelled.
+        smallest_class: images in the smallest class there is (0 when unlabelled).
+        part: path of the folder's training part that was read, empty when it has no parts.
+        class_names: ``(C,)`` names of the classes, empty when unlabelled.
+        account: what was left out, and what was read otherwise than it stands.
+    """
+
+    images: list | np.ndarray
+    labels: np.ndarray | None
+    smallest_class: int
+    part: str = ""
+    class_names: tuple[str, ...] = ()
+    account: Account = field(default_factory=Account)
+
+    @property
+    def total(self) -> int:
+        """What was found: used and left out."""
+        return self.account.found(len(self.images))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, 0 when unlabelled."""
+        return 0 if self.labels is None else len(np.unique(self.labels))
+
+
+def read_user_images(
+    source: "Path | str | np.ndarray | Sequence[Image.Image] | Any",
+    labels: "Sequence | np.ndarray | Path | str | None" = None,
+    skip_unreadable: bool = False,
+) -> UserImages:
+    """Read the images to rank models for, and choose those that are used, evenly spread over each class.
+
+    Args:
+        source: a folder of images, an NPZ image set, a data set of torchvision or the Hub, a list of PIL images or
+            paths, or an array or tensor ``(n, H, W, 3)`` or ``(n, 3, H, W)`` uint8.
+        labels: one whole number or text per image, for lists and arrays; for a folder of images a list of file names
+            and labels. Without it they are unlabelled.
+        skip_unreadable: leave out files that do not decode instead of stopping.
+
+    Raises:
+        DataError: see :mod:`ptmrec.images.folders`; labels that do not go with the images.
+    """
+    if isinstance(source, str | Path):
+        images = _read_path(Path(source).expanduser(), labels, skip_unreadable)
+    else:
+        images = _read_memory(source, labels, skip_unreadable)
+    if images.smallest_class == 1:
+        single = int((np.bincount(images.labels) == 1).sum())
+        logger.warning(
+            "%d of %d classes have one image only; a ranking from so few is rough", single, images.num_classes
+        )
+    return images
+
+
+def _read_path(path: Path, labels: "Sequence | Path | str | None", skip_unreadable: bool) -> UserImages:
+    if labels is not None and (not isinstance(labels, str | Path) or os.path.isfile(path)):
+        raise DataError(f"{path}: labels in memory go with images in memory; beside a folder give a CSV of labels")
+    if path.suffix.lower() == ".npz" and not os.path.isdir(path):
+        account = Account()
+        try:
+            return _chosen(*read_labelled_npz(path, account), account)
+        except ArtifactError as error:  # what somebody brings is data, and its mistakes are mistakes of data
+            raise DataError(str(error)) from None
+    return _read_folder(path, None if labels is None else Path(labels).expanduser(), skip_unreadable)
+
+
+def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool) -> UserImages:
+    listing = list_images(folder, labels)
+    for place, why in listing.empty.items():
+        raise DataError(f"{folder / place}: {why}")
+    account, groups = listing.account, listing.groups()
+    for part, count in Counter(part for part in listing.parts if part not in ("", "train")).items():
+        account.leave(f"in the {part} part" if part != "other" else "in no training part", count=count)
+    if listing.part:
+        account.note(f"training part {listing.part}")
+        logger.info("%s is split into parts; its training part %s/ is used", folder, listing.part)
+    if len(groups) == 1 and "" not in groups:
+        raise DataError(f"{folder}: only one class ({next(iter(groups))}); a ranking needs at least two")
+    sizes = {name: len(files) for name, files in groups.items()}
+    limit = UNLABELLED_IMAGES if "" in groups else IMAGES_PER_CLASS
+    if sum(sizes.values()) > CHECK_ALL:
+        groups = {name: files[:: -(-len(files) // limit)] for name, files in groups.items()}
+    images, held = _decode(folder, groups, account, skip_unreadable)
+    account.leave(_too_many(limit, "" in groups), count=sum(sizes.values()) - sum(map(len, groups.values())))
+    names = () if "" in groups else tuple(sorted(groups))
+    indices = None if not names else np.array([names.index(name) for name in held])
+    return _chosen(images, indices, names, account, 0 if not names else min(sizes.values()), listing.part)
+
+
+def _decode(
+    folder: Path, groups: dict[str, list[Path]], account: Account, skip_unreadable: bool
+) -> "tuple[list[Image.Image], list[str]]":
+    """Images of each class, and the class of each image."""
+    images, held, broken = [], [], []
+    for name, files in groups.items():
+        for path in files:
+            try:
+                images.append(open_image(path))
+                held.append(name)
+            except DataError as error:
+                broken.append(f"{path.relative_to(folder)} ({error})")
+    if broken and not skip_unreadable:
+        shown = "; ".join(broken[:3]) + ("; ..." if len(broken) > 3 else "")
+        raise DataError(f"{folder}: {len(broken)} image(s) do not decode: {shown}; mend them or pass --skip-unreadable")
+    for text in broken:
+        logger.warning("skipped, does not decode: %s", text)
+    account.leave("that do not decode", broken)
+    lost = [name for name in groups if name not in held]
+    if lost:
+        raise DataError(f"{folder}: no readable image left in {lost[0] or 'the folder'}")
+    return images, held
+
+
+def _read_memory(source: Any, labels: Any, skip_unreadable: bool) -> UserImages:
+    account, kind = Account(), type(source).__name__
+    if hasattr(source, "iloc") or isinstance(source, bytes):
+        what = f"images: a {kind}; give a folder and a CSV of labels"
+        raise DataError(f"{what}, or a list of its paths and, as labels, its column of classes")
+    if hasattr(source, "batch_size") and hasattr(source, "dataset"):
+        raise DataError(f"images: a {kind} gives batches; give its data set, loader.dataset")
+    if hasattr(source, "detach") or (isinstance(source, np.ndarray) and source.dtype.kind not in "OU"):
+        images = check_pixels(source, "images", account)
+        return _labelled(images, labels, np.arange(len(images)), account)
+    if is_dataset(source) and not isinstance(source, np.ndarray):
+        if labels is not None:
+            raise DataError("labels go with images in a list or an array; a data set brings its own")
+        images, own, sizes = read_dataset(source, IMAGES_PER_CLASS, account)
+        return _labelled(images, own, np.arange(len(images)), account, min(sizes.values(), default=0))
+    if not hasattr(source, "__iter__"):
+        raise DataError(f"images: a {kind}; give a path, PIL images, or an array (n, height, width, 3) uint8")
+    items = list(source)
+    if labels is None and items and all(isinstance(item, tuple) and len(item) == 2 for item in items):
+        items, labels = (list(column) for column in zip(*items, strict=True))
+    images, kept = read_list(items, account, skip_unreadable)
+    return _labelled(images, labels, np.array(kept), account, total=len(items))
+
+
+def _labelled(
+    images: Any, labels: Any, kept: np.ndarray, account: Account, smallest: int | None = None, total: int | None = None
+) -> UserImages:
+    """Images with the labels of those that were kept of so many."""
+    if labels is None:
+        return _chosen(images, None, (), account)
+    indices, names = index_labels(labels, len(images) if total is None else total, "labels")
+    if len(np.unique(indices[kept])) < len(names):
+        raise DataError("labels: no image of some class can be read; mend the list")
+    return _chosen(images, indices[kept], names, account, smallest)
+
+
+def _chosen(
+    images: list | np.ndarray,
+    labels: np.ndarray | None,
+    names: tuple[str, ...],
+    account: Account,
+    smallest: int | None = None,
+    part: str = "",
+) -> UserImages:
+    """The images that are used; the smallest class is that of what was read unless it is known."""
+    groups = np.zeros(len(images), dtype=np.int64) if labels is None else labels
+    limit = UNLABELLED_IMAGES if labels is None else IMAGES_PER_CLASS
+    kept = spread(groups, limit)
+    account.leave(_too_many(limit, labels is None), count=len(images) - len(kept))
+    if smallest is None:
+        smallest = 0 if labels is None else int(np.unique(labels, return_counts=True)[1].min())
+    used = images[kept] if isinstance(images, np.ndarray) else [images[index] for index in kept]
+    changes = Counter(change for image in used for change in getattr(image, "info", {}).get("read_as", ()))
+    for change, count in changes.items():
+        account.note(f"{count} {'image' if count == 1 else 'images'} {change}")
+    return UserImages(used, None if labels is None else labels[kept], smallest, part, names, account)
+
+
+def _too_many(limit: int, unlabelled: bool) -> str:
+    return f"not needed: at most {limit}{'' if unlabelled else ' of a class'} are used, evenly spread"
+
+
+def choose_regime(images: UserImages) -> str:
+    """``fine_tuning`` when every class has plenty of images, else ``low_data``."""
+    return "fine_tuning" if images.smallest_class >= PLENTY else "low_data"
