@@ -12,7 +12,8 @@ from ptmrec.log import logger
 from ptmrec.zoo.card import CARD_NAME, Card
 from ptmrec.zoo.hub_card import UNKNOWN, Stated, check_size, read_stated
 from ptmrec.zoo.hub_files import count_parameters, hub_folder, model_files
-from ptmrec.zoo.snapshot import Snapshot, read_tensors
+from ptmrec.zoo.shaping import KEPT, is_architecture
+from ptmrec.zoo.snapshot import Snapshot, count_held, read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ptmrec.zoo.photo_model import PhotoModel
 
 CLIP_CONFIG = "open_clip_config.json"
-KEPT = ("mean", "std", "fixed_input_size", "interpolation", "crop_pct", "first_conv", "classifier", "pool_size")
-"""What a card keeps of timm's ``pretrained_cfg``: enough to build the model and feed it, no address to load from."""
 CARD_ONLY = "card_only"
 """Key of an architecture that cannot be built, with the reason."""
 
@@ -69,7 +68,8 @@ class HubSnapshot(Snapshot):
             raise ArtifactError(f"{self.source}: {self.problem}")
         architecture, size = self.card.architecture, self.card.input_size
         try:
-            network = build_network(architecture, size, self.card.seed)
+            held = None if self.untrained else count_held(model_files(self.folder, str(architecture.get("library"))))
+            network = build_network(architecture, size, self.card.seed, held)
             if not self.untrained:
                 fill(network, self.tensors(), architecture)
             return as_photo_model(network, architecture, size)
@@ -163,10 +163,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
     """How to build the model, or why it cannot be."""
-    import timm
-
     model, clip = config.get("architecture"), config.get("open_clip")
-    if isinstance(model, str) and timm.is_model(model):
+    if is_architecture(model):
         inner, options = _part(config, "pretrained_cfg"), _part(config, "model_args")
         return timm_architecture(model, inner, config.get("num_classes"), options)
     if isinstance(clip, Mapping) and isinstance(clip.get("model_cfg"), Mapping):
@@ -218,7 +216,7 @@ def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
 
     vision = _part(_part(_part(config, "open_clip"), "model_cfg"), "vision_cfg")
     stated = _part(config, "pretrained_cfg").get("input_size") or config.get("image_size") or vision.get("image_size")
-    if stated is None and model and timm.is_model(model):
+    if stated is None and is_architecture(model):
         stated = timm.get_pretrained_cfg(model, allow_unregistered=True).input_size
     sides = list(stated[-2:]) if isinstance(stated, list | tuple) and stated else [stated]
     if sides[0] != sides[-1]:

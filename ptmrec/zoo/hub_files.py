@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ptmrec.errors import ArtifactError
 from ptmrec.log import logger
-from ptmrec.zoo.snapshot import INDEX_NAME, PICKLES, WEIGHTS_NAME, weight_files
+from ptmrec.zoo.snapshot import INDEX_NAME, PICKLES, WEIGHTS_NAME, read_shapes, weight_files
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 """``owner/name``, and a revision when one is wanted: ``owner/name@revision``."""
@@ -118,18 +118,8 @@ def count_parameters(files: Sequence[Path], prefix: str = "") -> int:
     Raises:
         ArtifactError: a file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
-    total = 0
-    for file in files:
-        try:
-            with safe_open(file, framework="np") as handle:
-                names = [name for name in handle.keys() if name.startswith(prefix)]
-                shapes = [handle.get_slice(name).get_shape() for name in names if not name.endswith(BUFFERS)]
-        except (SafetensorError, OSError) as error:
-            raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
-        total += sum(math.prod(shape) for shape in shapes)
-    return total
+    shapes = read_shapes(files).items()
+    return sum(math.prod(shape) for name, shape in shapes if name.startswith(prefix) and not name.endswith(BUFFERS))
 
 
 def _said(error: BaseException) -> str:

@@ -3,7 +3,8 @@
 torch is imported where weights are touched: listing a zoo reads cards only.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from ptmrec.errors import UNFIT, ArtifactError, reading
 from ptmrec.files import read_json, write_bytes, write_json
 from ptmrec.trust import check
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
+from ptmrec.zoo.shaping import Held, bounded, check_number
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -57,12 +59,20 @@ class Snapshot:
         Raises:
             ArtifactError: the architecture is not one of ours, or the weights do not fit it.
         """
+        import torch
+
         from ptmrec.zoo.architectures import build_model  # reading a zoo needs no network
 
         if self.card.architecture.get("library") != "ptmrec":
             raise ArtifactError(f"{self.folder}: cannot rebuild architecture {dict(self.card.architecture)}")
-        size, num_classes = self.card.architecture.get("size"), self.card.architecture.get("num_classes")
-        model = build_model(self.card.family, str(size), int(num_classes))
+        try:
+            classes = check_number("num_classes", self.card.architecture.get("num_classes"))
+            size, held = str(self.card.architecture.get("size")), count_held(weight_files(self.folder))
+            with torch.device("meta"), bounded(held):  # first without memory for its numbers
+                build_model(self.card.family, size, classes)
+        except ArtifactError as error:
+            raise ArtifactError(f"{self.folder}: {error}; mend the architecture in {CARD_NAME}") from None
+        model = build_model(self.card.family, size, classes)
         weights = {name: t.float() if t.is_floating_point() else t for name, t in self.tensors()}
         try:
             model.load_state_dict(weights)
@@ -99,6 +109,34 @@ def _read_index(folder: Path) -> list[Path]:
     if bad:
         raise ArtifactError(f"{path}: shard {bad[0].name[:80]!r} is missing or outside")
     return files
+
+
+def count_held(files: Sequence[Path]) -> Held:
+    """What safetensors files hold, buffers as well; only their headers are read.
+
+    Raises:
+        ArtifactError: a file is damaged.
+    """
+    shapes = read_shapes(files).values()
+    return Held(len(shapes), sum(map(math.prod, shapes)))
+
+
+def read_shapes(files: Sequence[Path]) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each tensor of safetensors files; only their headers are read.
+
+    Raises:
+        ArtifactError: a file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    shapes = {}
+    for file in files:
+        try:
+            with safe_open(file, framework="np") as handle:
+                shapes |= {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}
+        except (SafetensorError, OSError) as error:
+            raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
+    return shapes
 
 
 def read_tensors(file: Path, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:

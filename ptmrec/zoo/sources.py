@@ -85,6 +85,7 @@ def open_folder(folder: Path) -> Snapshot:
         return read_hub_folder(folder, str(folder.absolute()), _plain(folder.absolute().name))
     if "package" in own:
         snapshot = RealSnapshot(folder, read_card(folder))
+        snapshot.check_origin()
         snapshot._read()  # one line now, when the package is missing
         return snapshot
     return own_snapshot(folder)
@@ -153,7 +154,7 @@ def _open_clip(name: str, random_weights: bool) -> Snapshot:
     import open_clip
 
     model, _, tag = name.partition("/")
-    stated = open_clip.get_model_config(model)
+    stated = None if ":" in model else open_clip.get_model_config(model)  # a colon would name another source
     if stated is None:
         raise ArtifactError(
             f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{_hint(model, open_clip.list_models())}"
