@@ -7,7 +7,7 @@ import click
 
 from ptmrec.cli_context import FORMATS, complain, read_config, show
 from ptmrec.cli_shards import ShardRequest, shard_options
-from ptmrec.errors import ConfigError, PtmrecError
+from ptmrec.errors import ConfigError, PtmrecError, describe_os_error
 
 if TYPE_CHECKING:
     from ptmrec.config.sections import PathsConfig
@@ -181,11 +181,11 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
     for part in parts:
         try:
             click.echo(adder.add(part))
-        except PtmrecError as error:
+        except (PtmrecError, OSError) as error:
             if len(parts) == 1:
                 raise
             failed += 1
-            complain(error)
+            complain(PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error)
     if failed:
         click.echo(f"{failed} of {len(parts)} models of {source} were not added, see above", err=True)
         raise SystemExit(1)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_json
 from ptmrec.log import logger
 from ptmrec.zoo.card import CARD_NAME, Card
-from ptmrec.zoo.hub_card import UNKNOWN, Stated, check_size, read_stated
+from ptmrec.zoo.hub_card import LONGEST_WORD, UNKNOWN, Stated, check_size, read_stated
 from ptmrec.zoo.hub_files import count_parameters, hub_folder, model_files
 from ptmrec.zoo.shaping import KEPT, is_architecture
 from ptmrec.zoo.snapshot import Snapshot, count_held, read_tensors
@@ -93,15 +93,18 @@ def read_hub_folder(
     Raises:
         ArtifactError: a file is missing or damaged, or the weights do not fit the architecture.
     """
-    files, config = model_files(folder), read_config(folder)
-    stated, architecture = read_stated(folder, config, tag), built or _architecture(config)
-    known = {"weights": "files", "source": source, "hub_id": _hub_id(folder, source)}
-    architecture = {**architecture, **{key: value for key, value in known.items() if value}}
-    card = _first_card(name, architecture, stated, config)
-    if CARD_ONLY in architecture:
-        measured = count_parameters(files)
-        return HubSnapshot(folder, replace(card, num_params=check_size(name, stated.num_params, measured)))
-    return measured_snapshot(HubSnapshot(folder, card), stated.num_params)
+    with reading(folder, "mend its files"):
+        files, config = model_files(folder), read_config(folder)
+        stated, architecture = read_stated(folder, config, tag), built or _architecture(config)
+        known = {"weights": "files", "source": source, "hub_id": _hub_id(folder, source)}
+        architecture = {**architecture, **{key: value for key, value in known.items() if value}}
+        card = _first_card(name, architecture, stated, config)
+        if CARD_ONLY in architecture:
+            measured = count_parameters(files)
+            if not measured:
+                raise ArtifactError(f"{folder}: its weights hold no numbers; fetch or save them again")
+            return HubSnapshot(folder, replace(card, num_params=check_size(name, stated.num_params, measured)))
+        return measured_snapshot(HubSnapshot(folder, card), stated.num_params)
 
 
 def measured_snapshot(snapshot: HubSnapshot, stated: int | None = None) -> HubSnapshot:
@@ -172,11 +175,12 @@ def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
     if "auto_map" in config:
         reason = "its architecture is code in its repository, which is never run"
     elif isinstance(model, str):
-        reason = f"timm knows no architecture {model!r}"
+        reason = f"timm knows no architecture {model[:LONGEST_WORD]!r}"
     else:
         kind = config.get("model_type") or config.get("library_name") or "one that is not stated"
-        reason = f"its library ({kind}) is none that is supported (timm, open_clip)"
-    return {"library": UNKNOWN, "model": str(model or config.get("model_type") or UNKNOWN), CARD_ONLY: reason}
+        reason = f"its library ({str(kind)[:LONGEST_WORD]}) is none that is supported (timm, open_clip)"
+    named = str(model or config.get("model_type") or UNKNOWN)[:LONGEST_WORD]
+    return {"library": UNKNOWN, "model": named, CARD_ONLY: reason}
 
 
 def timm_architecture(
@@ -222,7 +226,7 @@ def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
     if sides[0] != sides[-1]:
         raise ArtifactError(f"its images are {sides[0]} x {sides[1]} pixels, and only square ones are made")
     size = sides[0]
-    return size if isinstance(size, int) and 0 < size <= 4096 else None
+    return size if isinstance(size, int) and not isinstance(size, bool) and 0 < size <= 4096 else None
 
 
 def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, config: Mapping[str, Any]) -> Card:
@@ -232,7 +236,7 @@ def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, conf
     if size is None and CARD_ONLY not in architecture:
         size = 224
         logger.warning("%s: nothing states the size of its images; 224 pixels are taken", name)
-    family = str(config.get("model_type") or UNKNOWN)
+    family = str(config.get("model_type") or UNKNOWN)[:LONGEST_WORD]
     numbers = (0, dict(stated.notes), None, None)
     words = (stated.source, stated.accuracy, stated.licence)
     return Card(name, family, architecture, 1, size, *words, *numbers, list(stated.datasets))

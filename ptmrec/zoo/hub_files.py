@@ -29,7 +29,7 @@ def hub_folder(hub_id: str, offline: bool = False) -> Path:
         ArtifactError: it cannot be reached and is not in the cache, does not exist, or holds pickled weights only.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     repo, _, revision = hub_id.partition("@")
     wanted = {"repo_id": repo, "revision": revision or None, "allow_patterns": list(PATTERNS)}
@@ -38,6 +38,8 @@ def hub_folder(hub_id: str, offline: bool = False) -> Path:
         cached = Path(snapshot_download(**wanted, local_files_only=True))
         model_files(cached)  # another program may have fetched a part of it
         return cached
+    except HFValidationError as error:
+        raise ArtifactError(f"{hub_id[:120]}: no id of a repository ({_said(error)[:120]}); check its name") from None
     except (LocalEntryNotFoundError, ArtifactError):
         if offline:
             raise ArtifactError(f"{hub_id}: its weights are not in the local cache; fetch them again") from None

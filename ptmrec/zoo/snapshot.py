@@ -134,7 +134,7 @@ def read_shapes(files: Sequence[Path]) -> dict[str, tuple[int, ...]]:
         try:
             with safe_open(file, framework="np") as handle:
                 shapes |= {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, *UNFIT) as error:
             raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
     return shapes
 

@@ -94,6 +94,11 @@ def test_random_weights_are_named_as_such(source):
         ("me/none", "not in the local cache"),
         ("nonsense", "no model folder of that name"),
         ("me/none?random", "random weights are for"),
+        ("x" * 5000, "no model folder of that name"),
+        ("me/" + "x" * 5000, "no id of a repository"),
+        ("me/a--b", "no id of a repository"),
+        ("timm:" + "x" * 5000, "timm knows no model"),
+        ("open_clip:" + "x" * 5000, "open_clip knows no model"),
     ],
 )
 def test_what_cannot_be_opened_is_one_line(cache, source, reason):
