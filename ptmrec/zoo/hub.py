@@ -94,7 +94,7 @@ def read_hub_folder(
         ArtifactError: a file is missing or damaged, or the weights do not fit the architecture.
     """
     with reading(folder, "mend its files"):
-        files, config = model_files(folder), read_config(folder)
+        files, config = model_files(folder), read_config(folder, needed=built is None)
         stated, architecture = read_stated(folder, config, tag), built or _architecture(config)
         known = {"weights": "files", "source": source, "hub_id": _hub_id(folder, source)}
         architecture = {**architecture, **{key: value for key, value in known.items() if value}}
@@ -142,19 +142,23 @@ def restore(folder: Path, card: Card) -> HubSnapshot:
         hub_id = card.architecture.get("hub_id")
         if not hub_id:
             raise ArtifactError(f"{folder}: the folder of {card.name} is gone")
-        snapshot = replace(snapshot, folder=hub_folder(str(hub_id), offline=True))
+        snapshot = replace(snapshot, folder=hub_folder(str(hub_id), offline=True, configured=False))
     model_files(snapshot.folder)
     return snapshot
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path, needed: bool = True) -> dict[str, Any]:
     """``config.json`` of a Hub-style folder and, under ``open_clip``, what open_clip writes beside it.
+
+    Args:
+        folder: the folder.
+        needed: raise when there is neither, instead of giving nothing.
 
     Raises:
         ArtifactError: there is neither, or one is damaged.
     """
     names = [name for name in (CARD_NAME, CLIP_CONFIG) if (folder / name).is_file()]
-    if not names:
+    if not names and needed:
         raise ArtifactError(f"{folder}: no {CARD_NAME}; a model folder needs one beside its weights")
     found = {name: read_json(folder / name) for name in names}
     for name, value in found.items():

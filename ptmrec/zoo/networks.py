@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ptmrec.errors import ArtifactError
 from ptmrec.zoo.photo_model import PhotoModel
 from ptmrec.zoo.shaping import KEPT, Held, bounded, check_number, check_options, check_tower
+from ptmrec.zoo.snapshot import unwrapped
 
 TOWER = "visual."
 """How the names of an image tower's tensors begin in a checkpoint of open_clip."""
@@ -79,13 +80,17 @@ def fill(network: nn.Module, tensors: Iterable[tuple[str, Tensor]], architecture
     """
     wanted, strange, filled = network.state_dict(), {}, set()
     prefix = TOWER if architecture.get("library") == "open_clip" else ""
-    for name, tensor in tensors:
-        place = name.removeprefix(prefix)
-        if place in wanted and name.startswith(prefix):
-            _copy(wanted[place], tensor, place)
-            filled.add(place)
+    known, empty = {prefix + name for name in wanted}, True
+    for stored, tensor in tensors:
+        name = unwrapped(stored, known)
+        empty = empty and not tensor.any()
+        if name in known:
+            _copy(wanted[name.removeprefix(prefix)], tensor, name.removeprefix(prefix))
+            filled.add(name.removeprefix(prefix))
         elif name.startswith(prefix):
             strange[name] = tensor
+    if empty:
+        raise ArtifactError(f"the weights of {architecture.get('model')!r} are nothing but zeros; fetch them again")
     missing = [name for name in wanted if name not in filled]
     if strange and not prefix:
         missing = _translate(network, strange, {name: wanted[name] for name in missing}, architecture)

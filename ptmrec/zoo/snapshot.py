@@ -4,12 +4,12 @@ torch is imported where weights are touched: listing a zoo reads cards only.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptmrec.errors import UNFIT, ArtifactError, reading
+from ptmrec.errors import UNFIT, ArtifactError, one_line, reading
 from ptmrec.files import read_json, write_bytes, write_json
 from ptmrec.trust import check
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
@@ -24,6 +24,10 @@ WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
 PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl"})
 """How the names of pickled weights end; they are never read."""
+POINTER = b"version https://git-lfs"
+"""How a file begins that Git LFS has not fetched."""
+WRAPPERS = ("module.", "_orig_mod.")
+"""What wrappers put before the names of a model's tensors."""
 WINDOW = 2**26
 """Bytes of a file that are mapped into memory at a time: mapped pages count as memory until the file is closed."""
 
@@ -73,7 +77,8 @@ class Snapshot:
         except ArtifactError as error:
             raise ArtifactError(f"{self.folder}: {error}; mend the architecture in {CARD_NAME}") from None
         model = build_model(self.card.family, size, classes)
-        weights = {name: t.float() if t.is_floating_point() else t for name, t in self.tensors()}
+        wanted = model.state_dict()
+        weights = {unwrapped(name, wanted): t.float() if t.is_floating_point() else t for name, t in self.tensors()}
         try:
             model.load_state_dict(weights)
         except RuntimeError as error:
@@ -135,7 +140,7 @@ def read_shapes(files: Sequence[Path]) -> dict[str, tuple[int, ...]]:
             with safe_open(file, framework="np") as handle:
                 shapes |= {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}
         except (SafetensorError, OSError, *UNFIT) as error:
-            raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
+            raise ArtifactError(_why_damaged(file, error)) from None
     return shapes
 
 
@@ -164,7 +169,26 @@ def read_tensors(file: Path, backwards: bool = False) -> Iterator[tuple[str, "Te
                     yield name, tensor
                     del tensor
     except (SafetensorError, OSError, *UNFIT) as error:
-        raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
+        raise ArtifactError(_why_damaged(file, error)) from None
+
+
+def _why_damaged(file: Path, error: Exception) -> str:
+    """Why a file cannot be read as safetensors, for an error."""
+    try:
+        with file.open("rb") as opened:
+            pointer = opened.read(len(POINTER)) == POINTER
+    except OSError:
+        pointer = False
+    if pointer:
+        return f"{file}: a pointer of Git LFS, not the weights themselves; run in its folder: git lfs pull"
+    return f"{file}: damaged safetensors ({one_line(error)}); fetch or rebuild it"
+
+
+def unwrapped(name: str, wanted: Container[str]) -> str:
+    """Name of a tensor without what DataParallel and torch.compile put before it, unless the model has it so."""
+    while name not in wanted and name.startswith(WRAPPERS):
+        name = name.partition(".")[2]
+    return name
 
 
 def write_snapshot(folder: Path, card: Card, model: "nn.Module", half: bool = True) -> Snapshot:
