@@ -15,6 +15,7 @@ FLOORS = (
         "progress",
         "archives",
         "trust",
+        "temporaries",
         "files",
         "config",
         "zoo",
