@@ -60,9 +60,11 @@ class Card:
         return asdict(self)
 
 
+LARGEST_IMAGE = 1024
+"""Height of the largest images a model may take, in pixels, as of timm's largest: memory for a batch is made of it."""
 LIMITS = {
     "num_params": (1, math.inf),
-    "input_size": (1, 4096),
+    "input_size": (1, LARGEST_IMAGE),
     "source_accuracy": (0, 1),
     "gmacs": (0, math.inf),
     "num_features": (1, math.inf),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_json
 from ptmrec.log import logger
-from ptmrec.zoo.card import CARD_NAME, Card
+from ptmrec.zoo.card import CARD_NAME, LARGEST_IMAGE, Card
 from ptmrec.zoo.hub_card import LONGEST_WORD, UNKNOWN, Stated, check_size, read_stated
 from ptmrec.zoo.hub_files import count_parameters, hub_folder, model_files
 from ptmrec.zoo.shaping import KEPT, is_architecture
@@ -230,13 +230,20 @@ def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
     if sides[0] != sides[-1]:
         raise ArtifactError(f"its images are {sides[0]} x {sides[1]} pixels, and only square ones are made")
     size = sides[0]
-    return size if isinstance(size, int) and not isinstance(size, bool) and 0 < size <= 4096 else None
+    return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
 
 
 def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, config: Mapping[str, Any]) -> Card:
     """The card before anything of the model was run."""
     clip = {"open_clip": architecture} if "model_cfg" in architecture else config
-    size = input_size_of(clip, architecture["model"])
+    try:
+        size = input_size_of(clip, architecture["model"])
+    except ArtifactError as error:
+        raise ArtifactError(f"{name}: {error}") from None
+    if size is not None and size > LARGEST_IMAGE:
+        if CARD_ONLY not in architecture:
+            raise ArtifactError(f"{name}: its images are {size:,} pixels high, and at most {LARGEST_IMAGE:,} are made")
+        size = None
     if size is None and CARD_ONLY not in architecture:
         size = 224
         logger.warning("%s: nothing states the size of its images; 224 pixels are taken", name)

@@ -128,3 +128,14 @@ def test_images_that_are_not_square_are_refused():
         input_size_of({"pretrained_cfg": {"input_size": [3, 128, 256]}})
     assert input_size_of({}, "test_vit") == 160
     assert input_size_of({"image_size": "large"}) is None
+
+
+@pytest.mark.parametrize("size", [1025, 4096, 10**9])
+def test_images_that_would_fill_the_memory_are_refused(tmp_path, size):
+    """A batch of them takes gigabytes, however small the model is."""
+    folder = write_hub_model(tmp_path / "mine", pretrained_cfg={"input_size": [3, size, size]})
+    with pytest.raises(ArtifactError, match=r"^mine: its images are .* pixels high, and at most 1,024 are made"):
+        read_hub_folder(folder, "mine", "mine")
+    remote = write_remote_code(tmp_path / "remote")
+    write_json(remote / "config.json", {"auto_map": {}, "image_size": size})
+    assert read_hub_folder(remote, "remote", "remote").card.input_size is None, "it is never run"
