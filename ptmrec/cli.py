@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ptmrec.cli_context import FORMATS, CommandGroup, open_run, read_config, show
+from ptmrec.cli_context import FORMATS, CommandGroup, open_run, read_config, say, show
 from ptmrec.cli_hardware import measure, plan
 from ptmrec.cli_inspect import inspect, new
 from ptmrec.cli_recommend import demo_text, doctor, recommend
@@ -48,7 +48,7 @@ def reproduce(ctx: click.Context, notebooks: Path | None) -> None:
         "overrides": overrides,
     }
     for line in run(config, notebooks or config.root / "notebooks", parameters):
-        click.echo(line)
+        say(line)
 
 
 @main.command()
@@ -72,13 +72,13 @@ def extract(ctx: click.Context, datasets: bool, images: Path | None, request: Sh
         request.handle(work)
         if request.merge:
             work.merge(request.shards)
-            click.echo(project.embed())
+            say(project.embed())
     elif datasets:
         from ptmrec.builder.publish import rebuild_dataset_tokens
 
-        click.echo(rebuild_dataset_tokens(read_config(ctx), images))
+        say(rebuild_dataset_tokens(read_config(ctx), images))
     else:
-        click.echo(open_run(ctx).embed())
+        say(open_run(ctx).embed())
 
 
 @main.command()
@@ -97,7 +97,7 @@ def train(ctx: click.Context, name: str) -> None:
         project.recommender()
         answer = project.recommender_folder
     if is_main():
-        click.echo(answer)
+        say(answer)
 
 
 @main.command()
@@ -155,7 +155,7 @@ def config(ctx: click.Context, style: str) -> None:
     rows = read_config(ctx).rows()
     if style == "table":
         for section, key, value, source in rows:
-            click.echo(f"[{section}] {key} = {value}    ({source})")
+            say(f"[{section}] {key} = {value}    ({source})")
         return
     columns = ("section", "key", "value", "source")
     show([dict(zip(columns, map(str, row), strict=True)) for row in rows], style)
@@ -169,7 +169,7 @@ def thesis(ctx: click.Context) -> None:
     from ptmrec.workflow.committed import ProjectFiles
 
     files = ProjectFiles(read_config(ctx))
-    click.echo(build_thesis(files.config, [files.cards[name] for name in files.embedded]))
+    say(build_thesis(files.config, [files.cards[name] for name in files.embedded]))
 
 
 @main.command()
@@ -188,4 +188,4 @@ def readme(ctx: click.Context, copy: bool) -> None:
         copy_results(paths.artifacts, folder)
         write_text(folder / "demo.txt", demo_text(config) + "\n")
     draw_figures(folder, paths.figures)
-    click.echo(write_text(path, fill_readme(path.read_text(encoding="utf-8"), folder)))
+    say(write_text(path, fill_readme(path.read_text(encoding="utf-8"), folder)))

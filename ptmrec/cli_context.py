@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ptmrec.errors import ConfigError, PtmrecError, describe_os_error, one_line
+from ptmrec.words import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ def _end(error: BaseException, asked: list[int]) -> int:
     """Say why a command ended and give its exit status; what else goes wrong after a signal is a consequence of it."""
     if asked or isinstance(error, KeyboardInterrupt):
         number = asked[0] if asked else signal.SIGINT
-        click.echo(f"Error: {STOPS[number]}; what was finished is kept", err=True)
+        say(f"Error: {STOPS[number]}; what was finished is kept", err=True)
         return 128 + number
     if isinstance(error, MemoryError):
         return complain(PtmrecError("not enough memory; ask for less at a time"))
@@ -150,9 +151,15 @@ def _written(param: click.Parameter, value: Any) -> list[str]:
     return [word for one in values for word in (name, f"{one:g}s" if isinstance(param.type, TimeLimit) else str(one))]
 
 
+def say(*lines: object, err: bool = False) -> None:
+    """Write lines to stdout, or stderr; whatever stands in one, it stays one line and steers no terminal."""
+    if lines:
+        click.echo("\n".join(map(visible, lines)), err=err)
+
+
 def complain(error: PtmrecError) -> int:
     """Write an error to stderr as one line and give the exit status."""
-    click.echo(f"Error: {one_line(error)}", err=True)
+    say(f"Error: {one_line(error)}", err=True)
     return error.status
 
 
@@ -190,16 +197,17 @@ def show(data: "pd.DataFrame | list[dict[str, Any]]", style: str = "table") -> N
     if style == "table":
         rows = [{name.replace("_", " "): value for name, value in row.items()} for row in rows]
     if style != "table" or not rows or not sys.stdout.isatty():
-        click.echo(format_rows(rows, style))
+        say(*format_rows(rows, style).split("\n"))
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     cells = format_cells(rows)
     for index, column in enumerate(cells):  # names come first and must never be cut short
-        table.add_column(column, no_wrap=index < 2, overflow="fold")
+        table.add_column(Text(visible(column)), no_wrap=index < 2, overflow="fold")
     for row in zip(*cells.values(), strict=True):
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # as it is: in brackets of a licence rich would see its own markup
     Console().print(table)

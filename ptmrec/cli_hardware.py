@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ptmrec.cli_context import FORMATS, TimeLimit, read_config, show
+from ptmrec.cli_context import FORMATS, TimeLimit, read_config, say, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def measure(
         write_device_table(output, records, [snapshot.card.input_size for snapshot in found])
     show([_row(record, style) for record in records], style)
     for line in _say(records, save, config.get(PathsConfig).artifacts, output):
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 def _records(
@@ -140,12 +140,12 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
     needs = find_needs(model, config)
     frame = run(needs, paths, limit)
     show(_brief(frame) if style == "table" else frame, style)
-    click.echo(f"{needs.model}: {needs.memory_mib:.1f} MiB ({needs.memory_basis}), batch 1, float32", err=True)
+    say(f"{needs.model}: {needs.memory_mib:.1f} MiB ({needs.memory_basis}), batch 1, float32", err=True)
     for line in _bases(frame, style):
-        click.echo(line, err=True)
+        say(line, err=True)
     if limit is not None:
         sure = frame.loc[(frame["keeps"] == "yes") & (frame["fits"] != "no"), "device"]
-        click.echo(f"sure to keep {max_latency}: {', '.join(sure) or 'no device that is known'}", err=True)
+        say(f"sure to keep {max_latency}: {', '.join(sure) or 'no device that is known'}", err=True)
 
 
 def _brief(frame: "pd.DataFrame") -> "pd.DataFrame":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import read_config
+from ptmrec.cli_context import read_config, say
 from ptmrec.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -98,9 +98,9 @@ def inspect_planted(ctx: click.Context, output: Path, seeds: int, colleague: tup
     if output.is_dir():
         raise ConfigError(f"{output}: a folder; name a file to write the table to")
     rows = planted_table(read_config(ctx).get(PathsConfig), seeds, colleague or COLLEAGUES)
-    click.echo(write_table(rows, output))
+    say(write_table(rows, output))
     for line in summary(rows):
-        click.echo(line)
+        say(line)
 
 
 @click.group()
@@ -125,13 +125,13 @@ def new_trainer(name: str, pattern: str | None, into: Path) -> None:
         if not sys.stdin.isatty():
             raise ConfigError(f"say --pattern, one of {', '.join(PATTERNS)}; it is asked for on a terminal only")
         for known, about in PATTERNS.items():
-            click.echo(f"{known:12}{about}", err=True)
+            say(f"{known:12}{about}", err=True)
         pattern = click.prompt("pattern", type=click.Choice(list(PATTERNS)), err=True)
     paths = write_trainer(name, pattern, into)
     tests = ["python", "-m", "pytest", str(paths[2])]
     for path in paths:
-        click.echo(path)
-    click.echo(f"next: {shlex.join(['ptmrec', 'inspect', 'trainer', str(paths[0])])}; {shlex.join(tests)}", err=True)
+        say(path)
+    say(f"next: {shlex.join(['ptmrec', 'inspect', 'trainer', str(paths[0])])}; {shlex.join(tests)}", err=True)
 
 
 def _encoder(config: "ConfigParser"):
@@ -148,6 +148,6 @@ def _encoder(config: "ConfigParser"):
 
 def _answer(report: "Report", as_json: bool) -> None:
     """Print a report and end with its status."""
-    click.echo(report.to_json() if as_json else "\n".join(report.lines()))
+    say(*(report.to_json().split("\n") if as_json else report.lines()))
     if report.status:
         raise SystemExit(report.status)

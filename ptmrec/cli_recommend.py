@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import FORMATS, TimeLimit, ask_again, read_config, show
+from ptmrec.cli_context import FORMATS, TimeLimit, ask_again, read_config, say, show
 from ptmrec.config.sections import REGIMES
 
 if TYPE_CHECKING:
@@ -95,17 +95,17 @@ def recommend(
     names = () if found.session is None else found.session.chosen.class_names
     explained = [found.explain(model)] if model else []
     for reason in (*explained, *(found.reasons if why else ())):
-        click.echo(f"why {reason.sentence(names)}", err=True)
+        say(f"why {reason.sentence(names)}", err=True)
     for line in (*found.remarks(), *_next(ctx, found, output)):
-        click.echo(line, err=True)
+        say(line, err=True)
 
 
 def _answer(found: "Recommendation", style: str, count: int, pareto: bool) -> None:
     count = len(found) if pareto else count
     if style == "ids":
-        click.echo("\n".join(found.leaderboard(all_models=True, only_pareto=pareto)["model"].head(count)))
+        say(*found.leaderboard(all_models=True, only_pareto=pareto)["model"].head(count))
     elif style == "json":
-        click.echo(found.to_json())
+        say(*found.to_json().split("\n"))
     elif style == "csv":
         show(found.leaderboard(count=count, only_pareto=pareto).round(3), style)
     else:

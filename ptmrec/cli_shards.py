@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ptmrec.cli_context import say
 from ptmrec.errors import ConfigError
 from ptmrec.sharding import TASK, Shard, array_text, parse_shard, shard_of_array
 
@@ -68,11 +69,11 @@ class ShardRequest:
         if self.status:
             missing = work.missing(self.shards)
             if missing:
-                click.echo(array_text(missing))
+                say(array_text(missing))
                 raise SystemExit(1)
-            click.echo("no shard is missing", err=True)
+            say("no shard is missing", err=True)
         elif not self.merge:
-            click.echo(work.run(self._which(work)))
+            say(work.run(self._which(work)))
 
     def _which(self, work: "ShardedWork") -> Shard:
         if self.shard is not None:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import FORMATS, complain, read_config, show
+from ptmrec.cli_context import FORMATS, complain, read_config, say, show
 from ptmrec.cli_shards import ShardRequest, shard_options
-from ptmrec.errors import ConfigError, PtmrecError
+from ptmrec.errors import ConfigError, PtmrecError, describe_os_error
 
 if TYPE_CHECKING:
     from ptmrec.config.sections import PathsConfig
@@ -65,9 +65,9 @@ def zoo_verify(ctx: click.Context, accept: bool) -> None:
         write_manifest(paths)
     checks = verify_zoo(paths)
     for check in checks:
-        click.echo(f"{'FAILED' if check.problems else 'ok':8}{check.name}: {check.found}")
+        say(f"{'FAILED' if check.problems else 'ok':8}{check.name}: {check.found}")
         for problem in check.problems:
-            click.echo(f"        {problem}")
+            say(f"        {problem}")
     if any(check.problems for check in checks):
         raise SystemExit(1)
 
@@ -118,7 +118,7 @@ def _list_models(paths: "PathsConfig", style: str) -> None:
         cards[card.name] = card
     cards = list(cards.values())
     if style == "ids":
-        click.echo("\n".join(card.name for card in cards))
+        say(*(card.name for card in cards))
         return
     columns = ["name", "family", "num_params", "gmacs", "source_dataset", "source_accuracy"]
     columns += [] if style == "table" else ["licence"]
@@ -130,7 +130,7 @@ def _list_published(folder: Path, style: str) -> None:
 
     zoos = list_published(folder)
     if style == "ids":
-        click.echo("\n".join(zoo.name for zoo in zoos))
+        say(*(zoo.name for zoo in zoos))
         return
     rows = [
         {
@@ -144,7 +144,7 @@ def _list_published(folder: Path, style: str) -> None:
         for zoo in zoos
     ]
     if style == "table":
-        click.echo("\nZoos without weights (cards and published accuracies only):")
+        say("", "Zoos without weights (cards and published accuracies only):")
     else:
         rows = [
             {**row, "title": zoo.about.title, "licence": zoo.about.licence} for row, zoo in zip(rows, zoos, strict=True)
@@ -159,7 +159,7 @@ def zoo_reference(ctx: click.Context, images: Path | None) -> None:
     """Make the reference space and the sample of every data set in it."""
     from ptmrec.builder.reference import build_reference
 
-    click.echo(build_reference(read_config(ctx), images))
+    say(build_reference(read_config(ctx), images))
 
 
 @zoo.command("add")
@@ -180,14 +180,14 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
     adder = Adder(read_config(ctx), random_weights)
     for part in parts:
         try:
-            click.echo(adder.add(part))
-        except PtmrecError as error:
+            say(adder.add(part))
+        except (PtmrecError, OSError) as error:
             if len(parts) == 1:
                 raise
             failed += 1
-            complain(error)
+            complain(PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error)
     if failed:
-        click.echo(f"{failed} of {len(parts)} models of {source} were not added, see above", err=True)
+        say(f"{failed} of {len(parts)} models of {source} were not added, see above", err=True)
         raise SystemExit(1)
 
 
@@ -202,7 +202,7 @@ def zoo_transcribe(ctx: click.Context, folder: Path) -> None:
 
     target = read_config(ctx).get(PathsConfig).published
     for path in transcribe(folder, target) + transcribe_scores(folder, target):
-        click.echo(path)
+        say(path)
 
 
 @zoo.command("show")
@@ -233,7 +233,7 @@ def zoo_show(ctx: click.Context, name: str) -> None:
             regime: {dataset: _number(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
             for regime, matrix in truth.accuracy.items()
         }
-    click.echo(json.dumps({**cards[name].to_dict(), "measured_accuracy": accuracies}, indent=1))
+    say(*json.dumps({**cards[name].to_dict(), "measured_accuracy": accuracies}, indent=1).split("\n"))
 
 
 def _number(value: float) -> float | None:

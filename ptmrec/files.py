@@ -8,6 +8,7 @@ import math
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,10 +19,9 @@ import numpy as np
 
 from ptmrec.archives import read_arrays
 from ptmrec.errors import ArtifactError
+from ptmrec.temporaries import TEMPORARY, is_temporary, mode_of, remove_stale, temporary_prefix
 from ptmrec.trust import check, release
 
-TEMPORARY = ".tmp"
-"""How the names of unfinished files and folders end; they also begin with a dot."""
 ATTEMPTS = 50
 """How often a folder is moved into a place that other processes move theirs to, before that counts as an error."""
 HASHES = "hashes.json"
@@ -37,6 +37,9 @@ LONGEST_NUMBER = 25
 def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a temporary file beside ``path``, sync it, then move it into place.
 
+    A symbolic link stays one: its target is written. The file keeps its permissions, a new one gets what the umask
+    leaves. Temporaries that killed processes left in the folder are removed.
+
     Args:
         path: final place; missing parent folders are made.
         write: called with the temporary path, whose name ends in ``.tmp``, so that nothing takes it for data.
@@ -48,21 +51,52 @@ def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
         OSError: the disk is full or fails, or the place may not be written; it names ``path``.
     """
     with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:60]}-", suffix=TEMPORARY, dir=path.parent)
+        if _is_stream(path):
+            return _write_through(path, write)
+        place = _target(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(place.parent)
+        handle, name = tempfile.mkstemp(prefix=temporary_prefix(place.name), suffix=TEMPORARY, dir=place.parent)
         os.close(handle)
         temporary = Path(name)
         try:
             write(temporary)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)  # mkstemp makes files only the owner can read
+            os.chmod(temporary, mode_of(place, 0o666))  # mkstemp makes files only the owner can read
             release(path)
-            os.replace(temporary, path)
-            _sync_folder(path.parent)
+            os.replace(temporary, place)
+            _sync_folder(place.parent)
         finally:
             with suppress(OSError):  # the first failure is the one to tell
                 temporary.unlink(missing_ok=True)
+    return path
+
+
+def _target(path: Path) -> Path:
+    """Where a symbolic link leads to, at last; any other path itself."""
+    if not path.is_symlink():
+        return path
+    place = Path(os.path.realpath(path))
+    if place.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    return place
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether something is there that is neither file nor folder, such as ``/dev/stdout``; nothing may replace it."""
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+    return False
+
+
+def _write_through(path: Path, write: Callable[[Path], None]) -> Path:
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / "whole"
+        write(temporary)
+        with temporary.open("rb") as read, path.open("wb") as file:
+            shutil.copyfileobj(read, file)
     return path
 
 
@@ -86,11 +120,6 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def is_temporary(path: Path) -> bool:
-    """Whether a file or folder is one that a write made and a kill left behind."""
-    return path.name.startswith(".") and path.name.endswith(TEMPORARY)
 
 
 def remove_temporaries(folder: Path) -> None:
@@ -161,13 +190,18 @@ def _sync_tree(folder: Path) -> None:
 def write_folder(folder: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a temporary folder beside ``folder``, then put it in its place in one move."""
     with naming(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        restore_folder(folder)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=TEMPORARY, dir=folder.parent))
+        place = _target(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(place.parent)
+        restore_folder(place)
+        prefix = temporary_prefix(place.name)
+        fresh = Path(tempfile.mkdtemp(prefix=prefix, suffix=TEMPORARY, dir=place.parent))
         try:
-            os.chmod(fresh, 0o755)
+            os.chmod(fresh, mode_of(place, 0o777))
             write(fresh)
-            return replace_folder(folder, fresh)
+            release(folder)
+            replace_folder(place, fresh)
+            return folder
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 

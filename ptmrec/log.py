@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ptmrec.processes import is_main
+from ptmrec.words import visible
 
 
 def _log_dir() -> Path:
@@ -46,6 +47,12 @@ def _is_ours_or_serious(record: logging.LogRecord) -> bool:
     return record.name.split(".")[0] == "ptmrec" or record.levelno >= logging.WARNING
 
 
+def _calm(record: logging.LogRecord) -> bool:
+    """Names from outside end up in messages: each is one line, and steers no terminal."""
+    record.msg, record.args = visible(record.getMessage().replace("\n", " ")), None
+    return True
+
+
 def _make_plain() -> logging.Handler:
     """Console lines without colour codes, for pipes and notebooks run headless."""
     handler = logging.StreamHandler(_StderrStream())
@@ -61,6 +68,7 @@ for _handler in list(_root.handlers):
             _root.addHandler(_make_plain())
 for _handler in _root.handlers:
     _handler.addFilter(_is_ours_or_serious)
+    _handler.addFilter(_calm)
 
 logger = logging.getLogger("ptmrec")
 if not is_main():

@@ -1,14 +1,19 @@
 import errno
+import io
+import json
 import os
+import re
 import signal
+import sys
 import threading
+from pathlib import Path
 
 import click
 import pytest
 from cli_calls import call
 from click.testing import CliRunner
 
-from ptmrec.cli_context import CommandGroup, TimeLimit
+from ptmrec.cli_context import CommandGroup, TimeLimit, say, show
 from ptmrec.errors import ArtifactError
 
 
@@ -115,3 +120,46 @@ def test_what_goes_wrong_after_a_signal_is_its_consequence():
 
     result = CliRunner().invoke(CommandGroup("ptmrec", commands={"wait": wait}), ["wait"])
     assert (result.exit_code, result.stderr) == (143, "Error: terminated; what was finished is kept\n")
+
+
+ROWS = [
+    {"model": "a", "licence": text} for text in ("[/x]", "[link=https://a.b]c[/link]", "\x1b[31mred", "a\nError: b")
+]
+
+
+class Terminal(io.StringIO):
+    """Standard output as a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_text_from_outside_is_shown_as_it_is_on_a_terminal(monkeypatch):
+    """Rich would take brackets for markup; escapes and line ends would steer the terminal."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", "120")
+    show(ROWS)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())  # rich's own colours
+    assert "[/x]" in shown and "[link=https://a.b]c[/link]" in shown
+    assert "\\u001b[31mred" in shown and "a\\u000aError: b" in shown and "\x1b" not in shown
+
+
+@pytest.mark.parametrize("style", ["table", "csv", "json"])
+def test_text_from_outside_steers_no_pipe(capsys, style):
+    show(ROWS, style)
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown and "\nError" not in shown
+    if style == "json":
+        assert json.loads(shown) == ROWS
+
+
+def test_a_line_stays_one(capsys):
+    say("a\nError: b", "\x1b]0;c\x07", err=True)
+    say()
+    assert capsys.readouterr() == ("", "a\\u000aError: b\n\\u001b]0;c\\u0007\n")
+
+
+def test_every_command_writes_through_one_function():
+    for path in Path(say.__code__.co_filename).parent.glob("cli*.py"):
+        assert path.read_text().count("click.echo(") == (path.name == "cli_context.py"), path

@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ptmrec"
 FLOORS = (
     *(
+        "words",
         "errors",
         "sharding",
         "processes",
@@ -14,6 +15,7 @@ FLOORS = (
         "progress",
         "archives",
         "trust",
+        "temporaries",
         "files",
         "config",
         "zoo",

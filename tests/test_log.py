@@ -25,3 +25,8 @@ logging.getLogger('library').warning('careful')
     lines = run(code, tmp_path).stderr
     assert "careful" in lines
     assert "progress of a library" not in lines
+
+
+def test_a_message_is_one_line_and_steers_no_terminal(tmp_path):
+    lines = run("from ptmrec.log import logger; logger.warning('%s is bad', 'a\\nb\\x1b[2J')", tmp_path).stderr
+    assert lines.count("\n") == 1 and "a b\\u001b[2J is bad" in lines

@@ -1,6 +1,8 @@
 """Folders as the Hub gives them, made here."""
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import timm
@@ -59,3 +61,17 @@ def into_cache(cache: Path, hub_id: str, write) -> Path:
     (repo / "refs").mkdir(parents=True)
     (repo / "refs" / "main").write_text("a" * 40)
     return write(folder)
+
+
+def link_blobs(folder: Path) -> Path:
+    """Files of a folder as the Hub's cache has them: links to blobs that are called by their hashes."""
+    blobs = folder.parents[1] / "blobs"
+    blobs.mkdir()
+    for path in list(folder.iterdir()):
+        data = path.read_bytes()
+        large = path.suffix == ".safetensors"
+        git = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        name = hashlib.sha256(data).hexdigest() if large else git
+        path.rename(blobs / name)
+        path.symlink_to(os.path.relpath(blobs / name, folder))
+    return folder

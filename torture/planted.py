@@ -52,7 +52,7 @@ _TRAINER, _T_TRAINER = "train/base_trainer.py", "train/test_base_trainer.py"
 FAULTS = (
     Fault("written files are not synced", _FILES, "os.fsync(file.fileno())", "pass", _T_FILES),
     Fault(
-        "files are copied into place", _FILES, "os.replace(temporary, path)", "shutil.copy(temporary, path)", _T_FILES
+        "files are copied into place", _FILES, "os.replace(temporary, place)", "shutil.copy(temporary, place)", _T_FILES
     ),
     Fault("temporary files stay", _FILES, "temporary.unlink(missing_ok=True)", "pass", _T_FILES),
     Fault("errors do not name the target", _FILES, "if error.errno is None or about_another:", "if True:", _T_FILES),
@@ -81,7 +81,7 @@ FAULTS = (
         "changed results are reused", _STEP, 'if record["output"] == _output_hash(step.output):', "if True:", _T_STEP
     ),
     Fault("unfinished files become results", _STEP, "            remove_temporaries(partial)\n", "", _T_STEP),
-    Fault("work of the living is taken", _STEP, "not _is_alive(int(pid))", "True", _T_STEP),
+    Fault("work of the living is taken", _STEP, "not is_alive(int(pid))", "True", _T_STEP),
     Fault(
         "committed files are not compared", "trust.py", "if found != _expected[place]:", "if False:", "test_trust.py"
     ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ptmrec.errors import ArtifactError
 from ptmrec.files import is_temporary, read_json, write_json, write_text
 from ptmrec.log import logger
+from ptmrec.words import csv_cell
 
 if TYPE_CHECKING:
     from ptmrec.hardware.measurement import Measurement
@@ -103,5 +104,5 @@ def write_device_table(path: Path, records: Sequence[dict[str, Any]], sizes: Seq
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     return write_text(path, text.getvalue())

@@ -10,6 +10,7 @@ from string import Template
 
 from ptmrec.config.section import SECTIONS
 from ptmrec.errors import ConfigError
+from ptmrec.temporaries import TEMPORARY, remove_stale, temporary_prefix
 
 PATTERNS = {
     "tensor": "batches are tensors: a reconstruction",
@@ -224,7 +225,8 @@ def _texts(name: str, pattern: str) -> dict[str, str]:
 
 def _write_all(folder: Path, texts: dict[str, str]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=".trainer-", suffix=".tmp", dir=folder))
+    remove_stale(folder)
+    fresh = Path(tempfile.mkdtemp(prefix=temporary_prefix("trainer"), suffix=TEMPORARY, dir=folder))
     placed: list[Path] = []
     try:
         for file, text in texts.items():

@@ -1,12 +1,14 @@
 """Models that were added; those that cannot be run here are ranked by their cards, as the known one nearest to each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from ptmrec.errors import ArtifactError
 from ptmrec.recommender.knowledge import Knowledge
-from ptmrec.recommender.registered import read_registered
+from ptmrec.recommender.registered import Added, leave_out, read_registered
 from ptmrec.recommender.registration import extend
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.snapshot import Snapshot
@@ -43,6 +45,19 @@ def extend_by_card(knowledge: Knowledge, snapshots: Sequence[Snapshot]) -> tuple
     return extend(knowledge, {snapshot.name: snapshot.card for snapshot in snapshots}, found), lenders
 
 
+def _fitting(added: Added, knowledge: Knowledge, folder: Path) -> Added:
+    """Those models whose numbers are about the known data sets and the reference space as they are now."""
+    sizes, space = {len(knowledge.samples)}, knowledge.transports[0].shape[0]
+    fitting = []
+    for snapshot, found in added.ran:
+        lengths = {len(found["transported"]), len(found["few_shot"])}
+        if lengths == sizes and found["transport"].shape[0] == space:
+            fitting.append((snapshot, found))
+        else:
+            leave_out(folder / snapshot.name, ArtifactError("it was added with other known data sets or references"))
+    return replace(added, ran=tuple(fitting))
+
+
 def with_registered(
     folder: Path, knowledge: Knowledge, snapshots: Sequence[Snapshot]
 ) -> tuple[Knowledge, list[Snapshot], dict[str, str]]:
@@ -51,7 +66,7 @@ def with_registered(
     Returns:
         Knowledge, candidates, and for each model that is known by its card only the one it borrows from.
     """
-    added = read_registered(folder)
+    added = _fitting(read_registered(folder), knowledge, folder)
     if added.ran:
         cards = {snapshot.name: snapshot.card for snapshot, _ in added.ran}
         knowledge = extend(knowledge, cards, {snapshot.name: found for snapshot, found in added.ran})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptmrec.errors import ConfigError
 from ptmrec.files import atomic_write, write_text
+from ptmrec.words import csv_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +101,7 @@ def save(found: "Recommendation", path: Path, only_pareto: bool = False) -> Path
         return write_text(path, to_json(found) + "\n")
     if kind == ".csv":
         board = found.leaderboard(only_pareto=only_pareto)
-        return write_text(path, board.round(DECIMALS).to_csv(index=False))
+        return write_text(path, board.round(DECIMALS).map(csv_cell).to_csv(index=False))
     if kind == ".html":
         return write_text(path, to_html(found))
     if kind == ".png":

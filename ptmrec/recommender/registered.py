@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, one_line, reading
 from ptmrec.files import is_temporary, read_json, read_npz, write_folder, write_json, write_npz
 from ptmrec.log import logger
 from ptmrec.zoo.card import Card
@@ -17,7 +17,9 @@ from ptmrec.zoo.sources import from_record, record_of
 PATH_NAME, NUMBERS_NAME = "model.json", "registered.npz"
 REGISTERED = "registered"
 """Folder of the models that were added, among what runs write."""
-NEEDED = ("transport", "explained", "transported", "few_shot")
+AXES = {"transport": 2, "explained": 0, "transported": 1, "few_shot": 1}
+"""What is kept of a model that was run, and the axes of each array."""
+NEEDED = tuple(AXES)
 
 
 def write_registered(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] | None = None) -> Path:
@@ -64,10 +66,18 @@ def read_registered(folder: Path) -> Added:
             bare.append(snapshot)
             continue
         try:
-            ran.append((snapshot, read_npz(path / NUMBERS_NAME, NEEDED)))
+            ran.append((snapshot, _read_numbers(path / NUMBERS_NAME)))
         except ArtifactError as error:
-            _leave_out(path, error)
+            leave_out(path, error)
     return Added(tuple(ran), tuple(bare))
+
+
+def _read_numbers(path: Path) -> dict[str, np.ndarray]:
+    found = read_npz(path, NEEDED)
+    axes = {name: found[name].ndim for name in NEEDED}
+    if axes != AXES or not all(np.isfinite(found[name]).all() for name in NEEDED[:3]):
+        raise ArtifactError(f"{path}: damaged or of another version (its arrays are of another form)")
+    return found
 
 
 def read_registered_snapshots(folder: Path) -> list[Snapshot]:
@@ -85,14 +95,16 @@ def _read(folder: Path) -> Iterator[tuple[Path, Snapshot]]:
         if not path.is_dir() or is_temporary(path):
             continue
         try:
-            snapshot = from_record(read_json(path / PATH_NAME))
+            with reading(path / PATH_NAME, "damaged or of another version"):
+                snapshot = from_record(read_json(path / PATH_NAME))
+                if snapshot.name != path.name:
+                    raise ArtifactError(f"its files are now those of {snapshot.name}")
         except ArtifactError as error:
-            _leave_out(path, error)
-        except (KeyError, TypeError) as error:
-            _leave_out(path, ArtifactError(f"{path / PATH_NAME}: damaged or of another version ({error})"))
+            leave_out(path, error)
         else:
             yield path, snapshot
 
 
-def _leave_out(path: Path, error: ArtifactError) -> None:
-    logger.warning("%s is left out (%s); add it again, or remove %s", path.name, error, path)
+def leave_out(path: Path, error: Exception) -> None:
+    """Say in one line why an added model is left out, and how not to read this again."""
+    logger.warning("%s is left out (%s); add it again, or remove %s", path.name, one_line(error), path)

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ptmrec.words import csv_cell, visible
+
 Rows = Sequence[Mapping[str, Any]]
 """Rows that all have the same columns; a value is text, a number, a truth value, or None (as NaN: unknown)."""
 
@@ -41,7 +43,7 @@ def _column(values: list[Any]) -> list[str]:
     floats = [value for value in values if isinstance(value, float)]
     decimals = max((len(f"{value:.{DECIMALS}f}".rstrip("0").partition(".")[2]) for value in floats), default=0)
     return [
-        "" if value is None else f"{value:.{max(decimals, 1)}f}" if isinstance(value, float) else str(value)
+        "" if value is None else f"{value:.{max(decimals, 1)}f}" if isinstance(value, float) else visible(value)
         for value in values
     ]
 
@@ -50,7 +52,7 @@ def _csv(rows: Rows) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: _known(value) for key, value in row.items()} for row in rows)
+    writer.writerows({key: csv_cell(_known(value)) for key, value in row.items()} for row in rows)
     return text.getvalue().removesuffix("\n")
 
 

@@ -20,6 +20,7 @@ from ptmrec.errors import ArtifactError
 from ptmrec.files import ATTEMPTS, read_json, remove_temporaries, replace_folder, restore_folder, tree_hash, write_json
 from ptmrec.log import logger
 from ptmrec.processes import alone, is_main, share, wait_for_all
+from ptmrec.temporaries import is_alive
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ABANDONED = 24 * 3600
@@ -162,20 +163,10 @@ def _is_abandoned(partial: Path) -> bool:
     """Whether nobody works in a folder any more; of other machines that is only known after a day."""
     host, pid = partial.name.split("-")[-3:-1]
     if host == _host():
-        return partial not in _working if int(pid) == os.getpid() else not _is_alive(int(pid))
+        return partial not in _working if int(pid) == os.getpid() else not is_alive(int(pid))
     with suppress(OSError):
         return time.time() - max(path.stat().st_mtime for path in [partial, *partial.rglob("*")]) > ABANDONED
     return False
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _host() -> str:

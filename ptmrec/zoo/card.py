@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from ptmrec.files import read_json
 
 CARD_NAME = "config.json"
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LONGEST_NAME = 200
+"""Characters of the longest name: files and folders are called by it, and systems take no more than 255."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,11 @@ class Card:
         return asdict(self)
 
 
+LARGEST_IMAGE = 1024
+"""Height of the largest images a model may take, in pixels, as of timm's largest: memory for a batch is made of it."""
 LIMITS = {
     "num_params": (1, math.inf),
-    "input_size": (1, 4096),
+    "input_size": (1, LARGEST_IMAGE),
     "source_accuracy": (0, 1),
     "gmacs": (0, math.inf),
     "num_features": (1, math.inf),
@@ -77,28 +81,47 @@ def read_card(folder: Path) -> Card:
     path = folder / CARD_NAME
     if not path.is_file():
         raise ArtifactError(f"{folder}: no {CARD_NAME}; every model folder needs a card beside its weights")
-    data = read_json(path)
+    return card_from(read_json(path), path)
+
+
+def card_from(data: Any, path: Path, gaps: bool = False) -> Card:
+    """A card from what a JSON file holds, checked.
+
+    Args:
+        data: of the file.
+        path: of the file, for errors.
+        gaps: let numbers be None that nobody stated; a card of our own format has none.
+
+    Raises:
+        ArtifactError: a field is missing or of the wrong type. Unknown fields are ignored.
+    """
     if not isinstance(data, dict):
         raise ArtifactError(f"{path}: a card is a JSON object, found {type(data).__name__}")
-    kinds = {str: (str, "text"), int: (int, "a whole number"), float: ((int, float), "a number")}
-    kinds |= {int | None: kinds[int], float | None: kinds[float]}  # a card of our own format has no gaps
-    values = {}
-    for entry in fields(Card):
-        if entry.name == "datasets":
-            continue
-        if entry.name not in data:
-            raise ArtifactError(f"{path}: field {entry.name!r} is missing")
-        value = data[entry.name]
-        expected, words = kinds.get(entry.type, (dict, "an object"))
-        if not isinstance(value, expected) or isinstance(value, bool):
-            raise ArtifactError(f"{path}: field {entry.name!r} should be {words}, found {value!r}")
-        low, high = LIMITS.get(entry.name, (-math.inf, math.inf))
-        if expected is not str and expected is not dict and not low <= value <= high:
-            raise ArtifactError(f"{path}: field {entry.name!r} should lie in {low:g} to {high:g}, found {value!r}")
-        values[entry.name] = value
-    if not NAME_PATTERN.fullmatch(values["name"]):
-        raise ArtifactError(f"{path}: name {values['name']!r} may hold letters, digits, '.', '_' and '-' only")
+    values = {entry.name: _checked(data, entry, path, gaps) for entry in fields(Card) if entry.name != "datasets"}
+    if not NAME_PATTERN.fullmatch(values["name"]) or len(values["name"]) > LONGEST_NAME:
+        raise ArtifactError(
+            f"{path}: name {values['name'][:60]!r} may hold letters, digits, '.', '_' and '-' only, {LONGEST_NAME} "
+            "in all"
+        )
     datasets = data.get("datasets", [values["source_dataset"]])
     if not isinstance(datasets, list) or not all(isinstance(name, str) for name in datasets):
-        raise ArtifactError(f"{path}: field 'datasets' should be a list of names, found {datasets!r}")
+        raise ArtifactError(f"{path}: field 'datasets' should be a list of names, found {str(datasets)[:60]!r}")
     return Card(**values, datasets=datasets)
+
+
+def _checked(data: Mapping[str, Any], entry: Field, path: Path, gaps: bool) -> Any:
+    """One field of a card."""
+    if entry.name not in data:
+        raise ArtifactError(f"{path}: field {entry.name!r} is missing")
+    value = data[entry.name]
+    if gaps and value is None and entry.type in (int | None, float | None):
+        return None
+    kinds = {str: (str, "text"), int: (int, "a whole number"), float: ((int, float), "a number")}
+    kinds |= {int | None: kinds[int], float | None: kinds[float]}
+    expected, words = kinds.get(entry.type, (dict, "an object"))
+    if not isinstance(value, expected) or isinstance(value, bool):
+        raise ArtifactError(f"{path}: field {entry.name!r} should be {words}, found {str(value)[:60]!r}")
+    low, high = LIMITS.get(entry.name, (-math.inf, math.inf))
+    if expected is not str and expected is not dict and not low <= value <= high:
+        raise ArtifactError(f"{path}: field {entry.name!r} should lie in {low:g} to {high:g}, found {value!r}")
+    return value

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import ArtifactError, reading
 from ptmrec.files import read_json
 from ptmrec.log import logger
-from ptmrec.zoo.card import CARD_NAME, Card
-from ptmrec.zoo.hub_card import UNKNOWN, Stated, check_size, read_stated
+from ptmrec.zoo.card import CARD_NAME, LARGEST_IMAGE, Card
+from ptmrec.zoo.hub_card import LONGEST_WORD, UNKNOWN, Stated, check_size, read_stated
 from ptmrec.zoo.hub_files import count_parameters, hub_folder, model_files
-from ptmrec.zoo.snapshot import Snapshot, read_tensors
+from ptmrec.zoo.shaping import KEPT, is_architecture
+from ptmrec.zoo.snapshot import Snapshot, count_held, read_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from ptmrec.zoo.photo_model import PhotoModel
 
 CLIP_CONFIG = "open_clip_config.json"
-KEPT = ("mean", "std", "fixed_input_size", "interpolation", "crop_pct", "first_conv", "classifier", "pool_size")
-"""What a card keeps of timm's ``pretrained_cfg``: enough to build the model and feed it, no address to load from."""
 CARD_ONLY = "card_only"
 """Key of an architecture that cannot be built, with the reason."""
 
@@ -69,7 +68,8 @@ class HubSnapshot(Snapshot):
             raise ArtifactError(f"{self.source}: {self.problem}")
         architecture, size = self.card.architecture, self.card.input_size
         try:
-            network = build_network(architecture, size, self.card.seed)
+            held = None if self.untrained else count_held(model_files(self.folder, str(architecture.get("library"))))
+            network = build_network(architecture, size, self.card.seed, held)
             if not self.untrained:
                 fill(network, self.tensors(), architecture)
             return as_photo_model(network, architecture, size)
@@ -93,15 +93,18 @@ def read_hub_folder(
     Raises:
         ArtifactError: a file is missing or damaged, or the weights do not fit the architecture.
     """
-    files, config = model_files(folder), read_config(folder)
-    stated, architecture = read_stated(folder, config, tag), built or _architecture(config)
-    known = {"weights": "files", "source": source, "hub_id": _hub_id(folder, source)}
-    architecture = {**architecture, **{key: value for key, value in known.items() if value}}
-    card = _first_card(name, architecture, stated, config)
-    if CARD_ONLY in architecture:
-        measured = count_parameters(files)
-        return HubSnapshot(folder, replace(card, num_params=check_size(name, stated.num_params, measured)))
-    return measured_snapshot(HubSnapshot(folder, card), stated.num_params)
+    with reading(folder, "mend its files"):
+        files, config = model_files(folder), read_config(folder, needed=built is None)
+        stated, architecture = read_stated(folder, config, tag), built or _architecture(config)
+        known = {"weights": "files", "source": source, "hub_id": _hub_id(folder, source)}
+        architecture = {**architecture, **{key: value for key, value in known.items() if value}}
+        card = _first_card(name, architecture, stated, config)
+        if CARD_ONLY in architecture:
+            measured = count_parameters(files)
+            if not measured:
+                raise ArtifactError(f"{folder}: its weights hold no numbers; fetch or save them again")
+            return HubSnapshot(folder, replace(card, num_params=check_size(name, stated.num_params, measured)))
+        return measured_snapshot(HubSnapshot(folder, card), stated.num_params)
 
 
 def measured_snapshot(snapshot: HubSnapshot, stated: int | None = None) -> HubSnapshot:
@@ -139,19 +142,23 @@ def restore(folder: Path, card: Card) -> HubSnapshot:
         hub_id = card.architecture.get("hub_id")
         if not hub_id:
             raise ArtifactError(f"{folder}: the folder of {card.name} is gone")
-        snapshot = replace(snapshot, folder=hub_folder(str(hub_id), offline=True))
+        snapshot = replace(snapshot, folder=hub_folder(str(hub_id), offline=True, configured=False))
     model_files(snapshot.folder)
     return snapshot
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path, needed: bool = True) -> dict[str, Any]:
     """``config.json`` of a Hub-style folder and, under ``open_clip``, what open_clip writes beside it.
+
+    Args:
+        folder: the folder.
+        needed: raise when there is neither, instead of giving nothing.
 
     Raises:
         ArtifactError: there is neither, or one is damaged.
     """
     names = [name for name in (CARD_NAME, CLIP_CONFIG) if (folder / name).is_file()]
-    if not names:
+    if not names and needed:
         raise ArtifactError(f"{folder}: no {CARD_NAME}; a model folder needs one beside its weights")
     found = {name: read_json(folder / name) for name in names}
     for name, value in found.items():
@@ -163,10 +170,8 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
     """How to build the model, or why it cannot be."""
-    import timm
-
     model, clip = config.get("architecture"), config.get("open_clip")
-    if isinstance(model, str) and timm.is_model(model):
+    if is_architecture(model):
         inner, options = _part(config, "pretrained_cfg"), _part(config, "model_args")
         return timm_architecture(model, inner, config.get("num_classes"), options)
     if isinstance(clip, Mapping) and isinstance(clip.get("model_cfg"), Mapping):
@@ -174,11 +179,12 @@ def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
     if "auto_map" in config:
         reason = "its architecture is code in its repository, which is never run"
     elif isinstance(model, str):
-        reason = f"timm knows no architecture {model!r}"
+        reason = f"timm knows no architecture {model[:LONGEST_WORD]!r}"
     else:
         kind = config.get("model_type") or config.get("library_name") or "one that is not stated"
-        reason = f"its library ({kind}) is none that is supported (timm, open_clip)"
-    return {"library": UNKNOWN, "model": str(model or config.get("model_type") or UNKNOWN), CARD_ONLY: reason}
+        reason = f"its library ({str(kind)[:LONGEST_WORD]}) is none that is supported (timm, open_clip)"
+    named = str(model or config.get("model_type") or UNKNOWN)[:LONGEST_WORD]
+    return {"library": UNKNOWN, "model": named, CARD_ONLY: reason}
 
 
 def timm_architecture(
@@ -218,23 +224,30 @@ def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
 
     vision = _part(_part(_part(config, "open_clip"), "model_cfg"), "vision_cfg")
     stated = _part(config, "pretrained_cfg").get("input_size") or config.get("image_size") or vision.get("image_size")
-    if stated is None and model and timm.is_model(model):
+    if stated is None and is_architecture(model):
         stated = timm.get_pretrained_cfg(model, allow_unregistered=True).input_size
     sides = list(stated[-2:]) if isinstance(stated, list | tuple) and stated else [stated]
     if sides[0] != sides[-1]:
         raise ArtifactError(f"its images are {sides[0]} x {sides[1]} pixels, and only square ones are made")
     size = sides[0]
-    return size if isinstance(size, int) and 0 < size <= 4096 else None
+    return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
 
 
 def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, config: Mapping[str, Any]) -> Card:
     """The card before anything of the model was run."""
     clip = {"open_clip": architecture} if "model_cfg" in architecture else config
-    size = input_size_of(clip, architecture["model"])
+    try:
+        size = input_size_of(clip, architecture["model"])
+    except ArtifactError as error:
+        raise ArtifactError(f"{name}: {error}") from None
+    if size is not None and size > LARGEST_IMAGE:
+        if CARD_ONLY not in architecture:
+            raise ArtifactError(f"{name}: its images are {size:,} pixels high, and at most {LARGEST_IMAGE:,} are made")
+        size = None
     if size is None and CARD_ONLY not in architecture:
         size = 224
         logger.warning("%s: nothing states the size of its images; 224 pixels are taken", name)
-    family = str(config.get("model_type") or UNKNOWN)
+    family = str(config.get("model_type") or UNKNOWN)[:LONGEST_WORD]
     numbers = (0, dict(stated.notes), None, None)
     words = (stated.source, stated.accuracy, stated.licence)
     return Card(name, family, architecture, 1, size, *words, *numbers, list(stated.datasets))

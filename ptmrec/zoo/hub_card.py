@@ -1,13 +1,12 @@
 """What a Hub-style folder states about its model: licence, image sets, accuracy, size. Nothing is made up."""
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptmrec.errors import ArtifactError
+from ptmrec.errors import UNFIT, ArtifactError, one_line
 from ptmrec.log import logger
 
 UNKNOWN = "unknown"
@@ -29,6 +28,15 @@ TAGS = re.compile(r"(in1k|in12k|in21k|in22k|laion400m|laion2b|datacomp|metaclip|
 ACCURACIES = ("accuracy", "acc", "top1", "top1accuracy", "acc1", "accuracytop1")
 """Metrics of a ``model-index`` that are the share of images classified correctly."""
 SIZE_FIELDS = ("num_params", "num_parameters", "params", "parameters")
+HEAD = 2**20
+"""Bytes of ``README.md`` that are read."""
+LONGEST_FRONT = 2**17
+"""Characters of the longest front matter: pure Python reads it, a second or two for so many."""
+LONGEST_WORD = 200
+"""Characters of the longest name of a licence or image set."""
+LARGEST_NUMBER = 1e15
+"""Most parameters that anybody can state."""
+FRONT = re.compile(r"\s*---[ \t]*\r?\n(.*?)(?:^|\n)---[ \t]*(?:\r?\n|$)", re.DOTALL)
 TOLERANCE = 0.02
 """Relative error of a stated size that is rounding."""
 
@@ -58,22 +66,31 @@ class Stated:
 
 
 def read_front_matter(folder: Path) -> tuple[dict[str, Any], str]:
-    """The YAML block at the head of ``README.md``, and the whole text; nothing where there is none.
+    """The YAML block at the head of ``README.md``, and the text; nothing where there is none.
+
+    No more than :data:`HEAD` bytes of the file are read.
 
     Raises:
-        ArtifactError: the block is no YAML.
+        ArtifactError: the block is no YAML, or too long.
     """
-    from huggingface_hub import metadata_load
-    from yaml import YAMLError
+    from yaml import SafeLoader, YAMLError, load
 
     path = folder / "README.md"
     if not path.is_file():
         return {}, ""
     try:
-        return metadata_load(path) or {}, path.read_text(encoding="utf-8")
-    except (YAMLError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
+        with path.open("rb") as file:
+            text = file.read(HEAD).decode("utf-8-sig", "replace")
+        block = FRONT.match(text)
+        if block is not None and len(block[1]) > LONGEST_FRONT:
+            raise ValueError(f"longer than {LONGEST_FRONT:,} characters")
+        front = load(block[1], Loader=SafeLoader) if block else None  # the safe loader makes plain values only
+    except (YAMLError, OSError, *UNFIT) as error:  # it raises whatever a strange value brings about
+        reason = one_line(str(error) or type(error).__name__)
         raise ArtifactError(f"{path}: its front matter cannot be read ({reason}); mend or remove it") from None
+    if not isinstance(front, dict | None):
+        raise ArtifactError(f"{path}: its front matter cannot be read (it is no mapping); mend or remove it")
+    return front or {}, text
 
 
 def read_stated(folder: Path, config: Mapping[str, Any], tag: str = "") -> Stated:
@@ -111,14 +128,14 @@ def _licence(front: Mapping[str, Any], inner: Mapping[str, Any], notes: dict[str
     if not isinstance(value, str) or not value.strip():
         return UNKNOWN
     notes["licence"] = place
-    return value.strip()
+    return value.strip()[:LONGEST_WORD]
 
 
 def _datasets(front: Mapping[str, Any], tag: str, notes: dict[str, str]) -> tuple[str, ...]:
     """From the tag, which gives them in the order of training, else from the front matter."""
     found = tuple(dict.fromkeys(IMAGE_SETS.get(name, name) for name in TAGS.findall(tag.lower())))
     if found:
-        notes["source_dataset"] = f"tag {tag}"
+        notes["source_dataset"] = f"tag {tag[:LONGEST_WORD]}"
         return found
     listed = front.get("datasets")
     listed = [listed] if isinstance(listed, str) else listed if isinstance(listed, list) else []
@@ -130,7 +147,7 @@ def _datasets(front: Mapping[str, Any], tag: str, notes: dict[str, str]) -> tupl
 
 def image_set(name: str) -> str:
     """Name of an image set as this project writes it: ``ILSVRC/imagenet-1k`` and ``ImageNet`` are ``imagenet``."""
-    short = name.strip().lower().rpartition("/")[2]
+    short = name.strip().lower().rpartition("/")[2][:LONGEST_WORD]
     return IMAGE_SETS.get(re.sub(r"[^a-z0-9]", "", short), short)
 
 
@@ -150,11 +167,18 @@ def _accuracies_of(result: Mapping[str, Any]) -> Iterable[tuple[str, float, bool
     for metric in metrics if isinstance(metrics, list) and isinstance(name, str) else []:
         if not isinstance(metric, Mapping):
             continue
-        kind, value = re.sub(r"[^a-z0-9]", "", _kind(metric).lower()), metric.get("value")
-        if kind in ACCURACIES and isinstance(value, int | float) and not isinstance(value, bool):
+        kind, value = re.sub(r"[^a-z0-9]", "", _kind(metric).lower()), _number(metric.get("value"))
+        if kind in ACCURACIES and value is not None:
             share = value / 100 if value > 1 else float(value)  # some give per cent
-            if math.isfinite(share) and 0 <= share <= 1:
+            if 0 <= share <= 1:
                 yield image_set(name), share, metric.get("verified") is True
+
+
+def _number(value: Any) -> int | float | None:
+    """A number as it was stated; None where it is none or more than anybody can mean."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if -LARGEST_NUMBER <= value <= LARGEST_NUMBER else None
 
 
 def _kind(part: Any) -> str:
@@ -166,11 +190,11 @@ def _size(places: Iterable[Mapping[str, Any]], text: str) -> int | None:
     """Parameters as stated in a field, or in timm's way in the text: ``Params (M): 25.6``."""
     for place in places:
         for field in SIZE_FIELDS:
-            value = place.get(field)
-            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            value = _number(place.get(field))
+            if value is not None:
                 return int(value)
-    found = re.search(r"Params \(M\):\W*([0-9.]+[0-9])", text)
-    return round(float(found[1]) * 1e6) if found and found[1].count(".") < 2 else None
+    found = re.search(r"Params \(M\):\W*(\d{1,9}(?:\.\d{1,9})?)(?!\d)", text)
+    return round(float(found[1]) * 1e6) if found else None
 
 
 def check_size(name: str, stated: int | None, measured: int) -> int:

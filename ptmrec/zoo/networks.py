@@ -2,29 +2,32 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 import open_clip
 import timm
 import torch
-from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from ptmrec.errors import ArtifactError
 from ptmrec.zoo.photo_model import PhotoModel
+from ptmrec.zoo.shaping import KEPT, Held, bounded, check_number, check_options, check_tower
+from ptmrec.zoo.snapshot import unwrapped
 
 TOWER = "visual."
 """How the names of an image tower's tensors begin in a checkpoint of open_clip."""
 
 
-def build_network(architecture: Mapping[str, Any], input_size: int, seed: int = 0) -> nn.Module:
-    """A network with random weights, the same ones for the same seed; nothing is downloaded.
+def build_network(
+    architecture: Mapping[str, Any], input_size: int, seed: int = 0, held: Held | None = None
+) -> nn.Module:
+    """A network with random weights, the same ones for the same seed; nothing is downloaded and no file is read.
 
     Args:
         architecture: of a card: ``library``, ``model`` and what the library needs.
         input_size: height and width of its images, in pixels.
         seed: of the weights.
+        held: what the weights hold that are to fill it; a network far larger than these is not made.
 
     Raises:
         ArtifactError: the library cannot build it.
@@ -34,6 +37,9 @@ def build_network(architecture: Mapping[str, Any], input_size: int, seed: int = 
     if library not in builders:
         raise ArtifactError(f"library {library!r} is not one of {', '.join(builders)}")
     try:
+        if held is not None:  # first without memory for its numbers
+            with torch.device("meta"), bounded(held):
+                builders[library](architecture, input_size)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return builders[library](architecture, input_size)
@@ -42,22 +48,23 @@ def build_network(architecture: Mapping[str, Any], input_size: int, seed: int = 
 
 
 def _build_timm(architecture: Mapping[str, Any], input_size: int) -> nn.Module:
-    known = {entry.name for entry in fields(PretrainedCfg)}
+    stated = architecture.get("num_classes")
+    classes = {} if stated is None else {"num_classes": check_number("num_classes", stated)}
+    options = check_options(architecture["model"], {**architecture.get("model_args", {}), **classes})
     registered = timm.get_pretrained_cfg(architecture["model"], allow_unregistered=True)
     stated = registered.to_dict() if registered else {}  # what a repository leaves open, such as a fixed size
-    stated |= {key: value for key, value in architecture.get("pretrained_cfg", {}).items() if key in known}
+    stated |= {key: value for key, value in architecture.get("pretrained_cfg", {}).items() if key in KEPT}
     stated |= {"input_size": (3, input_size, input_size), "architecture": architecture["model"]}
-    classes = {"num_classes": architecture["num_classes"]} if "num_classes" in architecture else {}
-    options = {**architecture.get("model_args", {}), **classes}
     return timm.create_model(architecture["model"], pretrained=False, pretrained_cfg=stated, **options)
 
 
 def _build_tower(architecture: Mapping[str, Any], input_size: int) -> nn.Module:
     """The image tower alone: text towers may be large, and some of them need a download."""
     stated = architecture["model_cfg"]
-    vision = {**stated["vision_cfg"], "image_size": input_size, "timm_model_pretrained": False, "output_tokens": False}
+    own = check_tower({**stated["vision_cfg"], "image_size": input_size})
+    vision = {**own, "timm_model_pretrained": False, "output_tokens": False}
     gelu = bool(architecture.get("quick_gelu", stated.get("quick_gelu", False)))
-    return open_clip.model._build_vision_tower(stated["embed_dim"], vision, gelu)
+    return open_clip.model._build_vision_tower(check_number("embed_dim", stated["embed_dim"]), vision, gelu)
 
 
 def fill(network: nn.Module, tensors: Iterable[tuple[str, Tensor]], architecture: Mapping[str, Any]) -> nn.Module:
@@ -73,13 +80,17 @@ def fill(network: nn.Module, tensors: Iterable[tuple[str, Tensor]], architecture
     """
     wanted, strange, filled = network.state_dict(), {}, set()
     prefix = TOWER if architecture.get("library") == "open_clip" else ""
-    for name, tensor in tensors:
-        place = name.removeprefix(prefix)
-        if place in wanted and name.startswith(prefix):
-            _copy(wanted[place], tensor, place)
-            filled.add(place)
+    known, empty = {prefix + name for name in wanted}, True
+    for stored, tensor in tensors:
+        name = unwrapped(stored, known)
+        empty = empty and not tensor.any()
+        if name in known:
+            _copy(wanted[name.removeprefix(prefix)], tensor, name.removeprefix(prefix))
+            filled.add(name.removeprefix(prefix))
         elif name.startswith(prefix):
             strange[name] = tensor
+    if empty:
+        raise ArtifactError(f"the weights of {architecture.get('model')!r} are nothing but zeros; fetch them again")
     missing = [name for name in wanted if name not in filled]
     if strange and not prefix:
         missing = _translate(network, strange, {name: wanted[name] for name in missing}, architecture)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.log import logger
-from ptmrec.zoo.card import read_card
+from ptmrec.zoo.card import Card, read_card
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LIBRARY = "timm"
 """Library named by the cards of real models; those of the embedded ones name ``ptmrec``."""
+OWN = "constants/real"
+"""Where the cards of the project itself lie."""
 INSTALL = "pip install 'ptmrec[real]'"
 
 
@@ -63,6 +65,19 @@ class RealSnapshot(Snapshot):
         except ArtifactError as error:
             raise ArtifactError(f"{self.weights}: {error}") from None
 
+    def check_origin(self) -> None:
+        """Refuse a card from anywhere that names a file of its own choice: such weights are pickles.
+
+        Raises:
+            ArtifactError: no card of the project names this file of this package.
+        """
+        own = {_origin(read_card(path)) for path in _folders(Path(__file__).resolve().parents[2] / OWN)}
+        if _origin(self.card) not in own:
+            raise ArtifactError(
+                f"{self.folder}: its weights are a file in a package, which only the project's own cards in {OWN} "
+                "may name; give a folder with safetensors"
+            )
+
     def _read(self) -> dict[str, "Tensor"]:
         import torch
 
@@ -79,6 +94,14 @@ class RealSnapshot(Snapshot):
         return state
 
 
+def _origin(card: Card) -> tuple[str, ...]:
+    return tuple(str(card.architecture.get(name)) for name in ("library", "model", "package", "file"))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
 def read_real(folder: Path, installed_only: bool = True) -> list[Snapshot]:
     """The real models, sorted by name.
 
@@ -89,8 +112,8 @@ def read_real(folder: Path, installed_only: bool = True) -> list[Snapshot]:
     Raises:
         ArtifactError: a folder without a card, or a damaged one.
     """
-    folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    snapshots = sorted((RealSnapshot(path, read_card(path)) for path in folders), key=lambda snapshot: snapshot.name)
+    found = (RealSnapshot(path, read_card(path)) for path in _folders(folder))
+    snapshots = sorted(found, key=lambda snapshot: snapshot.name)
     if not installed_only:
         return snapshots
     found = [snapshot for snapshot in snapshots if snapshot.weights.is_file()]

@@ -3,15 +3,17 @@
 torch is imported where weights are touched: listing a zoo reads cards only.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptmrec.errors import UNFIT, ArtifactError, reading
+from ptmrec.errors import UNFIT, ArtifactError, one_line, reading
 from ptmrec.files import read_json, write_bytes, write_json
 from ptmrec.trust import check
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
+from ptmrec.zoo.shaping import Held, bounded, check_number
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,6 +24,10 @@ WEIGHTS_NAME = "model.safetensors"
 INDEX_NAME = "model.safetensors.index.json"
 PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl"})
 """How the names of pickled weights end; they are never read."""
+POINTER = b"version https://git-lfs"
+"""How a file begins that Git LFS has not fetched."""
+WRAPPERS = ("module.", "_orig_mod.")
+"""What wrappers put before the names of a model's tensors."""
 WINDOW = 2**26
 """Bytes of a file that are mapped into memory at a time: mapped pages count as memory until the file is closed."""
 
@@ -57,13 +63,22 @@ class Snapshot:
         Raises:
             ArtifactError: the architecture is not one of ours, or the weights do not fit it.
         """
+        import torch
+
         from ptmrec.zoo.architectures import build_model  # reading a zoo needs no network
 
         if self.card.architecture.get("library") != "ptmrec":
             raise ArtifactError(f"{self.folder}: cannot rebuild architecture {dict(self.card.architecture)}")
-        size, num_classes = self.card.architecture.get("size"), self.card.architecture.get("num_classes")
-        model = build_model(self.card.family, str(size), int(num_classes))
-        weights = {name: t.float() if t.is_floating_point() else t for name, t in self.tensors()}
+        try:
+            classes = check_number("num_classes", self.card.architecture.get("num_classes"))
+            size, held = str(self.card.architecture.get("size")), count_held(weight_files(self.folder))
+            with torch.device("meta"), bounded(held):  # first without memory for its numbers
+                build_model(self.card.family, size, classes)
+        except ArtifactError as error:
+            raise ArtifactError(f"{self.folder}: {error}; mend the architecture in {CARD_NAME}") from None
+        model = build_model(self.card.family, size, classes)
+        wanted = model.state_dict()
+        weights = {unwrapped(name, wanted): t.float() if t.is_floating_point() else t for name, t in self.tensors()}
         try:
             model.load_state_dict(weights)
         except RuntimeError as error:
@@ -101,6 +116,34 @@ def _read_index(folder: Path) -> list[Path]:
     return files
 
 
+def count_held(files: Sequence[Path]) -> Held:
+    """What safetensors files hold, buffers as well; only their headers are read.
+
+    Raises:
+        ArtifactError: a file is damaged.
+    """
+    shapes = read_shapes(files).values()
+    return Held(len(shapes), sum(map(math.prod, shapes)))
+
+
+def read_shapes(files: Sequence[Path]) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each tensor of safetensors files; only their headers are read.
+
+    Raises:
+        ArtifactError: a file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    shapes = {}
+    for file in files:
+        try:
+            with safe_open(file, framework="np") as handle:
+                shapes |= {name: tuple(handle.get_slice(name).get_shape()) for name in handle.keys()}
+        except (SafetensorError, OSError, *UNFIT) as error:
+            raise ArtifactError(_why_damaged(file, error)) from None
+    return shapes
+
+
 def read_tensors(file: Path, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
     """Stream ``(name, tensor)`` out of one safetensors file, in the order of its data section or against it.
 
@@ -126,7 +169,26 @@ def read_tensors(file: Path, backwards: bool = False) -> Iterator[tuple[str, "Te
                     yield name, tensor
                     del tensor
     except (SafetensorError, OSError, *UNFIT) as error:
-        raise ArtifactError(f"{file}: damaged safetensors ({error}); fetch or rebuild it") from None
+        raise ArtifactError(_why_damaged(file, error)) from None
+
+
+def _why_damaged(file: Path, error: Exception) -> str:
+    """Why a file cannot be read as safetensors, for an error."""
+    try:
+        with file.open("rb") as opened:
+            pointer = opened.read(len(POINTER)) == POINTER
+    except OSError:
+        pointer = False
+    if pointer:
+        return f"{file}: a pointer of Git LFS, not the weights themselves; run in its folder: git lfs pull"
+    return f"{file}: damaged safetensors ({one_line(error)}); fetch or rebuild it"
+
+
+def unwrapped(name: str, wanted: Container[str]) -> str:
+    """Name of a tensor without what DataParallel and torch.compile put before it, unless the model has it so."""
+    while name not in wanted and name.startswith(WRAPPERS):
+        name = name.partition(".")[2]
+    return name
 
 
 def write_snapshot(folder: Path, card: Card, model: "nn.Module", half: bool = True) -> Snapshot:

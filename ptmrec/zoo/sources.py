@@ -1,6 +1,7 @@
 """What ``ptmrec zoo add SOURCE`` takes: folders, Hub ids, ``timm:NAME``, ``open_clip:NAME/TAG``."""
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json
-from ptmrec.zoo.card import CARD_NAME, Card, read_card
+from ptmrec.zoo.card import CARD_NAME, LONGEST_NAME, card_from, read_card
 from ptmrec.zoo.hub import (
     CLIP_CONFIG,
     HubSnapshot,
@@ -37,7 +38,7 @@ def list_sources(source: str) -> list[str]:
         ArtifactError: a folder that holds no models.
     """
     folder = Path(source)
-    if source.startswith((TIMM, OPEN_CLIP)) or not folder.is_dir() or _is_model(folder):
+    if source.startswith((TIMM, OPEN_CLIP)) or not os.path.isdir(source) or _is_model(folder):
         return [source]
     parts = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not parts:
@@ -64,9 +65,9 @@ def open_source(source: str, paths: PathsConfig, random_weights: bool = False) -
         return _open_clip(name.removeprefix(OPEN_CLIP), untrained_too)
     if untrained_too:
         raise ArtifactError(f"{source}: random weights are for {TIMM}NAME and {OPEN_CLIP}NAME only")
-    if Path(source).is_dir():
+    if os.path.isdir(source):  # unlike a path's own method it takes any name, however long
         return open_folder(Path(source))
-    if Path(source).exists() or not HUB_ID.fullmatch(source):
+    if os.path.exists(source) or not HUB_ID.fullmatch(source):
         raise ArtifactError(f"{source}: no model folder of that name; give {KINDS}")
     return read_hub_folder(hub_folder(source), source, _plain(source.replace("/", "--", 1)))
 
@@ -85,6 +86,7 @@ def open_folder(folder: Path) -> Snapshot:
         return read_hub_folder(folder, str(folder.absolute()), _plain(folder.absolute().name))
     if "package" in own:
         snapshot = RealSnapshot(folder, read_card(folder))
+        snapshot.check_origin()
         snapshot._read()  # one line now, when the package is missing
         return snapshot
     return own_snapshot(folder)
@@ -116,8 +118,8 @@ def from_record(record: Mapping[str, Any]) -> Snapshot:
     Raises:
         ArtifactError: its files are gone or damaged.
     """
-    folder = Path(record["folder"])
-    return restore(folder, Card(**record["card"])) if "card" in record else open_folder(folder)
+    folder, card = Path(record["folder"]), record.get("card")
+    return open_folder(folder) if card is None else restore(folder, card_from(card, folder, gaps=True))
 
 
 def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
@@ -143,17 +145,18 @@ def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
         )
     hub_id, whole = stated.hf_hub_id, f"{model}.{stated.tag}" if stated.tag else model
     try:
-        folder = hub_folder(hub_id)
+        folder = hub_folder(hub_id, configured=False)
     except ArtifactError as error:
         raise ArtifactError(f"{TIMM}{name}: {error}, or {_random_too(TIMM, model)}") from None
-    return read_hub_folder(folder, f"{TIMM}{whole}", _plain(whole), stated.tag or "")
+    own = None if (folder / CARD_NAME).is_file() else timm_architecture(model, stated.to_dict())  # timm fetches none
+    return read_hub_folder(folder, f"{TIMM}{whole}", _plain(whole), stated.tag or "", own)
 
 
 def _open_clip(name: str, random_weights: bool) -> Snapshot:
     import open_clip
 
     model, _, tag = name.partition("/")
-    stated = open_clip.get_model_config(model)
+    stated = None if ":" in model else open_clip.get_model_config(model)  # a colon would name another source
     if stated is None:
         raise ArtifactError(
             f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{_hint(model, open_clip.list_models())}"
@@ -172,7 +175,7 @@ def _open_clip(name: str, random_weights: bool) -> Snapshot:
         what = f"{hub_id.rpartition('/')[2]} is a pickle" if find_pickles([hub_id]) else "they are not on the Hub"
         raise ArtifactError(f"{OPEN_CLIP}{name}: {what}, which is never read; {_random_too(OPEN_CLIP, model)}")
     try:
-        folder = hub_folder(hub_id)
+        folder = hub_folder(hub_id, configured=False)
     except ArtifactError as error:
         raise ArtifactError(f"{OPEN_CLIP}{name}: {error}, or {_random_too(OPEN_CLIP, model)}") from None
     return read_hub_folder(folder, f"{OPEN_CLIP}{name}", _plain(name.replace("/", "--")), tag, architecture)
@@ -187,7 +190,7 @@ def _is_model(folder: Path) -> bool:
 
 def _plain(name: str) -> str:
     """A name without what a card's name may not hold."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-") or "model"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:LONGEST_NAME] or "model"
 
 
 def _hint(name: str, names: list[str]) -> str:

@@ -75,3 +75,9 @@ def test_a_device_table_has_the_columns_of_timms(found, tmp_path):
     assert (row["model"], row["infer_img_size"], row["infer_batch_size"]) == ("net", 224, 1)
     assert (row["infer_step_time"], row["param_count"], row["infer_gmacs"], row["infer_macts"]) == (1, 7, 0.5, 3)
     assert (row["latency_high_ms"], row["device"]) == (2.5, MACHINE["processor"])
+
+
+def test_no_cell_of_a_device_table_is_a_formula(found, tmp_path):
+    record = {**found.to_dict(), "energy_basis": "=1+1", "energy_j": -1.0}
+    row = pd.read_csv(write_device_table(tmp_path / "device.csv", [record], [224])).iloc[0]
+    assert (row["energy_basis"], row["energy_j"]) == ("'=1+1", -1.0)

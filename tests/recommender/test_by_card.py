@@ -1,10 +1,12 @@
+import logging
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 from toy_knowledge import make_knowledge
 
-from ptmrec.recommender.by_card import extend_by_card, nearest_by_card
+from ptmrec.recommender.by_card import extend_by_card, nearest_by_card, with_registered
+from ptmrec.recommender.registered import Added
 
 
 def test_the_nearest_is_of_the_family_and_near_in_size():
@@ -33,3 +35,21 @@ def test_what_cannot_be_run_is_borrowed_and_size_and_source_are_its_own():
 def test_nothing_to_add_changes_nothing():
     knowledge = make_knowledge()
     assert extend_by_card(knowledge, []) == (knowledge, {})
+
+
+def test_numbers_about_other_data_sets_are_left_out(tmp_path, caplog, monkeypatch):
+    knowledge = make_knowledge()
+    card = replace(next(iter(knowledge.cards.values())), name="mine")
+    space, known = knowledge.transports[0].shape[0], len(knowledge.samples)
+    found = {"transport": np.ones((space, 5)), "transported": np.ones(known), "few_shot": np.ones(known)}
+    for change, kept in (
+        (found, 1),
+        ({"few_shot": np.ones(known + 1)}, 0),
+        ({"transport": np.ones((space + 1, 5))}, 0),
+    ):
+        added = Added(((SimpleNamespace(name="mine", card=card), {**found, **change}),))
+        monkeypatch.setattr("ptmrec.recommender.by_card.read_registered", lambda _, added=added: added)
+        with caplog.at_level(logging.WARNING):
+            more, snapshots, _ = with_registered(tmp_path, knowledge, [])
+        assert len(snapshots) == len(more.cards) - len(knowledge.cards) == kept
+    assert caplog.text.count("mine is left out (it was added with other known data sets") == 2

@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,3 +54,13 @@ def test_another_ending_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="answer.xls.*one of these endings"):
         save(make_answer(), tmp_path / "answer.xls")
     assert not list(tmp_path.iterdir())
+
+
+def test_text_from_outside_is_neither_formula_nor_markup(tmp_path):
+    answer = make_answer()
+    answer = replace(answer, frame=answer.frame.assign(licence="=<b>&\x1b", source="-0.5"), data="<script>")
+    table = pd.read_csv(save(answer, tmp_path / "a.csv"), dtype=str)
+    assert set(table["licence"]) == {"'=<b>&\\u001b"} and set(table["source"]) == {"-0.5"}
+    assert table["score"].astype(float).notna().all()
+    page = save(answer, tmp_path / "a.html").read_text()
+    assert "<script>" not in page and "<b>" not in page and "=&lt;b&gt;&amp;" in page

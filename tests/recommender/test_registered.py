@@ -7,7 +7,7 @@ from toy_hub import write_hub_model, write_remote_code
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import read_json, write_json
+from ptmrec.files import read_json, write_json, write_npz
 from ptmrec.recommender.registered import Added, read_registered, read_registered_cards, write_registered
 from ptmrec.zoo.sources import open_source
 
@@ -60,3 +60,51 @@ def test_damaged_records_and_what_a_kill_left_are_passed_over(added, tmp_path, c
         found = read_registered(folder)
     assert [snapshot.name for snapshot, _ in found.ran] == ["test_vit-random", "vgg-small-cifar10"]
     assert "damaged or of another version" in caplog.text and "not an NPZ" in caplog.text
+
+
+BROKEN = [
+    b"", b"[]", b"null", b"3", b"{}", b'{"folder": 5}', b'{"folder": null}', b'{"folder": "a\\u0000b"}', b"\xff",
+    b'{"folder": "' + b"x" * 5000 + b'"}', b'{"folder": ".", "card": []}', b'{"folder": ".", "card": {"name": "hub"}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_damaged_record_is_one_line_and_the_rest_works(added, tmp_path, caplog, content):
+    folder = tmp_path / "registered"
+    (folder / "hub" / "model.json").write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        assert len(read_registered_cards(folder)) == len(added) - 1
+    (line,) = (record.getMessage() for record in caplog.records if "is left out" in record.getMessage())
+    assert line.startswith("hub is left out (") and line.endswith(f"or remove {folder / 'hub'}")
+    assert "\n" not in line and len(line) < 1000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_params": "many"},
+        {"num_params": 0},
+        {"architecture": 5},
+        {"recipe": None},
+        {"name": "../hub"},
+        {"name": "other"},
+        {"name": "x" * 5000},
+        {"datasets": 3},
+        {"gmacs": True},
+    ],
+)
+def test_a_record_with_a_strange_card_is_left_out(added, tmp_path, caplog, change):
+    path = tmp_path / "registered" / "hub" / "model.json"
+    record = read_json(path)
+    write_json(path, {**record, "card": {**record["card"], **change}})
+    with caplog.at_level(logging.WARNING):
+        assert "hub" not in {card.name for card in read_registered_cards(tmp_path / "registered")}
+    assert caplog.text.count("hub is left out") == 1
+
+
+@pytest.mark.parametrize("change", [{"transport": np.ones(3)}, {"few_shot": np.ones((2, 2))}, {"explained": np.nan}])
+def test_numbers_of_another_form_are_left_out(added, tmp_path, caplog, change):
+    write_npz(tmp_path / "registered" / "hub" / "registered.npz", {**FOUND, **change})
+    with caplog.at_level(logging.WARNING):
+        assert "hub" not in {snapshot.name for snapshot, _ in read_registered(tmp_path / "registered").ran}
+    assert "its arrays are of another form" in caplog.text

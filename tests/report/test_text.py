@@ -32,3 +32,9 @@ def test_columns_of_a_table_are_as_wide_as_their_longest_cell():
 def test_values_of_numpy_are_numbers_too():
     frame = pd.DataFrame({"a": np.arange(2, dtype=np.int64), "b": np.array([0.5, np.inf])})
     assert json.loads(format_rows(frame.to_dict("records"), "json")) == [{"a": 0, "b": 0.5}, {"a": 1, "b": None}]
+
+
+def test_no_cell_is_a_formula_or_steers_a_terminal():
+    rows = [{"licence": "=1+1", "score": -0.5}, {"licence": "\x1b[2J", "score": 0.25}]
+    assert format_rows(rows, "csv").splitlines() == ["licence,score", "'=1+1,-0.5", "\\u001b[2J,0.25"]
+    assert "\x1b" not in format_rows(rows, "table") and "=1+1 -0.50" in format_rows(rows, "table")

@@ -21,6 +21,8 @@ def edit_card(folder, **changes):
         ({"seed": True}, "'seed' should be a whole number"),
         ({"name": "../escape"}, "may hold letters"),
         ({"recipe": 3}, "'recipe' should be an object"),
+        ({"name": "x" * 5000}, r"200 in all$"),
+        ({"licence": ["x" * 5000]}, "'licence' should be text, found .{60,64}$"),
     ],
 )
 def test_cards_that_cannot_be_used(toy_zoo, changes, words):

@@ -1,4 +1,5 @@
 import logging
+import tracemalloc
 
 import pytest
 from toy_hub import README
@@ -78,3 +79,44 @@ def test_sizes_are_compared(tmp_path, caplog):
 def test_names_of_image_sets():
     assert image_set("ILSVRC/imagenet-1k") == image_set("ImageNet") == "imagenet"
     assert image_set("Beans") == "beans"
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["license: !!timestamp x", "a: !!int ''", "{[1]: 2}", "[" * 5000, "- a", "a: 2020-99-99", "a: !!python/none x"],
+)
+def test_yaml_that_no_card_holds_is_one_line(tmp_path, front):
+    with pytest.raises(ArtifactError, match=r"README.md: its front matter cannot be read") as caught:
+        stated(tmp_path, f"---\n{front}\n---\n")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("front", ["license: 2020-01-01", "license: {a: b}", "license: []", "datasets: [3, [x]]", ""])
+def test_yaml_of_another_kind_is_read_past(tmp_path, front):
+    found = stated(tmp_path, f"---\n{front}\n---\n")
+    assert (found.licence, found.datasets) == ("unknown", ())
+
+
+def test_names_and_numbers_without_end_are_cut_or_passed_over(tmp_path):
+    long, digits = "x" * 5000, "9" * 400
+    metric = f"{{type: accuracy, value: {digits}}}"
+    results = f"model-index: [{{results: [{{dataset: {{type: a}}, metrics: [{metric}]}}]}}]"
+    text = f"---\nlicense: {long}\ndatasets: [{long}]\nnum_params: {digits}\n{results}\n---\nParams (M): {digits}\n"
+    found = stated(tmp_path, text, {"pretrained_cfg": {"tag": ""}})
+    assert (len(found.licence), len(found.source), found.num_params, found.accuracy) == (200, 200, None, None)
+
+
+def test_only_the_head_of_a_readme_is_read(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(README)
+    with path.open("ab") as file:
+        file.truncate(300 * 2**20)  # a hole, which takes no room on the disk
+    tracemalloc.start()
+    assert read_stated(tmp_path, {}).licence == "apache-2.0"
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+    path.write_text("---\n" + "a: b\n" * 2**16 + "---\n")
+    with pytest.raises(ArtifactError, match=r"longer than 131,072 characters"):
+        read_stated(tmp_path, {})
+    path.write_bytes(b"---\nlicense: caf\xe9\n---\n")
+    assert read_stated(tmp_path, {}).licence == "caf\ufffd"

@@ -86,3 +86,19 @@ def test_weights_that_do_not_fit_are_one_line():
     del weights["head.bias"]
     with pytest.raises(ArtifactError, match="'head.bias' is missing"):
         fill(build_network(VIT, 160), weights.items(), VIT)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize(("architecture", "size", "tower"), [(VIT, 160, ""), (CLIP, 32, "visual.")])
+def test_what_a_wrapper_put_before_the_names_is_taken_off(prefix, architecture, size, tower):
+    """DataParallel and torch.compile rename every tensor."""
+    weights = build_network(architecture, size, seed=5).state_dict()
+    wrapped = {f"{prefix}{tower}{name}": tensor for name, tensor in weights.items()}
+    filled = fill(build_network(architecture, size), wrapped.items(), architecture)
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in filled.state_dict().items())
+
+
+def test_weights_of_nothing_but_zeros_are_refused():
+    zeros = {name: torch.zeros_like(tensor) for name, tensor in build_network(VIT, 160).state_dict().items()}
+    with pytest.raises(ArtifactError, match="nothing but zeros"):
+        fill(build_network(VIT, 160), zeros.items(), VIT)

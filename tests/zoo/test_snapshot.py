@@ -12,7 +12,7 @@ from conftest import make_card
 from ptmrec.errors import ArtifactError
 from ptmrec.hardware.counting import count_flops
 from ptmrec.zoo.architectures import FAMILIES, build_model
-from ptmrec.zoo.snapshot import Snapshot, read_snapshot, read_zoo, write_snapshot
+from ptmrec.zoo.snapshot import Snapshot, read_snapshot, read_zoo, unwrapped, write_snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -142,3 +142,10 @@ def test_a_large_checkpoint_is_streamed(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 200
+
+
+def test_names_of_a_wrapped_model_are_its_own():
+    assert unwrapped("module._orig_mod.a.weight", {"a.weight"}) == "a.weight"
+    assert unwrapped("module.a", {"module.a"}) == "module.a"
+    assert unwrapped("modules.a", {"a"}) == "modules.a"
+    assert unwrapped("module.", {"a"}) == ""

@@ -2,6 +2,8 @@ import logging
 import shutil
 
 import pytest
+import timm
+from safetensors.torch import load_file, save_file
 from toy_hub import into_cache, write_hub_model
 
 from ptmrec.config.parser import ConfigParser
@@ -94,9 +96,33 @@ def test_random_weights_are_named_as_such(source):
         ("me/none", "not in the local cache"),
         ("nonsense", "no model folder of that name"),
         ("me/none?random", "random weights are for"),
+        ("x" * 5000, "no model folder of that name"),
+        ("me/" + "x" * 5000, "no id of a repository"),
+        ("me/a--b", "no id of a repository"),
+        ("timm:" + "x" * 5000, "timm knows no model"),
+        ("open_clip:" + "x" * 5000, "open_clip knows no model"),
     ],
 )
 def test_what_cannot_be_opened_is_one_line(cache, source, reason):
     with pytest.raises(ArtifactError, match=reason) as caught:
         open_source(source, PATHS)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_that_timm_has_cached_need_no_configuration(cache):
+    """timm knows its models and fetches the weights alone."""
+
+    def write(folder):
+        write_hub_model(folder, readme="")
+        (folder / "config.json").unlink()
+        with_ten_classes = load_file(folder / "model.safetensors")
+        for name, tensor in timm.create_model("test_resnet").state_dict().items():
+            if tensor.shape != with_ten_classes[name].shape:
+                with_ten_classes[name] = tensor
+        save_file(with_ten_classes, folder / "model.safetensors")
+        return folder
+
+    into_cache(cache, "timm/test_resnet.r160_in1k", write)
+    snapshot = open_source("timm:test_resnet", PATHS)
+    assert (snapshot.card.num_features, snapshot.card.datasets) == (96, ["imagenet"])
+    assert from_record(record_of(snapshot)) == snapshot

@@ -1,0 +1,32 @@
+"""Text that came from outside (names, licences, classes, sources), made fit for terminals and spreadsheets."""
+
+import re
+from typing import Any
+
+STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that move a cursor, end a line, turn the direction of writing, or are half a character."""
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+
+
+def visible(text: object) -> str:
+    """Text as a terminal may have it, in one line: what would steer it is written out in hexadecimal.
+
+    These escapes are those of JSON, so a JSON text stays one.
+    """
+    return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+
+
+def csv_cell(value: Any) -> Any:
+    """A cell of a CSV that no spreadsheet takes for a formula; numbers, also those in words, stay what they are."""
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if _FORMULA.match(text) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
