@@ -3,11 +3,11 @@ import os
 os.environ["PTMREC_PROGRESS"] = "off"
 os.environ["OMP_NUM_THREADS"] = "1"  # two workers with two threads each slow each other down several times
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ.pop("PTMREC_CONFIG", None)
 
 from pathlib import Path
 
 import numpy as np
+import own_outputs  # noqa: F401  sets where tests write
 import pytest
 import torch
 from PIL import Image
@@ -39,6 +39,12 @@ QUICK_TRUTH = GroundTruthConfig(
     learning_rates=[1e-3],
     seeds=2,
 )
+
+
+@pytest.fixture
+def user_environment(monkeypatch):
+    """The environment as users have it: outputs lie where config.ini says."""
+    monkeypatch.delenv("PTMREC_CONFIG")
 
 
 @pytest.fixture(autouse=True)

@@ -140,7 +140,7 @@ class PathsConfig(Section):
     artifacts: Path = setting(Path("artifacts"), "everything runs write")
     figures: Path = setting(Path("figures"), "exported figures, PDF and PNG")
     thesis: Path = setting(Path("thesis"), "the thesis's sections and bibliographies")
-    thesis_output: Path = setting(Path("thesis"), "where generated/, figures/ and build/ of the thesis go")
+    thesis_output: Path = setting(Path("artifacts/thesis"), "where generated/, figures/ and build/ of the thesis go")
 
 
 @dataclass(frozen=True)
