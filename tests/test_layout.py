@@ -8,6 +8,7 @@ PACKAGE = ROOT / "ptmrec"
 FLOORS = (
     *(
         "errors",
+        "places",
         "sharding",
         "processes",
         "log",

@@ -10,10 +10,9 @@ from functools import cache, partial
 from pathlib import Path
 
 from ptmrec.files import tree_hash
+from ptmrec.places import NAME, PACKAGE
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The folder that the package lies in."""
-NAME = "ptmrec"
+ROOT = PACKAGE.parent
 
 
 def code_hash(work: Callable) -> str:

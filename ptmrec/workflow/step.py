@@ -20,8 +20,9 @@ from ptmrec.config.section import Section
 from ptmrec.errors import ArtifactError
 from ptmrec.files import ATTEMPTS, read_json, remove_temporaries, replace_folder, restore_folder, tree_hash, write_json
 from ptmrec.log import logger
+from ptmrec.places import PACKAGE
 from ptmrec.processes import alone, is_main, share, wait_for_all
-from ptmrec.workflow.code import NAME, ROOT, code_hash
+from ptmrec.workflow.code import code_hash
 
 ABANDONED = 24 * 3600
 """Seconds after which another machine's unfinished work counts as abandoned, when nothing in it has changed."""
@@ -216,4 +217,4 @@ def _plain(work: Callable) -> list:
 
 def code_version() -> str:
     """Short hash of the package's code, stored with results."""
-    return tree_hash([ROOT / NAME])[:12]
+    return tree_hash(PACKAGE.rglob("*.py"))[:12]  # an installed package holds the committed files too
