@@ -34,7 +34,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 reproduce: install ## run notebooks 01 to 06: figures, tables, results
 	$(BIN)/ptmrec --profile $(PROFILE) reproduce
 
-thesis: install ## build thesis/build/thesis.pdf from what make reproduce has made
+thesis: install ## build artifacts/thesis/build/thesis.pdf from what make reproduce has made
 	$(BIN)/ptmrec --profile $(PROFILE) thesis
 
 # CI runs as root on Debian; elsewhere make thesis says what to install.
@@ -86,4 +86,4 @@ constraints: install ## pin every version anew
 	$(BIN)/uv pip compile --universal --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
 
 clean: ## remove what runs wrote (not the environment)
-	rm -rf artifacts thesis/generated thesis/figures thesis/build
+	rm -rf artifacts

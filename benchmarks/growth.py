@@ -15,7 +15,7 @@ from ptmrec.recommender.answer import answer
 from ptmrec.recommender.knowledge import Knowledge, fit_knowledge
 from ptmrec.recommender.knowledge_files import TRANSPORTS
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
-from ptmrec.workflow.knowledge import FIRST
+from ptmrec.workflow.relations import FIRST
 
 CHOSEN = COUNTS[-1]
 MODELS, DATASETS = (25, 50, 100, 200), (3, 6, 9, 18)

@@ -8,24 +8,19 @@ command line. Import ``logger`` from here and from nowhere else.
 import logging
 import os
 import sys
-import tempfile
-from pathlib import Path
+from logging.handlers import RotatingFileHandler
 
 from tqdm import tqdm
 
+from ptmrec.places import PACKAGE, make_log_folder
 from ptmrec.processes import is_main
 from ptmrec.words import visible
 
+LOG_NAME, LARGEST, KEPT = "beauti-run.log", 100 * 2**20, 5
+_SETTINGS = str(PACKAGE / "beautilog.ini")
+"""A file of the package: one that is written when it is missing may be found half written, or be somebody else's."""
 
-def _log_dir() -> Path:
-    """Folder of ``beautilog.ini`` and the log: ``artifacts/logs`` of the project, else a temporary one."""
-    root = Path(__file__).resolve().parents[1]
-    if (root / "pyproject.toml").is_file() and os.access(root, os.W_OK):
-        return root / "artifacts" / "logs"
-    return Path(tempfile.gettempdir()) / "ptmrec-logs"
-
-
-os.environ.setdefault("BEAUTILOG_CONFIG_PATH", str(_log_dir() / "beautilog.ini"))
+os.environ.setdefault("BEAUTILOG_CONFIG_PATH", _SETTINGS)
 
 from beautilog import ColoredConsoleHandler  # noqa: E402
 from beautilog import logger as _root  # noqa: E402
@@ -60,6 +55,21 @@ def _make_plain() -> logging.Handler:
     return handler
 
 
+def _make_file() -> logging.Handler | None:
+    """The log's file, or none: a question is answered all the same where no log can be written."""
+    folder = make_log_folder()
+    try:
+        handler = RotatingFileHandler(folder / LOG_NAME, "a", LARGEST, KEPT, "utf-8") if folder else None
+    except OSError:
+        return None
+    if handler:
+        words = "%(asctime)s : %(levelname)s : %(name)s : %(message)s"
+        handler.setFormatter(logging.Formatter(words, "%m/%d/%y %I:%M:%S %p"))
+    return handler
+
+
+if os.environ["BEAUTILOG_CONFIG_PATH"] == _SETTINGS and (_file := _make_file()):  # else the user's settings say where
+    _root.addHandler(_file)
 for _handler in list(_root.handlers):
     if isinstance(_handler, ColoredConsoleHandler):
         _handler.setStream(_StderrStream())

@@ -9,6 +9,7 @@ FLOORS = (
     *(
         "words",
         "errors",
+        "places",
         "sharding",
         "processes",
         "log",

@@ -69,5 +69,5 @@ def _train(place: Path) -> None:
 
 
 def _run_step(place: Path) -> None:
-    step = Step("together", [place.parents[1] / "input"], [], ["errors"], place)
-    run_step(step, _train, place.with_name("records"))
+    step = Step("together", [place.parents[1] / "input"], [], _train, place)
+    run_step(step, place.with_name("records"))

@@ -40,7 +40,7 @@ def share_store(rounds: int, seed: int, folder: Path) -> list[Outcome]:
                 outcome.add(status == 0, f"round {number}, {status}: {_said(store)}")
             left = [path.name for path in store.iterdir() if path.name.startswith(".")]
             outcome.add(not left, f"round {number}: left {left}")
-            again = [steps.run_step(_step(store, place), _refuse, store / "records") for place in range(3)]
+            again = [steps.run_step(_step(store, place), store / "records", instead=_refuse) for place in range(3)]
             outcome.add(not any(again), f"round {number}: results were lost")
             shutil.rmtree(store)
         outcomes.append(outcome)
@@ -56,7 +56,7 @@ def _refuse(folder: Path) -> None:
 
 
 def _step(store: Path, number: int) -> steps.Step:
-    return steps.Step(f"step{number}", [store / "input"], [], ["errors"], store / f"output{number}")
+    return steps.Step(f"step{number}", [store / "input"], [], _work, store / f"output{number}")
 
 
 def _work(folder: Path) -> None:
@@ -79,7 +79,7 @@ def _use_all(store: Path, works: bool, seed: int) -> None:
     draw = np.random.default_rng(seed)
     for number in draw.permutation(3):
         step = _step(store, number)
-        steps.run_step(step, _work, store / "records")
+        steps.run_step(step, store / "records")
         for part in range(PARTS):
             found = _patiently(step.output / f"{part}.json")
             if found != [part] * 500:

@@ -32,6 +32,10 @@ class Roles:
         """Every name."""
         return self.known + self.blind
 
+    def role(self, name: str) -> str:
+        """Role of a name; one that the file does not name is taken as known."""
+        return next((role for role in ROLES if name in getattr(self, role)), "train")
+
 
 @dataclass(frozen=True)
 class Splits(Roles):
@@ -50,12 +54,8 @@ class Splits(Roles):
 
         A family or source the file does not name is taken as known: a ranker may learn from such a model.
         """
-        roles = [_role(self.families, card.family), *(_role(self.sources, name) for name in card.datasets)]
+        roles = [self.families.role(card.family), *(self.sources.role(name) for name in card.datasets)]
         return max(roles, key=ROLES.index)
-
-
-def _role(roles: Roles, name: str) -> str:
-    return next((role for role in ROLES if name in getattr(roles, role)), "train")
 
 
 def read_splits(path: Path) -> Splits:

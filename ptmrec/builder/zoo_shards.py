@@ -18,8 +18,6 @@ from ptmrec.workflow.shards import ShardedWork
 from ptmrec.workflow.step import Step
 from ptmrec.zoo.snapshot import weight_files
 
-_CODE = ("builder", "zoo", "evaluation/baselines", "dataloader/image_data", "hardware/counting", "files")
-
 
 class ZooShards(ShardedWork):
     """Shards of a zoo build; their pieces lie where those of a build on one machine lie, and serve it.
@@ -40,7 +38,7 @@ class ZooShards(ShardedWork):
         read_image_sets(self.images / INDEX_NAME)
         inputs = [self.images / INDEX_NAME, self.paths.splits]  # the table names the hash of every image set
         settings = [replace(self.zoo, workers=1, every=1), self.truth]
-        key = Step("zoo_build", inputs, settings, _CODE, self.work).key()
+        key = Step("zoo_build", inputs, settings, build_zoo, self.work).key()
         names = [plan.name for plan in plan_models(self.zoo)]
         super().__init__("zoo", "ptmrec zoo build", self.work / "shards", self.work, key, names)
 

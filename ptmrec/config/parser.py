@@ -17,6 +17,7 @@ import ptmrec.config.sections  # noqa: F401  the sections register themselves
 from ptmrec.config.section import SECTIONS, Section
 from ptmrec.errors import ConfigError
 from ptmrec.files import write_json
+from ptmrec.places import committed_folder, find_clone, output_folder
 
 FILE_NAME = "config.ini"
 ENVIRONMENT = "PTMREC_CONFIG"
@@ -69,7 +70,7 @@ class ConfigParser:
         self._sources: dict[tuple[str, str], str] = {}
         self._profiles = set(KNOWN_PROFILES)
         files = _find_files(path)
-        self.root = _find_root(path, files)
+        self.root, self.outputs = _find_roots(path, files)
         self._read_defaults()
         for file, label in files:
             self._read_file(file, label)
@@ -107,7 +108,8 @@ class ConfigParser:
             self._values[name] = {}
             for field in dataclasses.fields(section):
                 value = field.default if field.default is not dataclasses.MISSING else field.default_factory()
-                place = _Place("default", name, field.name, self.root)
+                folder = self.outputs if field.metadata.get("written") else self.root
+                place = _Place("default", name, field.name, folder)
                 self._values[name][field.name] = _convert(value, _annotation(section, field), field.metadata, place)
                 self._sources[name, field.name] = "default"
 
@@ -160,7 +162,7 @@ def _find_files(path: Path | None) -> list[tuple[Path, str]]:
     if path is not None:
         files.append((_absolute(path), str(path)))
     else:
-        folders = [Path.cwd(), *Path.cwd().parents, *filter(None, [_project_root()])]
+        folders = [Path.cwd(), *Path.cwd().parents, *filter(None, [find_clone()])]
         found = next((folder / FILE_NAME for folder in folders if _is_ours(folder / FILE_NAME)), None)
         files += [(found, str(found))] if found else []
     if named := os.environ.get(ENVIRONMENT):
@@ -168,11 +170,16 @@ def _find_files(path: Path | None) -> list[tuple[Path, str]]:
     return files
 
 
-def _find_root(path: Path | None, files: list[tuple[Path, str]]) -> Path:
-    """Folder that default paths resolve against: the project, or the folder of the file that was found."""
-    if path is not None or not files:
-        return _project_root() or (files[0][0].parent if files else Path.cwd())
-    return files[0][0].parent
+def _find_roots(path: Path | None, files: list[tuple[Path, str]]) -> tuple[Path, Path]:
+    """Folders that default paths resolve against, of what is read and of what is written.
+
+    Both are the folder of the ``config.ini`` that was found, else the clone. An installed package has neither: it
+    reads what it carries and writes to the user's own folder. A file that somebody names lies wherever it may.
+    """
+    found = files[0][0] if files and _is_ours(files[0][0]) else None
+    if found and (path is None or not find_clone()):
+        return found.parent, found.parent
+    return committed_folder(), output_folder()
 
 
 def _absolute(file: Path) -> Path:
@@ -185,11 +192,6 @@ def _absolute(file: Path) -> Path:
 def _is_ours(file: Path) -> bool:
     """Other projects have a ``config.ini`` too: ours lies beside a ``constants`` folder."""
     return file.is_file() and (file.parent / "constants").is_dir()
-
-
-def _project_root() -> Path | None:
-    root = Path(__file__).resolve().parents[2]
-    return root if (root / "pyproject.toml").is_file() else None
 
 
 def _annotation(section: type, field: dataclasses.Field) -> Any:

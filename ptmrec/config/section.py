@@ -34,6 +34,7 @@ def setting(
     min: float | None = None,
     max: float | None = None,
     choices: Sequence[Any] | None = None,
+    written: bool = False,
 ) -> Any:
     """A dataclass field with its meaning and what it allows.
 
@@ -43,8 +44,10 @@ def setting(
         min: smallest value allowed (of each element, for a list).
         max: largest value allowed (of each element, for a list).
         choices: the only values allowed (of each element, for a list).
+        written: a path that runs write to, which lies apart from the package when that is installed.
     """
     metadata = {"help": help, "min": min, "max": max, "choices": tuple(choices) if choices else None}
+    metadata["written"] = written
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

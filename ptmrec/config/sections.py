@@ -137,10 +137,12 @@ class PathsConfig(Section):
         Path("constants/battery.npz"), "twenty images per class of eight image sets, with attribution"
     )
     recommender: Path = setting(Path("constants/recommender"), "the ranker that ptmrec recommend uses")
-    artifacts: Path = setting(Path("artifacts"), "everything runs write")
-    figures: Path = setting(Path("figures"), "exported figures, PDF and PNG")
+    artifacts: Path = setting(Path("artifacts"), "everything runs write", written=True)
+    figures: Path = setting(Path("figures"), "exported figures, PDF and PNG", written=True)
     thesis: Path = setting(Path("thesis"), "the thesis's sections and bibliographies")
-    thesis_output: Path = setting(Path("thesis"), "where generated/, figures/ and build/ of the thesis go")
+    thesis_output: Path = setting(
+        Path("artifacts/thesis"), "where generated/, figures/ and build/ of the thesis go", written=True
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,19 @@ from ptmrec.evaluation.statistics import truth_ceiling
 from ptmrec.zoo.card import Card
 
 
+def family_sizes(cards: Sequence[Card]) -> pd.DataFrame:
+    """Number of models and numbers of parameters by family: ``models, smallest, largest``."""
+    frame = pd.DataFrame([{"family": card.family, "name": card.name, "size": card.num_params} for card in cards])
+    groups = frame.groupby("family", sort=False)
+    return groups.agg(models=("name", "count"), smallest=("size", "min"), largest=("size", "max"))
+
+
+def family_table(cards: Sequence[Card], splits: Splits) -> pd.DataFrame:
+    """:func:`family_sizes` with the ``role`` of each family, which is not that of its models: a source may be blind."""
+    sizes = family_sizes(cards)
+    return sizes.assign(role=[splits.families.role(name) for name in sizes.index])
+
+
 def ceilings(truth: GroundTruth, datasets: Sequence[str]) -> pd.DataFrame:
     """Agreement of the ground truth with itself: one row per data set, one column per regime."""
     return pd.DataFrame(

@@ -1,7 +1,6 @@
 """The panel of notebook 00: choose images, a preset and limits; table, plot and explanation follow."""
 
 import base64
-import io
 import math
 from collections.abc import Callable, Mapping
 from html import escape
@@ -14,6 +13,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.errors import PtmrecError
 from ptmrec.explorer.drawing import ALT, draw, readable, short_count, table_html
 from ptmrec.explorer.findings import Asker, Findings
+from ptmrec.plots.style import picture
 from ptmrec.recommender.ranking import PRESETS
 
 FOLDER = "folder"
@@ -194,7 +194,5 @@ def parameter_limits(parameters: pd.Series) -> dict[str, float]:
 
 def image_html(figure: Figure) -> str:
     """A figure as an image in HTML, which has an alternative text where an image widget has none."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=180)
-    data = base64.b64encode(buffer.getvalue()).decode()
+    data = base64.b64encode(picture(figure)).decode()
     return f'<img alt="{escape(ALT)}" style="width:100%;background:white" src="data:image/png;base64,{data}">'

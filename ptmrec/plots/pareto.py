@@ -4,12 +4,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
+from matplotlib.transforms import Bbox
 
-from ptmrec.plots.style import METHOD_COLOURS, TEXT_WIDTH, thesis_style
+from ptmrec.plots.style import METHOD_COLOURS, TEXT_WIDTH, settle, thesis_style
 
 LABELLED = 6
 """Models of the front that are named, best first; others would cover each other."""
+NEAR = 5
+"""Points between a model and a name that needs no line to it."""
+TIE = {"arrowstyle": "-", "lw": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 2}
+PLACES = (
+    *((NEAR, 0), (-NEAR, 0), (0, NEAR), (0, -NEAR)),
+    *((x * away, y * away) for away in (10, 18, 26, 34) for x, y in ((1, -1), (-1, 1), (1, 1), (-1, -1))),
+)
+"""Where a name may stand, in points from its model."""
 
 
 def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None, accuracy: str = "expected accuracy") -> Axes:
@@ -40,28 +50,46 @@ def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None, accuracy: str = "ex
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         narrow = there[column].max() < 20 * there[column].min()  # few or no powers of ten are within
         ax.xaxis.set_minor_formatter(StrMethodFormatter("{x:g}") if narrow else NullFormatter())
-        _name(ax, front, column)
         ax.set(ylabel=accuracy, xlabel="latency of one image (ms)" if timed else "parameters")
         ax.grid(lw=0.3)
+        _name(ax, front, there, column)
     return ax
 
 
-def _name(ax: Axes, front: pd.DataFrame, column: str) -> None:
-    """Names beside the last models of the front, each where no other name is."""
-    low, high = ax.get_ylim()
-    taken: list[float] = []
-    for row in front.tail(LABELLED).iloc[::-1].to_dict("records"):
-        height = row["expected_accuracy"]
-        while taken and min(abs(height - other) for other in taken) < 0.05 * (high - low):
-            height -= 0.01 * (high - low)
-        taken.append(height)
-        shift = np.sqrt(row[column] / front[column].min()) > 3  # a name on the right would leave the axes
-        ax.annotate(
-            row["model"],
-            (row[column], height),
-            xytext=(-5 if shift else 5, 0),
-            textcoords="offset points",
-            ha="right" if shift else "left",
-            va="center",
-            fontsize=7,
-        )
+def _name(ax: Axes, front: pd.DataFrame, models: pd.DataFrame, column: str) -> None:
+    """Names of the last models of the front, best first.
+
+    Each stands beside its own point, or is tied to it by a line, and covers no other name and no other point; a name
+    for which there is no such place is left out, for it would be read as that of another model.
+    """
+    settle(ax.get_figure(root=True))  # where things are on the page is known after that
+    spots, every = (
+        ax.transData.transform(frame[[column, "expected_accuracy"]].to_numpy(float)) for frame in (front, models)
+    )
+    taken: list[Bbox] = []
+    reach = (NEAR + 1) * ax.get_figure(root=True).dpi / 72
+    for place in reversed(range(max(len(front) - LABELLED, 0), len(front))):
+        row, others = front.iloc[place], np.delete(spots, place, axis=0)
+        for x, y in PLACES:
+            name = ax.annotate(
+                row["model"],
+                (row[column], row["expected_accuracy"]),
+                xytext=(x, y),
+                textcoords="offset points",
+                ha="left" if x > 0 else "right" if x < 0 else "center",
+                va="bottom" if y > 0 else "top" if y < 0 else "center",
+                fontsize=7,
+                arrowprops=None if max(abs(x), abs(y)) <= NEAR else TIE | {"relpos": (x < 0, y < 0)},
+            )
+            name.get_window_extent()  # puts it in its place; with its line, which may cross others, it is larger
+            box = Text.get_window_extent(name)
+            mistaken = name.arrow_patch is None and box.padded(reach).count_contains(others)
+            covers = box.count_overlaps(taken) or box.padded(2).count_contains(every)
+            if _is_within(box, ax.bbox) and not mistaken and not covers:
+                taken.append(box)
+                break
+            name.remove()
+
+
+def _is_within(box: Bbox, outer: Bbox) -> bool:
+    return box.x0 >= outer.x0 and box.x1 <= outer.x1 and box.y0 >= outer.y0 and box.y1 <= outer.y1

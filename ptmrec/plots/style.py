@@ -1,6 +1,7 @@
 """One look for every figure: sizes of the thesis, one colour per method, PDF and PNG side by side."""
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
@@ -9,10 +10,15 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from ptmrec.files import atomic_write
+from ptmrec.errors import ArtifactError
+from ptmrec.files import write_bytes
 
 TEXT_WIDTH = 5.9
 """Width of the thesis's text block, in inches."""
+TOLERANCE = 0.02
+"""Inches that something may leave a figure by: the rounding of letters to dots."""
+ROUNDS = 8
+"""Times that a figure is laid out, at most."""
 _COLOURS = sns.color_palette("colorblind", 10)
 METHOD_COLOURS = {
     "Cross-Select": _COLOURS[3],
@@ -104,14 +110,51 @@ def save_figure(figure: Figure, name: str, folder: Path, alt: str) -> list[Path]
 
     Raises:
         ValueError: there is no alternative text.
+        ArtifactError: a part of the figure lies outside it, where nobody sees it.
     """
     if not alt.strip():
         raise ValueError(f"figure {name!r}: say what it shows, for readers who cannot see it")
     metadata = {"pdf": {"CreationDate": None, "Subject": alt}, "png": {"Description": alt}}
-    return [
-        atomic_write(
-            folder / f"{name}.{kind}",
-            lambda path, kind=kind: figure.savefig(path, format=kind, metadata=metadata[kind]),
+    pictures = {kind: picture(figure, kind, metadata[kind]) for kind in metadata}
+    sides = cut_off(figure)
+    if sides:
+        raise ArtifactError(
+            f"figure {name!r}: cut off by {', '.join(sides)}; draw it larger, or with shorter words, and save it again"
         )
-        for kind in metadata
-    ]
+    return [write_bytes(folder / f"{name}.{kind}", content) for kind, content in pictures.items()]
+
+
+def picture(figure: Figure, kind: str = "png", metadata: Mapping[str, str | None] | None = None) -> bytes:
+    """A figure as a file's content, in the style that it was drawn in: some settings act only when it is saved.
+
+    Args:
+        figure: the figure.
+        kind: ``png`` or ``pdf``.
+        metadata: what is noted in the file.
+    """
+    buffer = io.BytesIO()
+    with thesis_style():
+        settle(figure)
+        figure.savefig(buffer, format=kind, metadata=metadata)
+    return buffer.getvalue()
+
+
+def settle(figure: Figure) -> None:
+    """Lay a figure out until nothing moves: at first a legend beside the axes is not reckoned with in full."""
+    before = None
+    for _ in range(ROUNDS):
+        figure.draw_without_rendering()
+        places = [ax.get_position().bounds for ax in figure.axes]
+        if places == before:
+            return
+        before = places
+
+
+def cut_off(figure: Figure) -> list[str]:
+    """Sides on which something drawn leaves the figure, each with the inches by which it does."""
+    with thesis_style():
+        settle(figure)
+        drawn = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    beyond = {"left": -drawn.x0, "right": drawn.x1 - width, "bottom": -drawn.y0, "top": drawn.y1 - height}
+    return [f"{inches:.2f} inches at the {side}" for side, inches in beyond.items() if inches > TOLERANCE]

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
 from ptmrec.dataloader.dataset_tokens import pad_tokens
@@ -18,18 +16,15 @@ from ptmrec.dataloader.model_datasets import (
     ModelEmbeddingDataset,
     write_all_model_tokens,
 )
-from ptmrec.errors import UNFIT, ArtifactError
-from ptmrec.files import check_hashes, read_json, write_bytes, write_folder, write_hashes, write_json
+from ptmrec.errors import ArtifactError
+from ptmrec.files import check_hashes, read_json, write_folder, write_hashes, write_json
 from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
 from ptmrec.model.model_encoder import AutoEncoder
+from ptmrec.model.ranker_files import load_ranker, read_weights, save_ranker, save_tensors
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
 from ptmrec.relations.linear import COLUMNS
-from ptmrec.trust import check
-
-_SHARED = "fusion.projections.source."
-"""The source view may share the dataset projection; safetensors stores shared tensors once."""
 
 
 @torch.inference_mode()
@@ -105,7 +100,7 @@ class Recommender:
         for index, member in enumerate(self.members):
             save_ranker(member, folder / f"ranker_{index}.safetensors")
         encoder = {k: v for k, v in self.autoencoder.state_dict().items() if not k.startswith("decoder.")}
-        _save(encoder, folder / "autoencoder.safetensors", half=True)
+        save_tensors(encoder, folder / "autoencoder.safetensors", half=True)
         write_all_model_tokens(folder / MODEL_TOKENS, self.model_names, self.model_tokens, self.view_dims)
         spec = {
             "members": len(self.members),
@@ -148,7 +143,7 @@ class Recommender:
             load_ranker(member, folder / f"ranker_{index}.safetensors")
             members.append(member)
         autoencoder = build_autoencoder(autoencoder_config, spec["parameter_length"])
-        weights = {k: v.float() for k, v in _load(folder / "autoencoder.safetensors").items()}
+        weights = {k: v.float() for k, v in read_weights(folder / "autoencoder.safetensors").items()}
         decoder = {k: v for k, v in autoencoder.state_dict().items() if k.startswith("decoder.")}
         autoencoder.load_state_dict({**decoder, **weights})
         tokens = ModelEmbeddingDataset(folder / MODEL_TOKENS, views=tuple(spec["view_dims"]))
@@ -165,35 +160,3 @@ class Recommender:
             tuple(spec["trained_on"]),
             read_knowledge(folder / KNOWLEDGE),
         )
-
-
-def save_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
-    """Write a ranker's weights as safetensors."""
-    shared = model.shares_projection
-    _save({k: v for k, v in model.state_dict().items() if not (shared and k.startswith(_SHARED))}, path)
-
-
-def load_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
-    """Read weights that :func:`save_ranker` wrote into ``model``."""
-    weights = _load(path)
-    if model.shares_projection:
-        weights |= {f"{_SHARED}{part}": weights[f"dataset_projection.{part}"] for part in ("weight", "bias")}
-    model.load_state_dict(weights)
-    model.eval()
-
-
-def _save(state: dict[str, torch.Tensor], path: Path, half: bool = False) -> None:
-    kept = {k: (v.half() if half and v.ndim > 1 else v).detach().cpu().contiguous() for k, v in state.items()}
-    write_bytes(path, save(kept))
-
-
-def _load(path: Path) -> dict[str, torch.Tensor]:
-    check(path)
-    try:
-        weights = load_file(path)
-    except (OSError, SafetensorError, *UNFIT) as error:
-        raise ArtifactError(f"{path}: missing or damaged ({error}); run ptmrec reproduce again") from None
-    wrong = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
-    if wrong:
-        raise ArtifactError(f"{path}: tensor {wrong[0]!r} holds values that are not finite; run ptmrec reproduce again")
-    return weights

@@ -1,14 +1,13 @@
 """An answer as a file: JSON for programs, CSV for tables, HTML and PNG for people."""
 
 import base64
-import io
 import json
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.errors import ConfigError
-from ptmrec.files import atomic_write, write_text
+from ptmrec.files import write_bytes, write_text
 from ptmrec.words import csv_cell
 
 if TYPE_CHECKING:
@@ -105,8 +104,7 @@ def save(found: "Recommendation", path: Path, only_pareto: bool = False) -> Path
     if kind == ".html":
         return write_text(path, to_html(found))
     if kind == ".png":
-        picture = _png(found.plot_pareto()) if only_pareto else _plot(found)
-        return atomic_write(path, lambda to: to.write_bytes(picture))
+        return write_bytes(path, _png(found.plot_pareto()) if only_pareto else _plot(found))
     raise ConfigError(f"{path}: an answer is written as {', '.join(ENDINGS)}; give one of these endings")
 
 
@@ -115,6 +113,6 @@ def _plot(found: "Recommendation") -> bytes:
 
 
 def _png(ax: "Axes") -> bytes:
-    picture = io.BytesIO()
-    ax.figure.savefig(picture, format="png")
-    return picture.getvalue()
+    from ptmrec.plots.style import picture  # brings matplotlib, which the other endings do not need
+
+    return picture(ax.figure)

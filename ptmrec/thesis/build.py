@@ -97,7 +97,8 @@ def compile_pdf(paths: PathsConfig) -> Path:
     build = paths.thesis_output / "build"
     build.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
-        "TEXINPUTS": os.pathsep.join([".", str(paths.thesis_output), ""]),
+        # This run's outputs first: beside the sources may lie what another run wrote there.
+        "TEXINPUTS": os.pathsep.join([str(paths.thesis_output), ".", ""]),
         "max_print_line": "1000",
     }
     options = ["-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", f"-outdir={build}"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ptmrec.evaluation.zoo_statistics import family_sizes
 from ptmrec.plots.style import REGIME_LABELS
 from ptmrec.report.latex import export_table, results_table
 from ptmrec.thesis.macros import camel
@@ -82,10 +83,7 @@ PASSES_CAPTION = (
 
 def zoo_families(cards: Sequence[Card]) -> pd.DataFrame:
     """Number and sizes of the models of each family."""
-    frame = pd.DataFrame([{"family": card.family, "name": card.name, "size": card.num_params} for card in cards])
-    groups = frame.groupby("family", sort=False)
-    table = groups.agg(models=("name", "count"), smallest=("size", "min"), largest=("size", "max"))
-    return table.reset_index()
+    return family_sizes(cards).reset_index()
 
 
 def headline_table(summary: pd.DataFrame) -> pd.DataFrame:

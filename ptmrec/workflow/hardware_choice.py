@@ -2,39 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from ptmrec.benchmark.splits import KNOWN
-from ptmrec.config.sections import REGIMES, EvaluationConfig
-from ptmrec.dataloader.combined_similarity_dataloader import CombinedSimilarityDataset
-from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
-from ptmrec.dataloader.hardware_lists import HardwareLists, hardware_loader
-from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
-from ptmrec.dataloader.relation_tables import read_relation_tables
+from ptmrec.config.sections import REGIMES, EvaluationConfig, ZooConfig
 from ptmrec.evaluation.baselines import BASELINES
 from ptmrec.evaluation.compare import Target
 from ptmrec.evaluation.statistics import mean_interval, paired_bootstrap
-from ptmrec.files import read_json
 from ptmrec.hardware.pareto import pareto_front
 from ptmrec.hardware.shadow import DEFAULT_WEIGHT, shadow
-from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
-from ptmrec.recommender.ensemble import load_ranker, save_ranker
-from ptmrec.train.ranker_trainer import make_ranker_trainer
 from ptmrec.workflow.comparison import gather_evidence, our_methods
+from ptmrec.workflow.fusion import Fusion, known_costs, read_fusion, train_fusion
 from ptmrec.workflow.project import Project
 from ptmrec.workflow.step import Step
 
-LIMITS = {
-    "max_latency": "latency_p90_ms",
-    "max_memory": "peak_memory_mib",
-    "max_params": "num_params",
-    "max_flops": "gflops",
-}
-"""Limits that are set, and the measured cost each is on."""
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 """Share of the models that keep each value of a limit."""
 FILTER, LARGEST = "filter: Cross-Select", "largest that fits"
@@ -69,9 +54,7 @@ class Bench:
 
 def make_bench(project: Project) -> Bench:
     """The candidates with their committed costs, and the blind data sets."""
-    names, table = project.models(*KNOWN), read_json(project.paths.costs)["models"]
-    entries = [{**table[name], **table[name]["threads"]["1"]} for name in names]
-    costs = {limit: np.array([entry[cost] for entry in entries], dtype=float) for limit, cost in LIMITS.items()}
+    names, costs = project.models(*KNOWN), known_costs(project)
     tokens, every = project.dataset_tokens("test").by_name(), project.config.get(EvaluationConfig).every
     blind = project.splits.blind[::every]
     return Bench(
@@ -89,7 +72,7 @@ def compare_choices(project: Project) -> pd.DataFrame:
     """
     bench = make_bench(project)
     truth = project.truth.only(bench.names)
-    hard, soft = _static_scores(project, bench), [_fusion(project, bench, seed) for seed in _seeds(project)]
+    hard, soft = _static_scores(project, bench), [_fusion(project, seed) for seed in _seeds(project)]
     rows = []
     for target in bench.targets:
         true = truth.row(target.regime, target.dataset)
@@ -120,7 +103,7 @@ def outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
 
 def picks(
     scores: Mapping[str, np.ndarray],
-    fused: list["Fusion"],
+    fused: list[Fusion],
     target: Target,
     limit: str,
     cost: np.ndarray,
@@ -160,58 +143,23 @@ def _static_scores(project: Project, bench: Bench) -> dict[tuple[str, str], dict
     return found
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """A ranker that reads a hardware token beside the dataset tokens, see :class:`HardwareLists`."""
-
-    ranker: RankingCrossAttentionTransformer
-    lists: HardwareLists
-    relations: Mapping[tuple[str, str], np.ndarray]
-    kinds: tuple[str, ...]
-
-    def scores(self, target: Target, limit: str, value: float) -> np.ndarray:
-        """Scores ``(N,)`` under a limit, mean over the draws of the target's images."""
-        token = self.lists.token(self.kinds.index(limit), value)
-        scale = np.sqrt(np.mean(target.tokens**2, axis=(1, 2), keepdims=True))
-        tokens = np.concatenate([target.tokens, scale * token], axis=1).astype(np.float32)
-        models = torch.from_numpy(self.lists.model_embeddings.vectors).expand(len(tokens), -1, -1)
-        relations = torch.from_numpy(self.relations[target.regime, target.dataset]).expand(len(tokens), -1, -1)
-        with torch.inference_mode():
-            found = self.ranker(models, torch.from_numpy(tokens), target.regime, relations=relations)
-        return found.mean(dim=0).double().numpy()
+def _fusion(project: Project, seed: int) -> Fusion:
+    """The one of a seed, trained on the known data sets; nothing is chosen on anything."""
+    step = fusion_step(project, project.embed(), project.relate(*KNOWN), seed)
+    return read_fusion(project, project.embed(), project.relate(*KNOWN), step.settings[0], seed, project.run(step))
 
 
-def _fusion(project: Project, bench: Bench, seed: int) -> Fusion:
-    """Train one on the known data sets, with limits drawn anew for every list; nothing is chosen on anything."""
-    relations = project.relate(*KNOWN)
-    tables, linear = read_relation_tables(relations, bench.names)
-    truth = project.truth.only(bench.names)
-    drawn = DatasetTokenDataset(project.token_folder, KNOWN)
-    embeddings = ModelEmbeddingDataset(project.embed(), list(bench.names), tuple(project.ranker_config.views))
-    lists = CombinedSimilarityDataset(drawn, embeddings, truth, REGIMES, relations=tables)
-    fused = HardwareLists(lists, np.stack(list(bench.costs.values()), axis=1), seed)
+def fusion_step(project: Project, tokens: Path, relations: Path, seed: int) -> Step:
+    """The step that trains a ranker that reads limits."""
     config = replace(project.ranker_config, seed=project.ranker_config.seed + seed)
-
-    def trainer_in(folder: Path):
-        loader = hardware_loader(fused, config.batch_size, shuffle=True, seed=config.seed)
-        return make_ranker_trainer(loader, config, folder, None, linear)
-
-    def train(folder: Path) -> None:
-        trainer = trainer_in(folder)
-        trainer.fit()
-        save_ranker(trainer.model, folder / "ranker.safetensors")
-
-    step = Step(
+    committed = [project.token_folder, project.paths.ground_truth, project.paths.costs, project.paths.splits]
+    return Step(
         f"fusion-{seed}",
-        [project.embed(), relations, project.token_folder, project.paths.ground_truth, project.paths.costs],
-        [config],
-        ("model", "train", "loss", "dataloader", "workflow/hardware_choice"),
+        [*project.model_files, tokens, relations, *committed],
+        [config, project.config.get(ZooConfig)],
+        partial(train_fusion, project, tokens, relations, config, seed),
         project.paths.artifacts / "fusion" / str(seed),
     )
-    folder = project.run(step, train)
-    ranker = trainer_in(folder).model
-    load_ranker(ranker, folder / "ranker.safetensors")
-    return Fusion(ranker.eval(), fused, tables, tuple(bench.costs))
 
 
 def summarise_choices(frame: pd.DataFrame, draws: int = 10_000, level: float = 0.95) -> pd.DataFrame:

@@ -5,8 +5,9 @@ Notebooks and the command line call the methods of :class:`Project`; each does i
 
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,48 +17,30 @@ import torch
 
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import (
-    RankerConfig,
-    RelationConfig,
-    ZooConfig,
-)
-from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
-from ptmrec.dataloader.dataset_tokens import SPLITS
-from ptmrec.dataloader.model_datasets import (
-    ModelEmbeddingDataset,
-    ModelParameterDataset,
-    read_model_tokens,
-    write_model_tokens,
-)
+from ptmrec.config.sections import EncoderConfig, RelationConfig, ZooConfig
+from ptmrec.dataloader.combined_similarity_dataloader import TokenSources
+from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
 from ptmrec.dataloader.relation_tables import RELATIONS_NAME, read_relation_tables
 from ptmrec.evaluation.metrics import weighted_tau
-from ptmrec.extractors.explanation import explanation_images
-from ptmrec.extractors.views import ViewExtractor
-from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
+from ptmrec.model.build import build_ranker
+from ptmrec.model.model_encoder import AutoEncoder
+from ptmrec.model.ranker_files import RANKER_NAME, load_ranker
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.processes import is_alone, is_main, world_size
 from ptmrec.progress import progress
-from ptmrec.recommender.ensemble import Recommender, load_ranker, save_ranker
+from ptmrec.recommender.ensemble import Recommender
 from ptmrec.recommender.knowledge import Knowledge
-from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
-from ptmrec.recommender.references import References
+from ptmrec.recommender.knowledge_files import read_knowledge
 from ptmrec.relations.linear import COLUMNS
-from ptmrec.relations.transport import Explainer
-from ptmrec.relations.transport_files import write_transport
-from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
-from ptmrec.train.checkpoints import load_tensors
 from ptmrec.train.history import History
-from ptmrec.train.ranker_trainer import make_ranker_trainer
+from ptmrec.workflow.autoencoder import embed_zoo, read_autoencoder, train_on_known
 from ptmrec.workflow.committed import ProjectFiles
-from ptmrec.workflow.knowledge import make_knowledge, write_relations
+from ptmrec.workflow.knowledge import ALL, write_all_knowledge
+from ptmrec.workflow.rankers import token_sources, train_one_ranker
+from ptmrec.workflow.relations import write_relations
 from ptmrec.workflow.step import Step, code_version, hold, run_step
-from ptmrec.zoo.features import extract_features
-from ptmrec.zoo.snapshot import Snapshot
-
-_TRAINING_CODE = (
-    *("model", "loss", "train", "dataloader", "files", "workflow/project", "recommender"),
-    *("benchmark/ground_truth", "evaluation/metrics"),
-)
+from ptmrec.workflow.transport import explain_zoo
+from ptmrec.workflow.views import extract_zoo
 
 
 class Project(ProjectFiles):
@@ -69,122 +52,93 @@ class Project(ProjectFiles):
 
     def __init__(self, config: ConfigParser) -> None:
         super().__init__(config)
-        self._finished: set[str] = set()
+        self._finished: dict[str, str] = {}
 
-    def run(self, step: Step, work: Callable[[Path], None], together: bool = False) -> Path:
-        """Run a step once per project; its inputs do not change under a running job.
+    def run(self, step: Step, together: bool = False, instead: Callable[[Path], None] | None = None) -> Path:
+        """Run a step once per project and settings; its inputs do not change under a running job.
 
-        With ``together`` all processes of the run do, else the main one.
+        With ``together`` all processes of the run do, else the main one; ``instead`` as in
+        :func:`~ptmrec.workflow.step.run_step`.
         """
-        if step.name not in self._finished:
-            run_step(step, work, self.paths.artifacts / "steps", together)
+        asked = step.asked()
+        if self._finished.get(step.name) != asked:
+            run_step(step, self.paths.artifacts / "steps", together, instead)
             if world_size() == 1 or not is_alone():  # or the others would still wait for this one
-                self._finished.add(step.name)
+                self._finished[step.name] = asked
         return step.output
 
     def extract(self) -> Path:
         """Views of every model: weights vector, responses, card, token of its source."""
-        return self.run(self.views_step(), lambda folder: self.extract_into(folder, self.zoo))
+        return self.run(self.views_step())
 
     def views_step(self) -> Step:
         """The step that makes the views."""
         return Step(
             "views",
-            [self.paths.zoo, self.token_folder, *self.real_files],
+            [*self.model_files, self.token_folder],
             [self.extract_config, self.config.get(ZooConfig)],
-            ("extractors", "zoo", "files", "dataloader/dataset_tokens"),
+            partial(extract_zoo, self),
             self.paths.artifacts / "views",
         )
 
-    def extract_into(self, folder: Path, snapshots: Sequence[Snapshot]) -> None:
-        """Write the views of some models into a folder; those that are there already stay."""
-        extractor = ViewExtractor(self.extract_config, self.dataset_tokens(*SPLITS).mean_tokens())
-        for snapshot in progress(snapshots, "extracting views"):
-            if not (folder / f"{snapshot.name}.npz").is_file():
-                write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))
+    @cached_property
+    def model_files(self) -> list[Path]:
+        """Cards and weights of all models."""
+        return [self.paths.zoo, *self.real_files]
 
     def explain(self) -> Path:
         """Transport of every model: how the references explain its features of the probe images."""
-        step = Step(
-            "transport",
-            [
-                self.paths.zoo,
-                *self.real_files,
-                self.paths.reference,
-                self.paths.battery,
-                self.paths.splits,
-                self.paths.encoder,
-            ],
-            [self.config.get(RelationConfig), self.config.get(ZooConfig)],
-            (
-                *("relations", "extractors/probes", "extractors/explanation", "zoo", "files", "benchmark/battery"),
-                *("recommender/references", "model/clip_encoder", "model/image_tower"),
-            ),
-            self.paths.artifacts / "transport",
+        committed = [self.paths.reference, self.paths.battery, self.paths.splits, self.paths.encoder]
+        return self.run(
+            Step(
+                "transport",
+                [*self.model_files, *committed],
+                [self.config.get(section) for section in (RelationConfig, ZooConfig, EncoderConfig)],
+                partial(explain_zoo, self),
+                self.paths.artifacts / "transport",
+            )
         )
-        return self.run(step, self._explain)
-
-    def _explain(self, folder: Path) -> None:
-        images = explanation_images(self.config.get(RelationConfig), self.paths.battery, self.splits.known)
-        explainer = Explainer(References(self.config).coordinates(images))
-        for snapshot in progress(self.zoo, "explaining models"):
-            if not (folder / f"{snapshot.name}.npz").is_file():
-                write_transport(folder, snapshot.name, explainer, extract_features(snapshot.load(), images))
 
     def train_autoencoder(self) -> Path:
         """Train the autoencoder on the weights vectors of the known models."""
         views = self.extract()
         step = Step(
             "autoencoder",
-            [views, self.paths.splits],
-            [self.autoencoder_config],
-            _TRAINING_CODE,
+            [*self.model_files, views, self.paths.splits],
+            [self.autoencoder_config, self.config.get(ZooConfig)],
+            partial(train_on_known, self, views),
             self.paths.artifacts / "autoencoder",
         )
-        return self.run(step, lambda folder: self._train_autoencoder(views, folder), together=True)
-
-    def _train_autoencoder(self, views: Path, folder: Path) -> None:
-        vectors = ModelParameterDataset(views, list(self.models(*KNOWN)))
-        trainer = make_autoencoder_trainer(vectors, self.autoencoder_config, folder)
-        trainer.fit(resume=True)
+        return self.run(step, together=True)
 
     def embed(self) -> Path:
         """Model tokens: the views with the autoencoder's code as ``embedding``."""
         views, trained = self.extract(), self.train_autoencoder()
-        step = Step(
-            "model_tokens",
-            [views, trained],
-            [self.autoencoder_config],
-            ("model", "dataloader", "workflow/project"),
-            self.paths.artifacts / "model_tokens",
+        return self.run(
+            Step(
+                "model_tokens",
+                [views, trained],
+                [self.autoencoder_config],
+                partial(embed_zoo, self, views, trained),
+                self.paths.artifacts / "model_tokens",
+            )
         )
-        return self.run(step, lambda folder: self._embed(views, folder))
 
-    def _embed(self, views: Path, folder: Path) -> None:
-        codes = encode_parameters(self.autoencoder(), ModelParameterDataset(views, list(self.cards)).vectors)
-        for name, code in zip(self.cards, codes, strict=True):
-            write_model_tokens(folder, name, {**read_model_tokens(views, name), "embedding": code})
-
-    def autoencoder(self):
+    def autoencoder(self) -> AutoEncoder:
         """The trained autoencoder, best weights."""
-        folder = self.train_autoencoder()
-        model = build_autoencoder(self.autoencoder_config, self.extract_config.vector_length)
-        (best,) = folder.glob("autoencoder_weights.loss_*.pt")
-        model.load_state_dict(load_tensors(best))
-        return model.eval()
+        return read_autoencoder(self, self.train_autoencoder())
 
     def relate(self, *roles: str) -> Path:
         """Relations of every model to every data set, with a linear part fitted on those with some roles."""
         phase = "-".join(roles)
         step = Step(
             f"relations-{phase}",
-            [self.paths.zoo, self.paths.reference, self.paths.ground_truth, self.paths.splits],
+            [*self.model_files, self.paths.reference, self.paths.ground_truth, self.paths.splits],
             [self.config.get(ZooConfig)],
-            ("relations", "dataloader/relation_tables", "workflow/knowledge", "files", "benchmark"),
+            partial(write_relations, self, roles),
             self.paths.artifacts / "relations" / phase,
         )
-        folder = self.run(step, lambda folder: write_relations(self, roles, folder / RELATIONS_NAME))
-        return folder / RELATIONS_NAME
+        return self.run(step) / RELATIONS_NAME
 
     def validation_curve(self) -> np.ndarray:
         """tau_w on the validation data sets by epoch, mean over the seeds; epoch 0 is the linear part alone."""
@@ -227,43 +181,16 @@ class Project(ProjectFiles):
         config = replace(self.ranker_config, seed=self.ranker_config.seed + seed, epochs=max(number, 1))
         step = Step(
             f"ranker-{phase}-{seed}",
-            [tokens, relations, self.token_folder, self.paths.ground_truth, self.paths.splits],
-            [config],
-            _TRAINING_CODE,
+            [*self.model_files, tokens, relations, self.token_folder, self.paths.ground_truth, self.paths.splits],
+            [config, self.config.get(ZooConfig)],
+            partial(train_one_ranker, self, tokens, relations, config, final, number == 0),
             self.paths.artifacts / "rankers" / f"{phase}-{seed}",
         )
-        return self.run(step, lambda folder: self._train_ranker(final, config, number == 0, folder), together=True)
-
-    def _train_ranker(self, final: bool, config: RankerConfig, untrained: bool, folder: Path) -> None:
-        common = {"regimes": tuple(config.regimes), "batch_size": config.batch_size, "seed": config.seed}
-        relations = self.relate(*(KNOWN if final else ("train",)))
-        known = self.token_sources(relations, *KNOWN)
-        training = build_combined_similarity_loader(
-            known if final else self.token_sources(relations, "train"),
-            KNOWN if final else ("train",),
-            shuffle=True,
-            **common,
-        )
-        validation = None if final else build_combined_similarity_loader(known, ("validation",), **common)
-        linear = read_relation_tables(relations, known.models)[1]
-        trainer = make_ranker_trainer(training, config, folder, validation, linear)
-        if not untrained:
-            trainer.fit(resume=True)
-            if not final:
-                trainer.load_best()
-        if is_main():
-            save_ranker(trainer.model, folder / "ranker.safetensors")
+        return self.run(step, together=True)
 
     def token_sources(self, relations: Path, *roles: str) -> TokenSources:
         """Where lists of the models with some roles come from; of all models without roles."""
-        return TokenSources(
-            self.token_folder,
-            self.embed(),
-            self.paths.ground_truth,
-            self.models(*roles),
-            tuple(self.ranker_config.views),
-            relations,
-        )
+        return token_sources(self, self.embed(), relations, *roles)
 
     def train_rankers(self) -> list[Path]:
         """The final rankers, one per seed; one alone when the linear part answers."""
@@ -274,20 +201,20 @@ class Project(ProjectFiles):
     def _load_ranker(self, folder: Path) -> RankingCrossAttentionTransformer:
         dim = self.dataset_tokens("train").items[0][0].features.shape[-1]
         ranker = build_ranker(self.ranker_config, self.model_tokens().view_dims, dim, len(COLUMNS))
-        load_ranker(ranker, folder / "ranker.safetensors")
+        load_ranker(ranker, folder / RANKER_NAME)
         return ranker
 
     def knowledge(self) -> Knowledge:
         """What is known of pairs, fitted on the known data sets."""
+        transport = self.explain()
         step = Step(
             "knowledge",
-            [self.explain(), self.paths.zoo, self.paths.reference, self.paths.ground_truth, self.paths.splits],
+            [*self.model_files, transport, self.paths.reference, self.paths.ground_truth, self.paths.splits],
             [self.config.get(ZooConfig)],
-            ("relations", "recommender/knowledge", "recommender/knowledge_files", "workflow/knowledge", "files"),
+            partial(write_all_knowledge, self, transport),
             self.paths.artifacts / "knowledge",
         )
-        folder = self.run(step, lambda folder: write_knowledge(folder / "all", make_knowledge(self)))
-        return read_knowledge(folder / "all")
+        return read_knowledge(self.run(step) / ALL)
 
     def model_tokens(self) -> ModelEmbeddingDataset:
         """Tokens of all models as the rankers read them."""

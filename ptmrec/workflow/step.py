@@ -1,6 +1,7 @@
 """Steps that are reused while their inputs, settings and code stay the same, and resumed when stopped half-way."""
 
 import dataclasses
+import functools
 import glob
 import hashlib
 import json
@@ -19,10 +20,11 @@ from ptmrec.config.section import Section
 from ptmrec.errors import ArtifactError
 from ptmrec.files import ATTEMPTS, read_json, remove_temporaries, replace_folder, restore_folder, tree_hash, write_json
 from ptmrec.log import logger
+from ptmrec.places import PACKAGE
 from ptmrec.processes import alone, is_main, share, wait_for_all
 from ptmrec.temporaries import is_alive
+from ptmrec.workflow.code import code_hash
 
-PACKAGE = Path(__file__).resolve().parents[1]
 ABANDONED = 24 * 3600
 """Seconds after which another machine's unfinished work counts as abandoned, when nothing in it has changed."""
 _working: set[Path] = set()
@@ -37,14 +39,16 @@ class Step:
         name: unique name, also of its record.
         inputs: files and folders it reads.
         settings: configuration sections it depends on (paths among them do not count, their contents do).
-        code: sub-packages or modules of ptmrec it depends on.
+        work: does it, given the folder to fill: a function of a small module, with its arguments bound by
+            ``functools.partial``. Its module and all that this imports are the code the result depends on, so the
+            classes of its arguments have to be imported there. Plain arguments count as settings do.
         output: the folder it writes, and nothing else does.
     """
 
     name: str
     inputs: Sequence[Path]
     settings: Sequence[Section]
-    code: Sequence[str]
+    work: Callable[[Path], None]
     output: Path
 
     def key(self) -> str:
@@ -56,19 +60,22 @@ class Step:
         for path in self.inputs:
             if not path.exists():
                 raise ArtifactError(f"{path}: missing, but step {self.name!r} needs it; run the step before it")
-        settings = {type(section).__name__: dataclasses.asdict(section) for section in self.settings}
-        code = tree_hash(_module(name) for name in self.code)
         inputs = [tree_hash([path]) for path in self.inputs]
-        text = json.dumps([settings, code, inputs], sort_keys=True, default=str)
+        text = json.dumps([self.asked(), code_hash(self.work), inputs])
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def asked(self) -> str:
+        """What is asked for, as text: the settings and the plain arguments of the work."""
+        settings = {type(section).__name__: dataclasses.asdict(section) for section in self.settings}
+        return json.dumps([settings, _plain(self.work)], sort_keys=True, default=str)
 
-def run_step(step: Step, work: Callable[[Path], None], records: Path, together: bool = False) -> bool:
+
+def run_step(step: Step, records: Path, together: bool = False, instead: Callable[[Path], None] | None = None) -> bool:
     """Run a step unless its result is there.
 
     A result counts when the record holds the same key and the output has not changed since. The work is done in
     a folder beside the output, which takes the output's place only when it is finished: a result is never
-    deleted before its replacement stands. What a stopped run left there is kept for ``work`` to go on from, if
+    deleted before its replacement stands. What a stopped run left there is kept for the work to go on from, if
     it was the same step; unfinished files in it are removed. Of several processes that want the same step one
     runs it and the others wait for its result; where locks do not work, as on some network disks, each runs it in
     a folder of its own and the result of one of them stands. Of the processes of one run (``accelerate launch``)
@@ -76,13 +83,14 @@ def run_step(step: Step, work: Callable[[Path], None], records: Path, together: 
 
     Args:
         step: what is to be done.
-        work: does it, given the folder to fill.
         records: folder of the records.
         together: all processes of this run work, in one folder.
+        instead: makes what the step's own work would make, from pieces that it made elsewhere.
 
     Returns:
         True when the step ran, False when its result was reused.
     """
+    work = instead or step.work
     if is_main():
         return share(_run_step(step, work, records, together))
     folder = share(None) if together else None
@@ -190,14 +198,14 @@ def _output_hash(folder: Path) -> str | None:
     return None
 
 
-def _module(name: str) -> Path:
-    """The folder or file of a module; a name that is none would hash as nothing and never change again."""
-    folder, file = PACKAGE / name, PACKAGE / f"{name}.py"
-    if not (folder.is_dir() or file.is_file()):
-        raise ValueError(f"a step names ptmrec/{name} as its code, and there is no such module")
-    return folder if folder.is_dir() else file
+def _plain(work: Callable) -> list:
+    """Arguments bound to a function that are numbers, words or lists of them; paths and objects have inputs."""
+    if not isinstance(work, functools.partial):
+        return []
+    named = [value for _, value in sorted(work.keywords.items())]
+    return [value for value in (*work.args, *named) if isinstance(value, (str, int, float, tuple, list))]
 
 
 def code_version() -> str:
     """Short hash of the package's code, stored with results."""
-    return tree_hash([PACKAGE])[:12]
+    return tree_hash(PACKAGE.rglob("*.py"))[:12]  # an installed package holds the committed files too

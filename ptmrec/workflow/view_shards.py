@@ -13,6 +13,7 @@ from ptmrec.files import file_hash, read_npz, remove_temporaries, write_npz
 from ptmrec.sharding import Shard
 from ptmrec.workflow.project import Project
 from ptmrec.workflow.shards import ShardedWork
+from ptmrec.workflow.views import extract_views
 from ptmrec.zoo.real import is_real
 from ptmrec.zoo.snapshot import weight_files
 
@@ -40,7 +41,7 @@ class ViewShards(ShardedWork):
         partial = self.folder / f".{target.stem}.partial-{self.key[:16]}"
         partial.mkdir(exist_ok=True)
         remove_temporaries(partial)
-        self.project.extract_into(partial, [self._snapshots[name] for name in models])
+        extract_views(self.project, partial, [self._snapshots[name] for name in models])
         arrays = {
             f"{name}{_BETWEEN}{view}": vector
             for name in models
@@ -66,7 +67,7 @@ class ViewShards(ShardedWork):
             ArtifactError: a shard is missing, or was made by other versions or from other data, settings or code.
             ConfigError: nobody says how many shards there are.
         """
-        return self.project.run(self.step, lambda folder: self._join(folder, count))
+        return self.project.run(self.step, instead=lambda folder: self._join(folder, count))
 
     def _join(self, folder: Path, count: int | None) -> None:
         for shard in self.check(count):

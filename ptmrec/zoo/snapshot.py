@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ptmrec.errors import UNFIT, ArtifactError, one_line, reading
 from ptmrec.files import read_json, write_bytes, write_json
+from ptmrec.places import find_clone
 from ptmrec.trust import check
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 from ptmrec.zoo.shaping import Held, bounded, check_number
@@ -47,9 +48,8 @@ class Snapshot:
     @property
     def source(self) -> str:
         """Where somebody finds the model: its folder, for a committed one within the project."""
-        root = Path(__file__).resolve().parents[2]
-        folder = self.folder.absolute()
-        return str(folder.relative_to(root)) if folder.is_relative_to(root) else str(folder)
+        root, folder = find_clone(), self.folder.absolute()
+        return str(folder.relative_to(root)) if root and folder.is_relative_to(root) else str(folder)
 
     def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
         """Name and tensor of each weight, one at a time, in the order the model defines them or against it."""

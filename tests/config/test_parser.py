@@ -30,6 +30,7 @@ class Toy(Section):
 SECTIONS.pop("toy")
 TOY = {"toy": Toy}
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("user_environment")
 
 
 def parse(tmp_path, text="", **kwargs):

@@ -1,12 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DATASETS, make_ground_truth
+from conftest import DATASETS, make_card, make_ground_truth
 from scipy.stats import weightedtau
 
-from ptmrec.benchmark.splits import Splits
+from ptmrec.benchmark.splits import Roles, Splits
 from ptmrec.evaluation.statistics import ceiling_tau
-from ptmrec.evaluation.zoo_statistics import ceilings, describe_zoo, tau_matrix, variance_shares
+from ptmrec.evaluation.zoo_statistics import ceilings, describe_zoo, family_table, tau_matrix, variance_shares
 
 
 def test_a_static_list_explains_all_when_data_sets_agree():
@@ -67,3 +67,16 @@ def test_counts():
     assert facts["bytes_committed"] == 123
     by_set = facts["ceiling_tau_w"]["low_data"]["by_data_set"]
     assert facts["ceiling_tau_w"]["low_data"]["mean"] == pytest.approx(np.mean(list(by_set.values())), abs=1e-3)
+
+
+def test_a_family_has_its_own_role_whatever_the_sources_of_its_models():
+    """The first role by the alphabet called all families blind, as each has models of a blind source."""
+    splits = Splits(families=Roles(("vgg",), (), ("mixer",)), sources=Roles(("toy",), (), ("gtsrb",)))
+    cards = [
+        make_card("a", "vgg", num_params=10),
+        make_card("b", "vgg", num_params=30, datasets=["gtsrb"]),
+        make_card("c", "mixer", num_params=20),
+    ]
+    found = family_table(cards, splits)
+    assert found["role"].to_dict() == {"vgg": "train", "mixer": "blind"}
+    assert found.loc["vgg", ["models", "smallest", "largest"]].tolist() == [2, 10, 30]

@@ -10,7 +10,7 @@ from ptmrec.inspection.subjects import run_file
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-def test_each_pattern_writes_a_trainer_whose_test_passes(tmp_path, monkeypatch, pattern):
+def test_each_pattern_writes_a_trainer_whose_test_passes(tmp_path, monkeypatch, user_environment, pattern):
     name = f"own_{pattern}"
     paths = write_trainer(name, pattern, tmp_path / "new")
     assert [path.name for path in paths] == [f"{name}.py", f"{name}.ini", f"test_{name}.py"]

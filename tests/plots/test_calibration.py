@@ -1,10 +1,16 @@
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import assert_readable
+from PIL import Image
 
+from ptmrec.config.parser import ConfigParser
 from ptmrec.plots.calibration import TOLERANCE, plot_coverage, plot_expected
+from ptmrec.plots.style import picture
+from ptmrec.workflow.committed import ProjectFiles
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +42,17 @@ def test_expected_is_square_with_intervals_and_names():
         bars = [line for line in ax.lines if list(line.get_xdata()) == pytest.approx([0.2, 0.7])]
         assert sorted(bar.get_ydata()[0] for bar in bars) == pytest.approx([0.5, 0.9])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["gtsrb", "solar cells", "80 % interval"]
+    assert_readable(figure)
+
+
+def test_the_blind_data_sets_of_the_split_fit_with_their_names():
+    """The titles were cut off in the first picture, which is the one that is saved."""
+    names = ProjectFiles(ConfigParser()).splits.blind
+    place = {"group": "b", "expected": 0.5, "low_80": 0.4, "high_80": 0.6, "measured": 0.55}
+    rows = [{**place, "dataset": name, "regime": regime} for name in names for regime in ("low_data", "fine_tuning")]
+    figure = plot_expected(pd.DataFrame(rows), "b", 0.8)
+    with Image.open(io.BytesIO(picture(figure))) as saved:
+        assert (np.asarray(saved.convert("L"))[:2] == 255).all(), "nothing at the upper edge"
     assert_readable(figure)
 
 

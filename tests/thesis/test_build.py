@@ -50,6 +50,16 @@ def test_the_pdf_follows_the_results(config, run, cards):
     assert build_thesis(config, cards).read_bytes() != first
 
 
+def test_another_runs_numbers_beside_the_sources_are_not_set(config, run, cards, tmp_path):
+    """A clone that a run was made in: `make test` after `make reproduce` failed."""
+    changed = copy_sources(config, tmp_path)
+    for name in ("numbers.tex", "headline.tex", "alternatives.tex"):
+        path = tmp_path / "sources" / "generated" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\\undefinedbyanybody")
+    assert build_thesis(changed, cards).read_bytes().startswith(b"%PDF")
+
+
 def test_figures_and_their_texts_are_put_in_place(config, run, cards):
     generate(config, cards)
     output = config.get(PathsConfig).thesis_output

@@ -1,22 +1,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.parser import ConfigParser
-from ptmrec.dataloader.hardware_lists import COST_VIEW
 from ptmrec.evaluation.compare import Target
-from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.workflow.fusion import LIMITS
 from ptmrec.workflow.hardware_choice import (
     FILTER,
     FUSION,
     LARGEST,
-    LIMITS,
     SHADOW,
     SOFT_FUSION,
     SOFT_SHADOW,
-    Fusion,
     cost_board,
     make_bench,
     outcome,
@@ -67,25 +63,6 @@ def test_a_pick_that_breaks_the_limit_has_no_regret():
     assert summary.loc[SOFT_SHADOW, "regret"] == pytest.approx(-0.3) and summary.loc[SOFT_SHADOW, "violations"] == 0.5
     assert summary.loc[FILTER, ["regret", "gain", "violations"]].tolist() == pytest.approx([0.1, 0, 0])
     assert summary.loc[SOFT_SHADOW, "gain"] == pytest.approx(-0.4), "paired by data set"
-
-
-def test_a_fused_ranker_reads_the_limit():
-    """Its answer changes with the hardware token, and with nothing else."""
-
-    class Lists:
-        class model_embeddings:
-            vectors = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
-
-        def token(self, kind, value):
-            return np.sign(np.sin(np.arange(16.0) * value + kind))
-
-    torch.manual_seed(0)
-    ranker = RankingCrossAttentionTransformer({"card": 2, COST_VIEW: 1}, 16, 8, 1, 2).eval()
-    relations = {("low_data", "toy"): np.zeros((4, 0), np.float32)}
-    fusion = Fusion(ranker, Lists(), relations, ("max_latency", "max_memory"))
-    tight, wide = fusion.scores(TARGET, "max_latency", 1.0), fusion.scores(TARGET, "max_latency", 7.0)
-    assert tight.shape == (4,) and not np.allclose(tight, wide)
-    assert np.allclose(tight, fusion.scores(TARGET, "max_latency", 1.0))
 
 
 @pytest.mark.slow

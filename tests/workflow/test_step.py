@@ -3,7 +3,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -32,8 +33,6 @@ def project(tmp_path):
 
 
 def run(project, size=1, fail=False, calls=None):
-    step = Step("toy", [project / "input"], [StepSettings(size)], ["errors"], project / "output")
-
     def work(folder):
         calls.append(sorted(path.name for path in folder.iterdir()))
         (folder / "part.txt").write_text("half")
@@ -41,7 +40,8 @@ def run(project, size=1, fail=False, calls=None):
             raise KeyboardInterrupt
         (folder / "result.txt").write_text(f"{size}")
 
-    return run_step(step, work, project / "records")
+    step = Step("toy", [project / "input"], [StepSettings(size)], work, project / "output")
+    return run_step(step, project / "records")
 
 
 def test_a_finished_step_is_reused_until_something_it_depends_on_changes(project):
@@ -58,7 +58,7 @@ def test_a_finished_step_is_reused_until_something_it_depends_on_changes(project
 def test_code_is_an_input(project, monkeypatch):
     calls = []
     run(project, calls=calls)
-    monkeypatch.setattr("ptmrec.workflow.step._module", lambda name: project / "input" / "data.txt")
+    monkeypatch.setattr("ptmrec.workflow.step.code_hash", lambda work: "another")
     assert run(project, calls=calls)
 
 
@@ -89,15 +89,17 @@ def test_a_damaged_result_is_made_again(project, damage):
 
 
 def test_a_missing_input_is_one_line(project):
-    step = Step("toy", [project / "absent"], [], [], project / "output")
+    step = Step("toy", [project / "absent"], [], run, project / "output")
     with pytest.raises(ArtifactError, match=r"absent: missing, but step 'toy' needs it"):
-        run_step(step, print, project / "records")
+        run_step(step, project / "records")
 
 
-def test_code_that_does_not_exist_is_an_error(project):
-    step = Step("toy", [], [], ["zoo/card", "zoo/nothing"], project / "output")
-    with pytest.raises(ValueError, match="ptmrec/zoo/nothing as its code"):
-        run_step(step, print, project / "records")
+@pytest.mark.parametrize("bound", [{"final": True}, {"roles": ("train", "validation")}, {"epochs": 3}])
+def test_plain_arguments_of_the_work_count_as_settings(project, bound):
+    """Untrained and trained for one epoch, two steps had the same key."""
+    plain = Step("toy", [], [], partial(run, project), project / "output")
+    assert replace(plain, work=partial(run, project, **bound)).key() != plain.key()
+    assert replace(plain, work=partial(run, project / "elsewhere")).key() == plain.key(), "of paths the contents count"
 
 
 def test_a_result_stays_until_its_replacement_stands(project):
@@ -149,10 +151,12 @@ def test_of_several_processes_one_works_and_the_others_wait_for_its_result(proje
                 file.write("run ")
             time.sleep(1)
 
-        run_step(Step("toy", [project / "input"], [], ["errors"], project / "output"), work, project / "records")
+        run_step(Step("toy", [project / "input"], [], work, project / "output"), project / "records")
         """
     )
-    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    (project / "work.py").write_text(code)
+    command = [sys.executable, str(project / "work.py")]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     logs = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], logs
     assert (project / "runs.txt").read_text() == "run "
@@ -179,8 +183,8 @@ def test_processes_tear_and_lose_nothing_even_where_locks_do_not_work(project):
 
         while not (project / "go").exists():
             time.sleep(0.001)
-        step = module.Step("toy", [project / "input"], [], ["errors"], project / "output")
-        module.run_step(step, work, project / "records")
+        step = module.Step("toy", [project / "input"], [], work, project / "output")
+        module.run_step(step, project / "records")
         for _ in range(200):  # for an instant the place is empty while another puts the same result there
             try:
                 found = sorted(map(int, os.listdir(project / "output")))
@@ -190,12 +194,14 @@ def test_processes_tear_and_lose_nothing_even_where_locks_do_not_work(project):
         assert found == list(range(30))
         """
     )
-    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    (project / "work.py").write_text(code)
+    command = [sys.executable, str(project / "work.py")]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     time.sleep(3)
     (project / "go").touch()
     logs = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, logs
-    assert not run_step(Step("toy", [project / "input"], [], ["errors"], project / "output"), None, project / "records")
+    assert "reused" in subprocess.run(command, capture_output=True, text=True, check=True).stderr
     assert not list(project.glob(".output*"))
 
 
@@ -225,8 +231,8 @@ def test_of_two_processes_of_a_run_one_works_unless_the_step_is_theirs_together(
             if name == "alone":
                 share(None)  # a step within, which the others know nothing of
             (folder / f"{{name}} {{rank()}}").touch()
-        step = Step(name, [root / "data.txt"], [], ["errors"], root / name)
-        answer.append([run_step(step, work, root / "records", name == "together"), len(list(step.output.iterdir()))])
+        step = Step(name, [root / "data.txt"], [], work, root / name)
+        answer.append([run_step(step, root / "records", name == "together"), len(list(step.output.iterdir()))])
     """
     assert run_together(code) == [[[True, 1], [True, 2], [False, 1], [False, 2]]] * 2
 

@@ -5,6 +5,7 @@ from ptmrec.files import file_hash
 from ptmrec.sharding import Shard
 from ptmrec.workflow.project import open_project
 from ptmrec.workflow.view_shards import ViewShards
+from ptmrec.workflow.views import extract_views
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ def test_merged_shards_are_the_views_one_machine_makes_and_are_not_made_again(tm
     project = open_tiny(tmp_path)
     merged = ViewShards(project).merge()
     assert {path.name: file_hash(path) for path in merged.iterdir()} == whole
-    monkeypatch.setattr("ptmrec.workflow.project.ViewExtractor", None)
+    monkeypatch.setattr("ptmrec.workflow.views.ViewExtractor", None)
     assert open_tiny(tmp_path).extract() == project.paths.artifacts / "views"
 
 
@@ -33,13 +34,12 @@ def test_a_stopped_shard_goes_on_from_the_last_model(tmp_path, monkeypatch):
     project = open_tiny(tmp_path)
     work = ViewShards(project)
     names = Shard(0, 1).share(project.cards)
-    extract_into = project.extract_into
 
-    def stop_half_way(folder, snapshots):
-        extract_into(folder, snapshots[:2])
+    def stop_half_way(files, folder, snapshots):
+        extract_views(files, folder, snapshots[:2])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(project, "extract_into", stop_half_way)
+    monkeypatch.setattr("ptmrec.workflow.view_shards.extract_views", stop_half_way)
     with pytest.raises(KeyboardInterrupt):
         work.run(Shard(0, 1))
     assert work.missing(1) == [0]
@@ -47,11 +47,11 @@ def test_a_stopped_shard_goes_on_from_the_last_model(tmp_path, monkeypatch):
     kept = {path.name: path.stat().st_mtime_ns for path in partial.iterdir()}
     assert set(kept) == {f"{name}.npz" for name in names[:2]}
 
-    def look_and_go_on(folder, snapshots):
-        extract_into(folder, snapshots)
+    def look_and_go_on(files, folder, snapshots):
+        extract_views(files, folder, snapshots)
         assert {name: (folder / name).stat().st_mtime_ns for name in kept} == kept
 
-    monkeypatch.setattr(project, "extract_into", look_and_go_on)
+    monkeypatch.setattr("ptmrec.workflow.view_shards.extract_views", look_and_go_on)
     work.run(Shard(0, 1))
     assert work.missing() == []
     assert sorted(path.name for path in work.folder.iterdir() if path.suffix != ".lock") == [

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ptmrec.config.sections import REGIMES
-from ptmrec.dataloader import true_ranks
+from ptmrec.dataloader.combined_similarity_dataloader import true_ranks
 from ptmrec.evaluation.baselines.base import Evidence, register_baseline
 from ptmrec.evaluation.compare import Target
 from ptmrec.loss.ranking_loss import ranking_loss

@@ -1,0 +1,55 @@
+"""Trained rankers as safetensors."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from ptmrec.errors import UNFIT, ArtifactError
+from ptmrec.files import write_bytes
+from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+from ptmrec.trust import check
+
+RANKER_NAME = "ranker.safetensors"
+"""File of one ranker within the folder it was trained in."""
+_SHARED = "fusion.projections.source."
+"""The source view may share the dataset projection; safetensors stores shared tensors once."""
+
+
+def save_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
+    """Write a ranker's weights as safetensors."""
+    shared = model.shares_projection
+    save_tensors({k: v for k, v in model.state_dict().items() if not (shared and k.startswith(_SHARED))}, path)
+
+
+def load_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
+    """Read weights that :func:`save_ranker` wrote into ``model``."""
+    weights = read_weights(path)
+    if model.shares_projection:
+        weights |= {f"{_SHARED}{part}": weights[f"dataset_projection.{part}"] for part in ("weight", "bias")}
+    model.load_state_dict(weights)
+    model.eval()
+
+
+def save_tensors(state: dict[str, torch.Tensor], path: Path, half: bool = False) -> None:
+    """Write tensors as safetensors, matrices in half precision if ``half``."""
+    kept = {k: (v.half() if half and v.ndim > 1 else v).detach().cpu().contiguous() for k, v in state.items()}
+    write_bytes(path, save(kept))
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors of a file by name.
+
+    Raises:
+        ArtifactError: it is missing or damaged, or holds a value that is not finite.
+    """
+    check(path)
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError, *UNFIT) as error:
+        raise ArtifactError(f"{path}: missing or damaged ({error}); run ptmrec reproduce again") from None
+    wrong = [name for name, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if wrong:
+        raise ArtifactError(f"{path}: tensor {wrong[0]!r} holds values that are not finite; run ptmrec reproduce again")
+    return weights
