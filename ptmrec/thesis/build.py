@@ -21,7 +21,7 @@ from ptmrec.zoo.card import Card
 
 PACKAGES = "latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science"
 """Debian's packages of all that the thesis uses."""
-STYLES = ("siunitx.sty", "booktabs.sty", "accsupp.sty", "natbib.sty", "mathptmx.sty", "utmr8t.tfm")
+STYLES = ("siunitx.sty", "booktabs.sty", "accsupp.sty", "natbib.sty", "mathptmx.sty", "utmr8t.tfm", "t1txtt.fd")
 MAIN = "thesis"
 _WARNINGS = re.compile(
     r"(LaTeX Warning: (?:Reference|Citation|There were|Label).*|Package natbib Warning:.*|Warning--.*"

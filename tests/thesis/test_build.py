@@ -40,6 +40,7 @@ def test_the_pdf_follows_the_results(config, run, cards):
     pdf = build_thesis(config, cards)
     first = pdf.read_bytes()
     assert first.startswith(b"%PDF") and find_warnings(pdf.parent) == []
+    assert not re.search(r"\d+pk\b", (pdf.parent / "thesis.log").read_text(errors="replace")), "a font as bitmaps"
     shutil.rmtree(pdf.parent)
     assert build_thesis(config, cards).read_bytes() == first
     path = run.results / "quadrants_summary.csv"
