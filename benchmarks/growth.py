@@ -56,7 +56,7 @@ def _facts(demo: Demo, rows: list[Row]) -> dict[str, float]:
     return {
         "pass_seconds": passes / CHOSEN / len(demo.images),
         "weights_seconds": view / RESNET50 * 1e9,
-        "bytes_per_model": kept / len(demo.recommender.model_names),
+        "bytes_per_model": kept / len(demo.recommender.networks.model_names),
         "images": len(demo.images),
     }
 

@@ -112,7 +112,7 @@ def test_encoder_tokens_and_recommender_belong_together(project):
     name = f"{encoder.name}:{encoder.hash}"
     recommender = Recommender.load(paths.recommender)
     assert project.dataset_tokens("train").items[0][0].encoder == name == recommender.encoder
-    assert set(recommender.model_names) == set(project.cards)
+    assert set(recommender.networks.model_names) == set(project.cards)
     assert set(recommender.trained_on) == set(project.splits.known)
     assert not set(recommender.trained_on) & set(project.splits.blind)
 

@@ -69,11 +69,12 @@ def _correction(
     """
     if not recommender.epochs:
         return np.zeros(len(knowledge.cards))
-    names = [name for name in knowledge.cards if name in recommender.model_names]
+    networks = recommender.networks
+    names = [name for name in knowledge.cards if name in networks.model_names]
     ranker, rows = knowledge.regimes[regime].ranker, [list(knowledge.cards).index(name) for name in names]
     relations = np.mean([ranker.inputs(pairs, TARGET) for pairs in tables], axis=0)[rows]
-    tokens = recommender.tokens_of(names)
-    answers = predict(recommender.members, tokens, looked.tokens, regime, relations).mean(axis=1)
-    linear = [relations @ member.linear[REGIMES.index(regime)].double().numpy() for member in recommender.members]
+    tokens = networks.tokens_of(names)
+    answers = predict(networks.members, tokens, looked.tokens, regime, relations).mean(axis=1)
+    linear = [relations @ member.linear[REGIMES.index(regime)].double().numpy() for member in networks.members]
     own = dict(zip(names, np.mean(answers - np.stack(linear), axis=0), strict=True))
     return np.array([own.get(name, 0.0) for name in knowledge.cards])

@@ -1,13 +1,16 @@
-"""The trained recommender as files: an ensemble of rankers, the autoencoder, and the tokens of the zoo."""
+"""The trained recommender as files: what it knows, and an ensemble of rankers with the tokens of the zoo."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
+from ptmrec.config.sections import RankerConfig
 from ptmrec.dataloader.dataset_tokens import pad_tokens
 from ptmrec.dataloader.model_datasets import (
     KNOWLEDGE,
@@ -18,13 +21,15 @@ from ptmrec.dataloader.model_datasets import (
 )
 from ptmrec.errors import ArtifactError
 from ptmrec.files import check_hashes, read_json, write_folder, write_hashes, write_json
-from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
-from ptmrec.model.model_encoder import AutoEncoder
-from ptmrec.model.ranker_files import load_ranker, read_weights, save_ranker, save_tensors
+from ptmrec.model.build import build_ranker
+from ptmrec.model.ranker_files import load_ranker, save_ranker
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
 from ptmrec.relations.linear import COLUMNS
+
+RANKERS = "ranker_"
+"""What the names of the rankers' files begin with."""
 
 
 @torch.inference_mode()
@@ -54,62 +59,70 @@ def predict(
 
 
 @dataclass(frozen=True)
-class Recommender:
-    """Everything needed to rank models for new images.
+class Networks:
+    """What the correction is computed with.
 
     Attributes:
         members: trained rankers.
-        epochs: how long they were trained; 0: their correction is zero and the linear part answers alone.
-        autoencoder: makes the ``embedding`` view of a model that is not in the zoo.
-        ranker_config: settings of the rankers.
-        autoencoder_config: settings of the autoencoder.
-        view_dims: length of each view, in order.
-        encoder: name and hash of the image encoder the dataset tokens came from.
         model_names: ``(N,)`` models whose tokens are stored.
         model_tokens: ``(N, D)`` float32.
-        trained_on: data sets the rankers learned from.
-        knowledge: what relations of models to new images are computed from.
     """
 
     members: list[RankingCrossAttentionTransformer]
-    epochs: int
-    autoencoder: AutoEncoder
-    ranker_config: RankerConfig
-    autoencoder_config: AutoEncoderConfig
-    view_dims: dict[str, int]
-    encoder: str
     model_names: tuple[str, ...]
     model_tokens: np.ndarray
-    trained_on: tuple[str, ...]
-    knowledge: Knowledge
 
     def tokens_of(self, names: list[str]) -> np.ndarray:
         """Stored tokens ``(n, D)`` of models of the zoo."""
         return self.model_tokens[[self.model_names.index(name) for name in names]]
 
-    def embed_views(self, views: dict[str, np.ndarray]) -> np.ndarray:
-        """Token ``(D,)`` of a model from its extracted views."""
-        embedding = encode_parameters(self.autoencoder, views["parameters"][None])[0]
-        return np.concatenate([{**views, "embedding": embedding}[view] for view in self.view_dims])
+
+@dataclass(frozen=True)
+class Recommender:
+    """Everything needed to rank models for new images.
+
+    Attributes:
+        epochs: how long the rankers were trained; 0: their correction is zero and the linear part answers alone.
+        ranker_config: settings of the rankers.
+        view_dims: length of each view, in order.
+        encoder: name and hash of the image encoder the dataset tokens came from.
+        trained_on: data sets the rankers learned from.
+        knowledge: what relations of models to new images are computed from.
+        read_networks: gives the networks; an answer without a correction never asks for them.
+    """
+
+    epochs: int
+    ranker_config: RankerConfig
+    view_dims: dict[str, int]
+    encoder: str
+    trained_on: tuple[str, ...]
+    knowledge: Knowledge
+    read_networks: Callable[[], Networks]
+
+    @cached_property
+    def networks(self) -> Networks:
+        """The rankers and the tokens they read.
+
+        Raises:
+            ArtifactError: a file of theirs is missing, damaged, or does not fit the specification.
+        """
+        return self.read_networks()
 
     def save(self, folder: Path) -> None:
         """Write all files into a fresh folder, which then takes the place of the old one."""
         write_folder(folder, self._write)
 
     def _write(self, folder: Path) -> None:
-        for index, member in enumerate(self.members):
-            save_ranker(member, folder / f"ranker_{index}.safetensors")
-        encoder = {k: v for k, v in self.autoencoder.state_dict().items() if not k.startswith("decoder.")}
-        save_tensors(encoder, folder / "autoencoder.safetensors", half=True)
-        write_all_model_tokens(folder / MODEL_TOKENS, self.model_names, self.model_tokens, self.view_dims)
+        networks = self.networks
+        for index, member in enumerate(networks.members):
+            save_ranker(member, folder / f"{RANKERS}{index}.safetensors")
+        write_all_model_tokens(folder / MODEL_TOKENS, networks.model_names, networks.model_tokens, self.view_dims)
         spec = {
-            "members": len(self.members),
+            "members": len(networks.members),
             "epochs": self.epochs,
             "ranker": vars(self.ranker_config),
-            "autoencoder": vars(self.autoencoder_config),
-            "parameter_length": int(self.autoencoder.mean.numel()),
             "view_dims": self.view_dims,
-            "dataset_dim": int(self.members[0].dataset_mean.numel()),
+            "dataset_dim": int(networks.members[0].dataset_mean.numel()),
             "encoder": self.encoder,
             "trained_on": list(self.trained_on),
         }
@@ -119,44 +132,45 @@ class Recommender:
 
     @classmethod
     def load(cls, folder: Path) -> "Recommender":
-        """Read what :meth:`save` wrote.
+        """Read what :meth:`save` wrote; the networks only when somebody asks for them.
 
         Raises:
             ArtifactError: a file is missing, damaged, or does not fit the specification.
         """
         if not (folder / SPEC_NAME).is_file():
             raise ArtifactError(f"{folder}: no recommender there; make one with: ptmrec reproduce")
-        check_hashes(folder)
+        check_hashes(folder, (SPEC_NAME, KNOWLEDGE))
         spec = read_json(folder / SPEC_NAME)
-        try:
-            return cls._from_spec(folder, spec)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ArtifactError(f"{folder / SPEC_NAME}: does not fit this version or its weights ({reason})") from None
+        with _fitting(folder):
+            return cls(
+                int(spec["epochs"]),
+                RankerConfig(**spec["ranker"]),
+                dict(spec["view_dims"]),
+                spec["encoder"],
+                tuple(spec["trained_on"]),
+                read_knowledge(folder / KNOWLEDGE),
+                partial(_read_networks, folder, spec),
+            )
 
-    @classmethod
-    def _from_spec(cls, folder: Path, spec: dict[str, Any]) -> "Recommender":
-        ranker_config, autoencoder_config = RankerConfig(**spec["ranker"]), AutoEncoderConfig(**spec["autoencoder"])
+
+def _read_networks(folder: Path, spec: dict[str, Any]) -> Networks:
+    check_hashes(folder, (RANKERS, MODEL_TOKENS))
+    with _fitting(folder):
         members = []
         for index in range(spec["members"]):
-            member = build_ranker(ranker_config, spec["view_dims"], spec["dataset_dim"], len(COLUMNS))
-            load_ranker(member, folder / f"ranker_{index}.safetensors")
+            config = RankerConfig(**spec["ranker"])
+            member = build_ranker(config, spec["view_dims"], spec["dataset_dim"], len(COLUMNS))
+            load_ranker(member, folder / f"{RANKERS}{index}.safetensors")
             members.append(member)
-        autoencoder = build_autoencoder(autoencoder_config, spec["parameter_length"])
-        weights = {k: v.float() for k, v in read_weights(folder / "autoencoder.safetensors").items()}
-        decoder = {k: v for k, v in autoencoder.state_dict().items() if k.startswith("decoder.")}
-        autoencoder.load_state_dict({**decoder, **weights})
         tokens = ModelEmbeddingDataset(folder / MODEL_TOKENS, views=tuple(spec["view_dims"]))
-        return cls(
-            members,
-            int(spec["epochs"]),
-            autoencoder.eval(),
-            ranker_config,
-            autoencoder_config,
-            spec["view_dims"],
-            spec["encoder"],
-            tuple(tokens.names),
-            tokens.vectors,
-            tuple(spec["trained_on"]),
-            read_knowledge(folder / KNOWLEDGE),
-        )
+        return Networks(members, tuple(tokens.names), tokens.vectors)
+
+
+@contextmanager
+def _fitting(folder: Path) -> Iterator[None]:
+    """Let what does not fit the specification be one line."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArtifactError(f"{folder / SPEC_NAME}: does not fit this version or its weights ({reason})") from None

@@ -54,10 +54,11 @@ def our_methods(project: Project, recommender: Recommender, models: tuple[str, .
 
     if not recommender.epochs:
         return [Method(OURS, linear)]
-    tokens = recommender.tokens_of(list(models))
+    networks = recommender.networks
+    tokens = networks.tokens_of(list(models))
 
     def answers(target: Target) -> np.ndarray:
-        return predict(recommender.members, tokens, target.tokens, target.regime, tables[target.regime, target.dataset])
+        return predict(networks.members, tokens, target.tokens, target.regime, tables[target.regime, target.dataset])
 
     return [
         Method(LINEAR_PART, linear),

@@ -28,7 +28,7 @@ from ptmrec.model.ranker_files import RANKER_NAME, load_ranker
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.processes import is_alone, is_main, world_size
 from ptmrec.progress import progress
-from ptmrec.recommender.ensemble import Recommender
+from ptmrec.recommender.ensemble import Networks, Recommender
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge
 from ptmrec.relations.linear import COLUMNS
@@ -224,18 +224,16 @@ class Project(ProjectFiles):
         """The final rankers with all that is needed to use them on new images; also written to disk."""
         embeddings = self.model_tokens()
         first = self.dataset_tokens("train").items[0][0]
+        members = [self._load_ranker(folder) for folder in self.train_rankers()]
+        networks = Networks(members, tuple(embeddings.names), embeddings.vectors)
         recommender = Recommender(
-            [self._load_ranker(folder) for folder in self.train_rankers()],
             self.select_epochs(),
-            self.autoencoder(),
             self.ranker_config,
-            self.autoencoder_config,
             embeddings.view_dims,
             first.encoder,
-            tuple(embeddings.names),
-            embeddings.vectors,
             self.splits.known,
             self.knowledge(),
+            lambda: networks,
         )
         relations = self.relate(*KNOWN)
         if is_main():

@@ -66,16 +66,17 @@ def test_a_trained_correction_reads_the_relations_and_is_added_once(parts):
     """Linear part and correction together are what the networks answer on tokens and relations."""
     recommender, references, zoo = parts
     torch.manual_seed(0)
-    member = copy.deepcopy(recommender.members[0])
+    networks = recommender.networks
+    member = copy.deepcopy(networks.members[0])
     for parameter in member.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
-    trained = replace(recommender, members=[member], epochs=1)
+    trained = replace(recommender, read_networks=lambda: replace(networks, members=[member]), epochs=1)
     found, plain = ask((trained, references, zoo), DIGITS.target[:150]), ask(parts, DIGITS.target[:150])
     ranker, names = found.knowledge.regimes["low_data"].ranker, [snapshot.name for snapshot in zoo]
     relations = np.mean([ranker.inputs(pairs, TARGET) for pairs in found.tables], axis=0)[found.listed]
-    answers = predict([member], trained.tokens_of(names), found.looked.tokens, "low_data", relations)
+    answers = predict([member], networks.tokens_of(names), found.looked.tokens, "low_data", relations)
     np.testing.assert_allclose(found.prior[found.listed], answers.mean(axis=(0, 1)), rtol=1e-3, atol=1e-3)
     assert np.abs(found.prior - plain.prior).max() > 0.01
-    without = predict([member], trained.tokens_of(names), found.looked.tokens, "low_data")
+    without = predict([member], networks.tokens_of(names), found.looked.tokens, "low_data")
     added = (found.prior - plain.prior)[found.listed]
     assert np.abs(added - without.mean(axis=(0, 1))).max() > 0.01, "a correction that does not see them is another"

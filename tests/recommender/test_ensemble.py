@@ -8,14 +8,11 @@ from safetensors.torch import load_file, save_file
 from toy_knowledge import make_knowledge
 from toy_lists import ON_CIRCLE, train_ranker
 
-from ptmrec.config.sections import AutoEncoderConfig
-from ptmrec.dataloader.model_datasets import ModelParameterDataset
 from ptmrec.errors import ArtifactError
 from ptmrec.files import write_hashes
 from ptmrec.model.build import build_ranker
-from ptmrec.recommender.ensemble import Recommender, predict
+from ptmrec.recommender.ensemble import Networks, Recommender, predict
 from ptmrec.relations.linear import COLUMNS
-from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
 
 pytestmark = pytest.mark.slow
 
@@ -30,19 +27,21 @@ def test_a_ranker_generalises_to_a_data_set_it_has_not_seen(circle, tmp_path):
     assert answer[0, 0].argmin() == 2
 
 
+def read_all(folder):
+    """A recommender with all that it reads only when it is needed."""
+    found = Recommender.load(folder)
+    return found, found.networks
+
+
 @pytest.fixture
 def recommender(circle, tmp_path):
     trainer, _ = train_ranker(circle, tmp_path / "run", epochs=2)
-    dataset = ModelParameterDataset(circle.model_tokens)
-    config = AutoEncoderConfig(hidden=[16], code_dim=4, epochs=1, device="cpu")
-    autoencoder = make_autoencoder_trainer(dataset, config, tmp_path / "ae").model
     views = {"embedding": 4, "source": 8}
     ranker = build_ranker(trainer.options, views, 8, len(COLUMNS))
     torch.nn.init.normal_(ranker.score_head.weight)
     tokens = np.random.default_rng(0).normal(size=(8, 12)).astype(np.float32)
-    return Recommender(
-        [ranker], 2, autoencoder, trainer.options, config, views, "e:1", ON_CIRCLE, tokens, ("set0",), make_knowledge()
-    )
+    networks = Networks([ranker], ON_CIRCLE, tokens)
+    return Recommender(2, trainer.options, views, "e:1", ("set0",), make_knowledge(), lambda: networks)
 
 
 def test_recommender_survives_a_round_trip(recommender, tmp_path):
@@ -50,14 +49,24 @@ def test_recommender_survives_a_round_trip(recommender, tmp_path):
     again = Recommender.load(tmp_path / "saved")
     token = np.random.default_rng(1).normal(size=(2, 3, 8)).astype(np.float32)
     relations = np.random.default_rng(2).normal(size=(8, len(COLUMNS)))
-    first, second = (predict(r.members, r.model_tokens, token, "low_data", relations) for r in (recommender, again))
+    first, second = (
+        predict(r.networks.members, r.networks.model_tokens, token, "low_data", relations) for r in (recommender, again)
+    )
     np.testing.assert_allclose(first, second, rtol=1e-5)
     assert np.ptp(first) > 0
     assert (again.epochs, again.trained_on) == (2, ("set0",))
     assert again.knowledge.cards == recommender.knowledge.cards
-    views = {"parameters": np.ones(32, np.float32), "source": np.zeros(8, np.float32)}
-    np.testing.assert_allclose(again.embed_views(views), recommender.embed_views(views), atol=5e-3)
-    np.testing.assert_array_equal(again.tokens_of(["c", "a"]), recommender.model_tokens[[2, 0]])
+    tokens = recommender.networks.model_tokens
+    np.testing.assert_array_equal(again.networks.tokens_of(["c", "a"]), tokens[[2, 0]])
+
+
+def test_an_answer_without_a_correction_reads_no_network(recommender, tmp_path):
+    recommender.save(tmp_path / "saved")
+    (tmp_path / "saved" / "ranker_0.safetensors").unlink()
+    again = Recommender.load(tmp_path / "saved")
+    assert again.knowledge.cards == recommender.knowledge.cards
+    with pytest.raises(ArtifactError, match="ranker_0.safetensors: missing"):
+        read_all(tmp_path / "saved")
 
 
 def test_damaged_recommenders_are_one_line(recommender, tmp_path):
@@ -68,16 +77,16 @@ def test_damaged_recommenders_are_one_line(recommender, tmp_path):
     weights = folder / "ranker_0.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
     with pytest.raises(ArtifactError, match=r"ranker_0\.safetensors: damaged or changed"):
-        Recommender.load(folder)
+        read_all(folder)
     write_hashes(folder)
     with pytest.raises(ArtifactError, match="missing or damaged"):
-        Recommender.load(folder)
+        read_all(folder)
     recommender.save(folder)
     spec = json.loads((folder / "recommender.json").read_text())
     (folder / "recommender.json").write_text(json.dumps(spec | {"dataset_dim": 9}))
     write_hashes(folder)
     with pytest.raises(ArtifactError, match="does not fit") as caught:
-        Recommender.load(folder)
+        read_all(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -91,11 +100,11 @@ def test_a_flipped_bit_anywhere_is_found_and_named(recommender, tmp_path):
         damaged[int(draw.integers(len(whole)))] ^= 1 << int(draw.integers(8))
         path.write_bytes(damaged)
         with pytest.raises(ArtifactError, match=re.escape(str(path))):
-            Recommender.load(tmp_path / "saved")
+            read_all(tmp_path / "saved")
         path.write_bytes(whole)
     files[0].unlink()
     with pytest.raises(ArtifactError, match=re.escape(f"{files[0]}: missing")):
-        Recommender.load(tmp_path / "saved")
+        read_all(tmp_path / "saved")
 
 
 def test_weights_that_are_not_finite_are_refused(recommender, tmp_path):
@@ -106,7 +115,7 @@ def test_weights_that_are_not_finite_are_refused(recommender, tmp_path):
     save_file(weights, path)
     write_hashes(tmp_path / "saved")
     with pytest.raises(ArtifactError, match=r"tensor 'score_head\.weight' holds values that are not finite"):
-        Recommender.load(tmp_path / "saved")
+        read_all(tmp_path / "saved")
 
 
 def test_a_kill_while_saving_leaves_the_old_recommender(recommender, tmp_path, monkeypatch):

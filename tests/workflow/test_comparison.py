@@ -68,10 +68,10 @@ def test_with_a_correction_each_network_and_each_draw_answers(project, recommend
     target = next(target for target in list_targets(project) if target.group == "blind data")
     scores, alone = ours.rank(target), single.rank(target)
     assert scores.shape == (len(target.tokens), len(models))
-    assert alone.shape == (len(recommender.members), *scores.shape)
+    assert alone.shape == (len(recommender.networks.members), *scores.shape)
     np.testing.assert_allclose(alone.mean(axis=0), scores, atol=1e-5)
     if not recommender.epochs:  # the committed correction is zero, its linear part that of the whole zoo
         table = read_relation_tables(project.relate(*KNOWN), models)[0][target.regime, target.dataset]
-        weights = recommender.members[0].linear[REGIMES.index(target.regime)].numpy()
+        weights = recommender.networks.members[0].linear[REGIMES.index(target.regime)].numpy()
         np.testing.assert_allclose(scores[0], table @ weights, atol=1e-4)
     assert weighted_tau(scores[0], linear.rank(target)) > 0.5
