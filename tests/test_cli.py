@@ -173,6 +173,7 @@ def test_a_mistyped_path_is_answered_before_anything_heavy_is_imported():
 def test_ranking_the_embedded_zoo_needs_no_open_clip(digits):
     found = modules_after("recommend", digits, "--format", "ids")
     assert "'torch'" in found and "open_clip" not in found
+    assert "torch._dynamo" not in found, "torch's compiler takes two seconds to import, and nothing is compiled"
 
 
 def test_of_a_split_folder_the_training_part_is_used_and_that_is_said(tmp_path):
