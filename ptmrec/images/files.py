@@ -48,7 +48,7 @@ UNREAD = frozenset(
 CONVERT = "convert them to PNG or JPEG, such as with: magick mogrify -format png FILES"
 BESIDE = frozenset(".txt .xml .json .jsonl .csv .tsv .md .rst .yaml .yml .html .htm .pdf .log .ini .toml .py".split())
 """Suffixes of what lies beside images and is none."""
-SYSTEM = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"})
+SYSTEM = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "__pycache__", "lost+found"})
 """Folders and files that systems leave behind."""
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
 MAX_PIXELS = 64_000_000
@@ -63,7 +63,7 @@ _TURNS |= {7: "TRANSVERSE", 8: "ROTATE_90"}
 
 
 def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Every file of a folder and below, and links that are not followed, both sorted; hidden ones are passed over.
+    """Every file of a folder and below, and what is none or not followed, both sorted; hidden ones are passed over.
 
     Links to folders elsewhere are followed once; one that leads into the folder itself or above it would show the same
     images again.
@@ -89,7 +89,8 @@ def find_files(folder: Path) -> tuple[list[Path], list[Path]]:
         folders[:] = kept
         visible = [Path(place, name) for name in names if not name.startswith(".")]
         try:
-            files += [path for path in visible if path.is_file()]
+            for path in visible:
+                (files if path.is_file() else links).append(path)
         except PermissionError as error:  # a folder that may be listed, but not entered
             refuse(error)
     return sorted(files), sorted(links)

@@ -22,6 +22,7 @@ _ADDED = frozenset("set sets data dataset datasets image images img imgs split s
 """Words that people put before or after the name of a part: ``training_set``, ``imagesTrain``, ``train-images``."""
 _HOLDERS = frozenset("images image imgs img data photos pictures jpegimages pics raw files all dataset".split())
 """Names of folders that hold images and name no class."""
+LINKS = "links that lead nowhere or back, or files of other kinds"
 METADATA = ("metadata.csv", "metadata.jsonl")
 """Names of the Hub's lists of labels, beside the images."""
 ARCHIVES = frozenset(".zip .tar .gz .tgz .7z .rar .xz .bz2 .zst".split())
@@ -133,7 +134,7 @@ def _find_images(folder: Path, account: Account, lists: set[Path]) -> list[Path]
             others.setdefault(f"{path.suffix[:20] or 'without suffix'}, no images", []).append(place)
     for why, names in others.items():
         account.leave(why, names)
-    account.leave("links to folders that are read already or lie above", [link.relative_to(folder) for link in links])
+    account.leave(LINKS, [link.relative_to(folder) for link in links])
     odd = sum(path.suffix.lower() not in IMAGE_SUFFIXES for path in images)
     if odd:
         account.note(f"{odd} files are images by their first bytes, not by their names")
@@ -182,6 +183,10 @@ def _split(folder: Path, inner: dict[str, list[Path]]) -> dict[str, list[Path]]:
     training = [name for name in names if part_of(name) == "train"]
     odd = [name for name in names if not part_of(name)]
     judging = len(names) - len(training) - len(odd)
+    holds = any(len({path.parts[:-1] for path in inner[name]}) > 1 for name in names if name not in odd)
+    if odd and holds:  # a part with folders of its own, beside others: no class looks like this
+        judging = max(judging, 1)
+        training = training or [name for name in names if name not in odd][:1]
     if (not training and (odd or judging < 2)) or (training and odd and not judging):
         return {}
     advice = "give the folder of the training images"
@@ -253,6 +258,9 @@ def _listed(folder: Path, labels: Path, images: list[Path], account: Account) ->
     rows = read_label_file(labels, folder, images, account)
     account.leave("without a row in the list", [path.relative_to(folder) for path in images if path not in rows])
     parts = tuple(part_of(row.split) for row in rows.values())
+    if not any(parts):
+        first = [part_of(path.relative_to(folder).parts[0]) for path in rows]
+        parts = tuple(first) if {"train"} < {*first} else parts
     part = "split" if "train" in parts else ""
     if any(parts) and not part:
         raise DataError(f"{labels}: its column split names no training part; mend it")

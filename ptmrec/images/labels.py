@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ MISSING = frozenset(("", "nan", "<na>", "n/a", "#n/a", "null", "nat"))
 MOST_BYTES = 256 << 20
 NAMED = 3
 """Missing files an error names."""
+_WHOLE = re.compile(r"-?\d+(\.0+)?")
 HOW = "write a line 'file,label' and one per image"
 
 
@@ -184,6 +186,8 @@ def read_label_file(path: Path, folder: Path, images: Sequence[Path], account: A
         what = f"{len(missing)} image(s) are not in {folder}: {named}" if missing else "no image is listed"
         raise DataError(f"{path}: {what}; mend the list")
     _refuse_several(path, {row.label for row in found.values()})
+    if all(_WHOLE.fullmatch(row.label) for row in found.values()):  # 1 and 1.0 are one class
+        found = {image: Row(row.label.partition(".")[0], row.split) for image, row in found.items()}
     for text in find.notes:
         account.note(text)
     return dict(sorted(found.items()))

@@ -78,6 +78,8 @@ def read_user_images(
     Raises:
         DataError: see :mod:`ptmrec.images.folders`; labels that do not go with the images.
     """
+    if isinstance(source, str) and not source.strip():
+        raise DataError("the path of the images is empty; give a folder of images or an NPZ image set")
     if isinstance(source, str | Path):
         images = _read_path(Path(source).expanduser(), labels, skip_unreadable)
     else:
@@ -151,6 +153,8 @@ def _decode(
 
 def _read_memory(source: Any, labels: Any, skip_unreadable: bool) -> UserImages:
     account, kind = Account(), type(source).__name__
+    if hasattr(source, "iloc") and not hasattr(source, "columns"):
+        source = source.tolist()
     if hasattr(source, "iloc") or isinstance(source, bytes):
         what = f"images: a {kind}; give a folder and a CSV of labels"
         raise DataError(f"{what}, or a list of its paths and, as labels, its column of classes")

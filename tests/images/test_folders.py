@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from conftest import write_images
 from PIL import Image
 
 from ptmrec.errors import DataError
-from ptmrec.images.folders import list_images, part_of
+from ptmrec.images.folders import LINKS, list_images, part_of
 
 
 def counts(listing):
@@ -73,6 +74,8 @@ def test_parts_within_each_class(tmp_path):
         ({"train/a": 1, "test/a": 1, "cars/a": 1}, r"holds parts \(train, ...\) and, besides, cars"),
         ({"train/a": 1, "training_set/a": 1}, r"several training parts \(train, training_set\)"),
         ({"val/a": 1, "test/a": 1}, r"no training part \(test, val\)"),
+        ({"train/a": 1, "train/b": 1, "unlabelled": 1}, r"holds parts \(train, ...\) and, besides, unlabelled"),
+        ({"test/a": 1, "test/b": 1, "cars": 1}, r"holds parts \(test, ...\) and, besides, cars"),
         ({"pets/a": 1, "pets/b": 1}, "did you mean .*/pets"),
         ({"one": 1}, ""),
     ],
@@ -104,7 +107,7 @@ def test_everything_that_is_no_image_is_left_out_by_what_it_is(tmp_path):
     out = listing.account.left_out
     assert out["left by a system"] == 2 and out[".xyz, no images"] == out[".txt, no images"] == 1
     assert out[".xml, no images"] == 1 and out["beside the folders of classes or parts"] == 1
-    assert out["links to folders that are read already or lie above"] == 1
+    assert out[LINKS] == 1
     assert any(".heic, not read here: convert them" in why for why in out)
     assert not listing.empty, "notes/ is no class"
 
@@ -186,6 +189,25 @@ def test_a_list_with_a_split_gives_its_training_part(tmp_path):
     )
     with pytest.raises(DataError, match="names no training part"):
         list_images(folder, tmp_path / "labels.csv")
+
+
+def test_rows_of_a_test_folder_are_no_training_images(tmp_path):
+    folder = write_images(tmp_path / "pets", {"train": 4, "test": 2})
+    rows = [
+        f"{place},{'ab'[index % 2]}"
+        for index, place in enumerate(p.relative_to(folder) for p in sorted(folder.rglob("*.png")))
+    ]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    listing = list_images(folder, tmp_path / "labels.csv")
+    assert sum(counts(listing).values()) == 4 and listing.parts.count("test") == 2
+
+
+def test_links_to_nothing_and_pipes_are_left_out(tmp_path):
+    folder = write_images(tmp_path / "pets", {"a": 2, "b": 2, "__pycache__": 0})
+    (folder / "a" / "gone.png").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(folder / "b" / "pipe.png")
+    listing = list_images(folder)
+    assert counts(listing) == {"a": 2, "b": 2} and listing.account.left_out == {LINKS: 2}
 
 
 def test_images_without_a_row_are_left_out(tmp_path):

@@ -188,6 +188,11 @@ def test_a_list_that_cannot_be_used_is_named(text, words, folder, tmp_path):
         read(path, folder)
 
 
+def test_whole_numbers_are_one_class_however_they_are_written(folder, tmp_path):
+    (tmp_path / "labels.csv").write_text("file,label\na.png,1.0\nb.png,2\ndeep/c.png,1\n")
+    assert list(read(tmp_path / "labels.csv", folder).values()) == ["1", "2", "1"]
+
+
 def test_a_list_that_is_not_there(folder, tmp_path):
     for name in ("nowhere.csv", "x" * 5000):
         with pytest.raises(DataError, match="cannot be read as labels"):

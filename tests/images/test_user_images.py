@@ -134,6 +134,7 @@ def test_unreadable_images_are_named_counted_and_skipped_only_if_asked(tmp_path)
         (b"bytes", "a bytes"),
         (DataLoader(FakeData(size=4)), "loader.dataset"),
         (7, "a int; give a path"),
+        (" ", "the path of the images is empty"),
     ],
 )
 def test_what_is_no_image_set_is_one_line(source, words):
