@@ -15,7 +15,8 @@ def call(*arguments):
 def modules_after(*arguments):
     code = (
         "import sys; from ptmrec.cli import main; main(sys.argv[1:], standalone_mode=False);"
-        "print(sorted({'torch', 'torch._dynamo', 'pandas', 'scipy', 'open_clip', 'torchvision', 'timm'} & set(sys.modules)))"
+        "names = {'torch', 'torch._dynamo', 'pandas', 'scipy', 'open_clip', 'torchvision', 'timm'};"
+        "print(sorted(names & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
     return done.stdout.splitlines()[-1] if done.returncode == 0 else done.stderr
