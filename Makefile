@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 EDITOR_KEYS := $(addprefix metadata.language_info.,codemirror_mode file_extension mimetype nbconvert_exporter \
 	pygments_lexer version)
 STRIP := if test -x $(BIN)/nbstripout; then $(BIN)/nbstripout --extra-keys "$(EDITOR_KEYS)"; else cat; fi
-# What the thesis needs, as ptmrec/thesis/build.py names it too.
+# What the thesis needs, as experiments/thesis/build.py names it too.
 LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
 

@@ -14,7 +14,9 @@ class BuildWithConstants(build_py):
     """Puts ``constants/`` into the package; an editable install finds it in the clone."""
 
     def run(self) -> None:
-        """Build as always, then copy."""
+        """Build as always without what made the thesis, then copy."""
+        if not self.editable_mode:
+            self.packages = [name for name in self.packages if name.partition(".")[0] == "ptmrec"]
         super().run()
         if not self.editable_mode:
             ignored = shutil.ignore_patterns(*NOT_FOR_ANSWERS)

@@ -8,10 +8,10 @@ import numpy as np
 import timm
 import torch
 
+from experiments.evaluation.baselines.estimators import ESTIMATORS, TargetSample
 from ptmrec.benchmark.battery import DEMO, read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.evaluation.baselines.estimators import ESTIMATORS, TargetSample
 from ptmrec.files import read_json
 from ptmrec.images.user_images import read_user_images
 from ptmrec.recommender.answer import answer

@@ -11,11 +11,11 @@ from benchmarks.weights import RESNET50
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.sections import REGIMES
 from ptmrec.dataloader.model_datasets import KNOWLEDGE, MODEL_TOKENS
+from ptmrec.pipeline.relations import FIRST
 from ptmrec.recommender.answer import answer
 from ptmrec.recommender.knowledge import Knowledge, fit_knowledge
 from ptmrec.recommender.knowledge_files import TRANSPORTS
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
-from ptmrec.workflow.relations import FIRST
 
 CHOSEN = COUNTS[-1]
 MODELS, DATASETS = (25, 50, 100, 200), (3, 6, 9, 18)

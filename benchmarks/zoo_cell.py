@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.timing import Row, against_limit
-from ptmrec.builder.measure import measure_cell
+from experiments.zoo_build.measure import measure_cell
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import GroundTruthConfig, PathsConfig
 from ptmrec.dataloader.image_data import ImageData

@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 warnings.filterwarnings("ignore", message="IProgress not found")
 
 _HOMES = {
-    "open_project": "ptmrec.workflow.project",
+    "open_project": "ptmrec.pipeline.project",
     "read_zoo": "ptmrec.zoo.snapshot",
     "recommend": "ptmrec.recommender.ranking",
 }

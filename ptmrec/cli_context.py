@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ptmrec.config.parser import ConfigParser
-    from ptmrec.workflow.project import Project
+    from ptmrec.pipeline.project import Project
 
 FORMATS = ("table", "json", "csv", "ids")
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -180,7 +180,7 @@ def read_config(ctx: click.Context) -> "ConfigParser":
 
 def open_run(ctx: click.Context) -> "Project":
     """The project of that configuration, ready to run."""
-    from ptmrec.workflow.project import Project, prepare_torch
+    from ptmrec.pipeline.project import Project, prepare_torch
 
     prepare_torch()
     return Project(read_config(ctx))
@@ -191,7 +191,7 @@ def show(data: "pd.DataFrame | list[dict[str, Any]]", style: str = "table") -> N
 
     A table has spaces for the underscores of the column names.
     """
-    from ptmrec.report.text import format_cells, format_rows
+    from ptmrec.text import format_cells, format_rows
 
     rows = data if isinstance(data, list) else data.to_dict("records")
     if style == "table":

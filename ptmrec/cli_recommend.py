@@ -137,7 +137,7 @@ def demo_text(config: "ConfigParser") -> str:
     from dataclasses import replace
 
     from ptmrec.recommender.ranking import recommend as run
-    from ptmrec.report.text import format_rows
+    from ptmrec.text import format_rows
 
     part = demo_images(config)
     found = run(part.images, [part.class_names[label] for label in part.labels], zoo="real", config=config)

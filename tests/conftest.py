@@ -14,9 +14,9 @@ from PIL import Image
 from published_csv import write_tables
 from toy_lists import make_circle, make_sources
 
+from experiments.zoo_build.transcribe import transcribe
 from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.benchmark.published import PublishedZoo, list_published
-from ptmrec.builder.transcribe import transcribe
 from ptmrec.config.sections import REGIMES, GroundTruthConfig
 from ptmrec.files import file_hash
 from ptmrec.trust import release_all

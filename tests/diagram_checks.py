@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 
-from ptmrec.plots.diagram_parts import ARROW, BOX, TIP
+from experiments.figures.diagram_parts import ARROW, BOX, TIP
 
 FONTS = ("DejaVu Sans", "STIXGeneral")
 """The font of a bare matplotlib, which is wide, and the one of the thesis."""

@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.evaluation.zoo_statistics import ceilings
+from experiments.zoo_build.battery import FREE_LICENCES
+from experiments.zoo_build.verify import verify_zoo
 from ptmrec.benchmark.battery import read_battery
-from ptmrec.builder.battery import FREE_LICENCES
-from ptmrec.builder.verify import verify_zoo
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.evaluation.zoo_statistics import ceilings
 from ptmrec.model.clip_encoder import ClipImageEncoder
+from ptmrec.pipeline.project import Project
 from ptmrec.recommender.ensemble import Recommender
-from ptmrec.workflow.project import Project
 from ptmrec.zoo import real
 
 pytestmark = pytest.mark.slow

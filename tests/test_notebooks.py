@@ -10,10 +10,10 @@ import pandas as pd
 import papermill
 import pytest
 
+from experiments.notebooks import find_notebooks, reproduce, run_notebook
+from experiments.thesis.build import compile_pdf
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.thesis.build import compile_pdf
-from ptmrec.workflow.notebooks import find_notebooks, reproduce, run_notebook
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ import sys
 import pytest
 
 import ptmrec
+from ptmrec.pipeline.project import open_project
 from ptmrec.recommender.ranking import recommend
-from ptmrec.workflow.project import open_project
 from ptmrec.zoo.snapshot import read_zoo
 
 

@@ -7,8 +7,8 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.files import file_hash, read_json, read_npz, write_bytes, write_json, write_npz
+from ptmrec.pipeline.committed import ProjectFiles
 from ptmrec.trust import check, release, release_all, watch
-from ptmrec.workflow.committed import ProjectFiles
 from ptmrec.zoo.snapshot import read_tensors
 
 

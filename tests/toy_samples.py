@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import softmax
 
-from ptmrec.evaluation.baselines.estimators import TargetSample
+from experiments.evaluation.baselines.estimators import TargetSample
 
 
 def make_sample(separation: float, classes: int = 4, each: int = 15, dim: int = 12, seed: int = 0) -> TargetSample:

@@ -16,7 +16,7 @@ from torture.kills import train
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = Path("constants/results/planted_robustness.csv")
-NOTEBOOKS = "workflow/test_notebooks.py"
+NOTEBOOKS = "experiments/test_notebooks.py"
 WANTED = 0.95
 """Share of the faults that have to be caught."""
 
@@ -27,7 +27,7 @@ class Fault:
 
     Attributes:
         name: what is wrong then.
-        file: file under ``ptmrec/``.
+        file: file under ``ptmrec/`` or ``experiments/``.
         old: source that is there once at least; its first occurrence is replaced.
         new: source in its place.
         tests: files under ``tests/`` that could catch it.
@@ -40,12 +40,12 @@ class Fault:
     tests: str
 
 
-_SAVE, _STEP, _RUN = "train/checkpoints.py", "workflow/step.py", "train/run_state.py"
+_SAVE, _STEP, _RUN = "train/checkpoints.py", "pipeline/step.py", "train/run_state.py"
 _NPZ, _FILES, _CHECKPOINTS = "archives.py", "files.py", "train/test_checkpoints.py"
 _T_FILES, _T_NPZ, _T_STEP, _T_RUN = (
     "test_files.py",
     "test_archives.py",
-    "workflow/test_step.py",
+    "pipeline/test_step.py",
     "train/test_run_state.py",
 )
 _TRAINER, _T_TRAINER = "train/base_trainer.py", "train/test_base_trainer.py"
@@ -126,8 +126,8 @@ FAULTS = (
         "train/test_history.py",
     ),
     Fault(
-        *("a notebook that exits is done", "workflow/notebooks.py", "        if errors:", "        if False:"),
-        "workflow/test_notebooks.py",
+        *("a notebook that exits is done", "notebooks.py", "        if errors:", "        if False:"),
+        "experiments/test_notebooks.py",
     ),
     Fault("files of a folder are not synced", _FILES, "    _sync_tree(fresh)\n", "", _T_FILES),
     Fault("moved folders are not synced", _FILES, "_sync_folder(folder.parent)  # or", "pass  # or", _T_FILES),
@@ -178,7 +178,7 @@ def plant(copy: Path, fault: Fault, healthy: list[str]) -> str:
     Raises:
         ValueError: the source it replaces is no longer there.
     """
-    path = copy / "ptmrec" / fault.file
+    path = next(place for place in (copy / "ptmrec" / fault.file, copy / "experiments" / fault.file) if place.is_file())
     source = path.read_text()
     if fault.old not in source:
         raise ValueError(f"{fault.name}: its source is no longer in {fault.file}")
@@ -199,7 +199,7 @@ def preload(root: Path, folder: Path) -> None:
 
 def make_copy(root: Path, folder: Path) -> Path:
     """A copy of package and tests; what neither changes is linked."""
-    for name in ("ptmrec", "tests", "torture"):
+    for name in ("ptmrec", "experiments", "tests", "torture"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("constants", "notebooks", "config.ini", "thesis", "README.md", "Makefile"):
         (folder / name).symlink_to(root / name)
@@ -233,7 +233,7 @@ def _run_in_child(copy: Path, tests: list[str], report: Path, broken: list[str] 
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
         ours = file.startswith(str(ROOT)) and ".venv" not in file
-        if ours or name.split(".")[0] in ("ptmrec", "torture"):
+        if ours or name.split(".")[0] in ("ptmrec", "experiments", "torture"):
             del sys.modules[name]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what runs behind it ignore Ctrl-C
     os.chdir(copy)

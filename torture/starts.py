@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from ptmrec.errors import TrainingError
+from ptmrec.pipeline.step import Step, run_step
 from ptmrec.train.checkpoints import load_tensors
-from ptmrec.workflow.step import Step, run_step
 from torture.kills import fingerprint, fork, train
 from torture.outcome import Outcome
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, write_json
-from ptmrec.workflow import step as steps
+from ptmrec.pipeline import step as steps
 from torture.kills import fork
 from torture.outcome import Outcome
 

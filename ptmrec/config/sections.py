@@ -304,5 +304,5 @@ class EvaluationConfig(Section):
             *("learned tokens, self-attention", "k-NN, features", "LogME", "H-score", "LEEP", "NCE", "N-LEEP"),
             *("TransRate", "PARC"),
         ],
-        "rows beside ours, out of the registry of ptmrec.evaluation.baselines",
+        "rows beside ours, out of the registry of experiments.evaluation.baselines",
     )

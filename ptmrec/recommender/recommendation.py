@@ -95,7 +95,7 @@ class Recommendation:
 
     def __str__(self) -> str:
         """The table as a terminal shows it, with what to read beside it."""
-        from ptmrec.report.text import format_rows
+        from ptmrec.text import format_rows
 
         rows = self.readable(self.count).to_dict("records")
         return "\n".join([format_rows(rows, "table"), *self.remarks()])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.log import logger
+from ptmrec.places import committed_folder
 from ptmrec.zoo.card import Card, read_card
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
@@ -71,7 +72,7 @@ class RealSnapshot(Snapshot):
         Raises:
             ArtifactError: no card of the project names this file of this package.
         """
-        own = {_origin(read_card(path)) for path in _folders(Path(__file__).resolve().parents[2] / OWN)}
+        own = {_origin(read_card(path)) for path in _folders(committed_folder() / OWN)}
         if _origin(self.card) not in own:
             raise ArtifactError(
                 f"{self.folder}: its weights are a file in a package, which only the project's own cards in {OWN} "

@@ -5,8 +5,8 @@ import pytest
 import torch
 from conftest import make_card, make_ground_truth
 
+from experiments.zoo_build.assemble import assemble_ground_truth
 from ptmrec.benchmark.ground_truth import read_ground_truth
-from ptmrec.builder.assemble import assemble_ground_truth
 from ptmrec.config.sections import GroundTruthConfig
 from ptmrec.dataloader.combined_similarity_dataloader import (
     TokenSources,

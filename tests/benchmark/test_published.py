@@ -7,11 +7,11 @@ from click.testing import CliRunner
 from published_csv import COUNTS, write_tables
 from scipy.stats import rankdata, weightedtau
 
+from experiments.zoo_build.published_sources import ABOUT
+from experiments.zoo_build.published_tables import TABLES
+from experiments.zoo_build.transcribe import transcribe
 from ptmrec.benchmark.ground_truth import RECORD_FIELDS
 from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, list_published, read_published
-from ptmrec.builder.published_sources import ABOUT
-from ptmrec.builder.published_tables import TABLES
-from ptmrec.builder.transcribe import transcribe
 from ptmrec.cli import main
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig

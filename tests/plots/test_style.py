@@ -9,9 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from experiments.evaluation.baselines import BASELINES
+from experiments.studies.comparison import OURS, SINGLE
+from experiments.studies.passes import HALVING, LOGME, RANDOM
+from experiments.studies.quadrants import LINEAR, ONE_DRAW, TRANSPORT
 from ptmrec.config.sections import EvaluationConfig
 from ptmrec.errors import ArtifactError
-from ptmrec.evaluation.baselines import BASELINES
 from ptmrec.plots.style import (
     METHOD_COLOURS,
     SOURCE_GROUPS,
@@ -23,9 +26,6 @@ from ptmrec.plots.style import (
     thesis_style,
     words,
 )
-from ptmrec.workflow.comparison import OURS, SINGLE
-from ptmrec.workflow.passes import HALVING, LOGME, RANDOM
-from ptmrec.workflow.quadrants import LINEAR, ONE_DRAW, TRANSPORT
 from ptmrec.zoo.card import read_card
 
 ROOT = Path(__file__).resolve().parents[2]

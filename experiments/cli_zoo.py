@@ -1,0 +1,90 @@
+"""The commands that make the zoo and check it."""
+
+from pathlib import Path
+
+import click
+
+from experiments.cli_shards import ShardRequest, shard_options
+from ptmrec.cli_context import FORMATS, read_config, say, show
+
+
+@click.command("build")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@shard_options
+@click.pass_context
+def zoo_build(ctx: click.Context, images: Path | None, request: ShardRequest) -> None:
+    """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; hours.
+
+    With --shard a part of the models is trained and measured, by any number of machines on one artifacts folder;
+    --merge makes the rest.
+    """
+    if request.any:
+        from experiments.zoo_build.zoo_shards import ZooShards
+
+        work = ZooShards(read_config(ctx), images)
+        request.handle(work)
+        if request.merge:
+            work.merge(request.shards)
+        return
+    from experiments.zoo_build.publish import build_everything
+
+    build_everything(read_config(ctx), images)
+
+
+@click.command("real")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_real(ctx: click.Context, images: Path | None) -> None:
+    """Measure the real models on every data set: ten-shot probes, estimates, costs. Resumable; an hour."""
+    from experiments.zoo_build.real import build_real
+
+    build_real(read_config(ctx), images)
+
+
+@click.command("verify")
+@click.option("--accept", is_flag=True, help="Write the hashes of the files as they are now.")
+@click.pass_context
+def zoo_verify(ctx: click.Context, accept: bool) -> None:
+    """Check every hash, shape, card field and name of the committed zoo."""
+    from experiments.zoo_build.manifest import write_manifest
+    from experiments.zoo_build.verify import verify_zoo
+    from ptmrec.config.sections import PathsConfig
+
+    paths = read_config(ctx).get(PathsConfig)
+    if accept:
+        write_manifest(paths)
+    checks = verify_zoo(paths)
+    for check in checks:
+        say(f"{'FAILED' if check.problems else 'ok':8}{check.name}: {check.found}")
+        for problem in check.problems:
+            say(f"        {problem}")
+    if any(check.problems for check in checks):
+        raise SystemExit(1)
+
+
+@click.command("repeat")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--models", type=click.IntRange(min=1), default=5, show_default=True, help="Models to train again.")
+@click.option("--targets", type=click.IntRange(min=1), default=4, show_default=True, help="Data sets for each.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice.")
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.pass_context
+def zoo_repeat(ctx: click.Context, images: Path | None, models: int, targets: int, seed: int, style: str) -> None:
+    """Train and measure a few random models again and compare with what is committed."""
+    from experiments.zoo_build.repeat import repeat_build
+
+    frame = repeat_build(read_config(ctx), images, models, targets, seed).round(4)
+    show(frame, style)
+
+
+@click.command("reference")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_reference(ctx: click.Context, images: Path | None) -> None:
+    """Make the reference space and the sample of every data set in it."""
+    from experiments.zoo_build.reference import build_reference
+
+    say(build_reference(read_config(ctx), images))
+
+
+COMMANDS = (zoo_build, zoo_real, zoo_verify, zoo_repeat, zoo_reference)

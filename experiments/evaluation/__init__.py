@@ -1,0 +1,1 @@
+"""Methods that are compared, and how they are judged."""

@@ -1,0 +1,1 @@
+"""Figures of the thesis: functions from data to a figure."""

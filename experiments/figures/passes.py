@@ -1,0 +1,49 @@
+"""The thesis's main figure: quality of the choice against how many candidates are run on the user's images."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis_style
+
+COLUMNS = {"regret1": "accuracy points lost", "tau_w": r"$\tau_w$"}
+MARKERS = "osD^vPX*<>hp"
+
+
+def plot_passes(frame: pd.DataFrame) -> Figure:
+    """Top-1 regret and tau_w against candidate passes, means over the targets, one row of panels per regime.
+
+    A method that is there at one number of passes only is a point. A target's last number of passes is all of its
+    candidates, however many these are; it is drawn at the largest.
+
+    Args:
+        frame: result of :func:`~experiments.studies.passes.compare_passes`.
+    """
+    last = frame["k"] == frame.groupby(["regime", "target"])["k"].transform("max")
+    frame = frame.assign(k=frame["k"].mask(last, frame["k"].max()))
+    means = frame.groupby(["regime", "method", "k"], sort=False)[list(COLUMNS)].mean().reset_index()
+    regimes = [regime for regime in REGIME_LABELS if regime in set(frame["regime"])]
+    with thesis_style():
+        figure = Figure(figsize=(TEXT_WIDTH, 2.1 * len(regimes) + 0.5), layout="constrained")
+        axes = figure.subplots(len(regimes), len(COLUMNS), sharex=True, squeeze=False)
+        for row, regime in zip(axes, regimes, strict=True):
+            part = means[means["regime"] == regime]
+            for ax, (column, label) in zip(row, COLUMNS.items(), strict=True):
+                _draw(ax, part, column)
+                ax.set(title=REGIME_LABELS[regime], ylabel=label)
+            row[0].set_ylim(bottom=0)
+        for ax in axes[-1]:
+            ax.set_xlabel("candidates run on the images")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, columnspacing=1)
+    return figure
+
+
+def _draw(ax: Axes, part: pd.DataFrame, column: str) -> None:
+    for marker, (method, rows) in zip(MARKERS, part.groupby("method", sort=False), strict=False):
+        rows = rows.sort_values("k")
+        ax.plot(rows["k"], rows[column], f"{marker}-", color=METHOD_COLOURS[method], ms=3, lw=1, label=method)
+    ticks = sorted(part["k"].unique())
+    ax.set_xscale("symlog", linthresh=1, linscale=0.5)
+    ax.set_xticks(ticks, [*map(str, ticks[:-1]), "all"])
+    ax.minorticks_off()
+    ax.grid(lw=0.3)

@@ -1,0 +1,1 @@
+"""Studies behind the tables: each takes a project and gives a frame."""

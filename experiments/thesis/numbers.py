@@ -1,0 +1,225 @@
+"""Every number that the thesis's text may give, from the results of a run."""
+
+import numpy as np
+
+from experiments.evaluation.statistics import mean_interval
+from experiments.figures.ablations import differences
+from experiments.figures.growth import growth_facts, read_growth
+from experiments.studies.comparison import OURS
+from experiments.studies.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND, KNOWN_DATA
+from experiments.studies.hardware_choice import FILTER
+from experiments.studies.latency import LIMIT_MS, NEW_DEVICE
+from experiments.studies.quadrants import LINEAR
+from experiments.thesis.macros import Macros, camel, number
+from experiments.thesis.published import add_published
+from experiments.thesis.results import Results
+from experiments.thesis.scale import add_scale
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import (
+    AutoEncoderConfig,
+    EvaluationConfig,
+    ExtractConfig,
+    GroundTruthConfig,
+    PathsConfig,
+    RankerConfig,
+    RelationConfig,
+)
+from ptmrec.hardware.devices import CALIBRATING
+from ptmrec.plots.style import REGIME_LABELS
+
+GROUPS = {
+    KNOWN_DATA: "KnownData",
+    BLIND_DATA: "BlindData",
+    BLIND_FAMILIES: "BlindFamilies",
+    DOUBLE_BLIND: "BothBlind",
+    BLIND_SOURCES: "BlindSources",
+}
+"""Groups of targets by their part in the names of macros."""
+SPLIT_GROUPS = {"known data": "SplitKnownData", "blind data": "SplitBlindData"}
+"""Groups of targets of the fixed split."""
+SHOWN_PASSES = (0, 1, 3, 8)
+GROWTH = {
+    "HubModelsFirst": "hub_models_2020_10",
+    "HubModelsEarly": "hub_models_2022_09",
+    "HubModelsLater": "hub_models_2024_06",
+    "HubModelsNewest": "hub_models_2025_12",
+    "HubDoublingEarly": "hub_doubling_months_2022_2024",
+    "HubDoublingLater": "hub_doubling_months_2024_2025",
+    "SampleTorrent": "sample_ptmtorrent",
+    "SamplePeatmoss": "sample_peatmoss",
+    "SamplePicker": "sample_ptmpicker",
+    "KaggleUsers": "kaggle_users_2022_06",
+    "KaggleYears": "kaggle_years_1m_to_10m",
+}
+"""Macros of the growth of hubs, by the name of the fact."""
+
+
+def make_macros(config: ConfigParser, results: Results) -> Macros:
+    """All numbers, by the name of their macro.
+
+    Low data and our method are the rule: what is of another regime or method says so at the end of its name.
+
+    Raises:
+        ArtifactError: a result is missing or no number.
+    """
+    macros = Macros()
+    _add_comparison(macros, results, "quadrants_summary.csv", GROUPS, LINEAR)
+    _add_comparison(macros, results, "summary.csv", SPLIT_GROUPS, OURS)
+    _add_passes(macros, results)
+    _add_ablations(macros, results)
+    _add_coverage(macros, results)
+    _add_zoo(macros, results)
+    _add_training(macros, results)
+    _add_real_models(macros, results)
+    _add_hardware(macros, results)
+    _add_latency(macros, results)
+    _add_settings(macros, config)
+    _add_growth(macros, config)
+    add_published(macros, results)
+    add_scale(macros, config)
+    return macros
+
+
+def _regime(regime: str) -> str:
+    return "" if regime == "low_data" else camel(regime.replace("_", " "))
+
+
+def _add_comparison(macros: Macros, results: Results, file: str, groups: dict[str, str], ours: str) -> None:
+    for _, row in results.table(file.removesuffix(".csv")).iterrows():
+        method = "" if row["method"] == ours else camel(row["method"])
+        name = f"{groups[row['group']]}{method}{_regime(row['regime'])}"
+        macros.row(f"Tau{name}", row, "tau_w", results.origin(file))
+        macros.add(f"Regret{name}", number(row["regret1"], 1), results.origin(file))
+        if method:
+            macros.row(f"Gain{name}", row, "gain", results.origin(file), signed=True)
+    targets = results.table(file.removesuffix(".csv")).groupby("group", sort=False)["targets"].max()
+    for group, count in targets.items():
+        macros.add(f"Targets{groups[group]}", number(count, 0), results.origin(file))
+
+
+def _add_passes(macros: Macros, results: Results) -> None:
+    frame, origin = results.table("passes"), results.origin("passes.csv")
+    for (regime, method, count), part in frame[frame["k"].isin(SHOWN_PASSES)].groupby(["regime", "method", "k"]):
+        found = mean_interval(part["regret1"].to_numpy())
+        name = f"Lost{'' if method == OURS else camel(method)}{_regime(regime)}After{camel(count)}"
+        macros.interval(name, (found.mean, found.low, found.high), origin, decimals=1)
+
+
+def _add_ablations(macros: Macros, results: Results) -> None:
+    frame, origin = results.table("ablations"), results.origin("ablations.csv")
+    for regime in REGIME_LABELS:
+        for row in differences(frame, regime).itertuples():
+            name = f"Change{camel(row.label)}{_regime(regime)}"
+            macros.interval(name, (row.change, row.low, row.high), origin, signed=True)
+
+
+def _add_coverage(macros: Macros, results: Results) -> None:
+    frame, origin = results.table("coverage"), results.origin("coverage.csv")
+    for (group, regime, level), part in frame.groupby(["group", "regime", "level"], sort=False):
+        found = mean_interval(100 * part["coverage"].to_numpy())
+        name = f"{camel(group)}{camel(round(100 * level))}{_regime(regime)}"
+        macros.interval(f"Coverage{name}", (found.mean, found.low, found.high), origin, decimals=0)
+        macros.add(f"Width{name}", number(part["width"].mean()), origin)
+    for name, level in zip(("LevelNarrow", "LevelWide"), sorted(set(frame["level"])), strict=True):
+        macros.add(name, number(100 * level, 0), origin)
+
+
+def _add_zoo(macros: Macros, results: Results) -> None:
+    facts, origin = results.facts("zoo"), results.origin("zoo.json")
+    counts = {
+        **{"NumModels": facts["models"], "NumFamilies": facts["families"], "NumSources": facts["sources"]},
+        **{"NumDataSets": facts["data_sets"], "NumBlindDataSets": facts["blind_data_sets"]},
+        "NumKnownDataSets": facts["data_sets"] - facts["blind_data_sets"],
+        "NumCells": facts["cells"],
+        **{"NumCellsTwice": facts["cells_with_two_seeds"], "NumDraws": facts["draws_low_data"]},
+        **{"SmallestModel": facts["parameters_min"], "LargestModel": facts["parameters_max"]},
+    }
+    for name, value in counts.items():
+        macros.add(name, number(value, 0), origin)
+    for regime in REGIME_LABELS:
+        values = np.array(list(facts["ceiling_tau_w"][regime]["by_data_set"].values()))
+        found = mean_interval(values)
+        macros.interval(f"Ceiling{_regime(regime)}", (found.mean, found.low, found.high), origin)
+        for row in facts["variance_shares"][regime]:
+            macros.add(f"Share{camel(row['term'])}{_regime(regime)}", number(100 * row["share"], 0), origin)
+        macros.add(f"Agreement{_regime(regime)}", number(facts["ranking_agreement"][regime]), origin)
+
+
+def _add_training(macros: Macros, results: Results) -> None:
+    facts, origin = results.facts("training"), results.origin("training.json")
+    macros.add("TauValidationLinear", number(facts["validation_tau_w_linear"], 3), origin)
+    macros.add("TauValidationBest", number(facts["validation_tau_w_best"], 3), origin)
+    macros.add("TauValidationLast", number(facts["validation_tau_w_last"], 3), origin)
+    macros.add("RankerSeeds", number(facts["seeds"], 0), origin)
+    facts, origin = results.facts("autoencoder"), results.origin("autoencoder.json")
+    macros.add("ReconstructionError", number(facts["validation_reconstruction"]), origin)
+    for kind in ("family", "source"):
+        macros.add(f"NearestSame{camel(kind)}", number(100 * facts[f"nearest_same_{kind}"], 0), origin)
+
+
+def _add_real_models(macros: Macros, results: Results) -> None:
+    frame, origin = results.table("real_models"), results.origin("real_models.csv")
+    if frame.empty:
+        return
+    by_data_set = 100 * frame.groupby("dataset")[["predicted", "measured"]].mean()
+    for column in ("predicted", "measured"):
+        found = mean_interval(by_data_set[column].to_numpy())
+        macros.interval(f"RealModels{camel(column)}", (found.mean, found.low, found.high), origin, decimals=0)
+
+
+def _add_hardware(macros: Macros, results: Results) -> None:
+    """Points lost under a hardware limit, and how often it is broken, in per cent of the picks."""
+    frame, origin = results.table("hardware_choice_summary"), results.origin("hardware_choice_summary.csv")
+    for _, row in frame.iterrows():
+        name = f"{'' if row['method'] == FILTER else camel(row['method'])}{_regime(row['regime'])}"
+        lost = [100 * row[column] for column in ("regret", "regret_low", "regret_high")]
+        macros.interval(f"LimitLost{name}", lost, origin, decimals=1)
+        macros.add(f"LimitBroken{name}", number(100 * row["violations"], 0), origin)
+        if row["method"] != FILTER:
+            more = [100 * row[column] for column in ("gain", "gain_low", "gain_high")]
+            macros.interval(f"LimitMore{name}", more, origin, decimals=1, signed=True)
+    macros.add("LimitTargets", number(frame["targets"].max(), 0), origin)
+
+
+def _add_latency(macros: Macros, results: Results) -> None:
+    """Errors of estimated latencies, in per cent, on the first calibrating processor."""
+    frame, origin = results.table("latency_estimates"), results.origin("latency_estimates.csv")
+    own = frame[frame["device"] == CALIBRATING[0]]
+    out = own[own["finding"] == "families held out"]
+    for name, (_, row) in zip(("Operations", "Counts", "OtherDevice"), out.iterrows(), strict=True):
+        macros.add(f"LatencyError{name}", number(100 * row["median_error"], 0), origin)
+        macros.add(f"LatencyWrong{name}", number(100 * row["wrong_side"], 0), origin)
+    new = own[own["finding"] == "new device"]
+    for count, (_, row) in zip(NEW_DEVICE, new.iterrows(), strict=True):
+        macros.add(f"LatencyErrorMeasured{camel(count)}", number(100 * row["median_error"], 0), origin)
+    macros.add("LatencyLimit", number(LIMIT_MS, 0), "experiments/studies/latency.py")
+    for finding, name, decimals in (("about 1 GMAC", "OneGmac", 1), ("rank correlation", "Phones", 2)):
+        row = frame[frame["finding"].str.startswith(finding)].iloc[0]
+        macros.add(f"{name}Low", number(row["low"], decimals), origin)
+        macros.add(f"{name}High", number(row["high"], decimals), origin)
+
+
+def _add_settings(macros: Macros, config: ConfigParser) -> None:
+    relations, evaluation = config.get(RelationConfig), config.get(EvaluationConfig)
+    values = {
+        "SetReferences": len(relations.references) + 1,  # the image encoder is one of them
+        "SetRank": relations.rank,
+        "SetProbes": relations.probes,
+        "SetShots": relations.shots,
+        "SetSeeds": config.get(GroundTruthConfig).seeds,
+        "SetVector": config.get(ExtractConfig).vector_length,
+        "SetCentres": config.get(ExtractConfig).centres,
+        "SetCode": config.get(AutoEncoderConfig).code_dim,
+        "SetResamples": evaluation.bootstrap_draws,
+        "SetLevel": round(100 * evaluation.level),
+    }
+    for name, value in values.items():
+        macros.add(name, number(value, 0), "configuration of the run")
+    macros.add("SetLeastGain", number(config.get(RankerConfig).least_gain), "configuration of the run")
+
+
+def _add_growth(macros: Macros, config: ConfigParser) -> None:
+    path = config.get(PathsConfig).growth
+    facts = growth_facts(read_growth(path))
+    for name, key in GROWTH.items():
+        macros.add(name, number(facts[key], 0 if isinstance(facts[key], int) else 1), f"constants/{path.name}")

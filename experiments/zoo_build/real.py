@@ -1,0 +1,153 @@
+"""Measuring the real models: ten-shot probes, estimates and costs. Resumable; fine-tuning is not measured."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from experiments.evaluation.baselines.estimators import TargetSample
+from experiments.zoo_build.assemble import low_data_record, write_estimates
+from experiments.zoo_build.manifest import write_manifest
+from experiments.zoo_build.measure import draw_shots, main_accuracies, score_samples
+from experiments.zoo_build.pieces import cell_path, read_cells
+from experiments.zoo_build.threads import one_thread
+from ptmrec.benchmark.ground_truth import write_records
+from ptmrec.benchmark.image_sets import check_image_sets
+from ptmrec.benchmark.splits import read_splits
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig
+from ptmrec.dataloader.image_data import ImageData, load_image_npz
+from ptmrec.errors import ArtifactError
+from ptmrec.files import read_json, write_json
+from ptmrec.hardware.costs import measure_costs
+from ptmrec.hardware.machine import describe_machine
+from ptmrec.log import logger
+from ptmrec.progress import progress
+from ptmrec.zoo.features import extract_features
+from ptmrec.zoo.photo_model import PhotoModel, fold_norms
+from ptmrec.zoo.real import INSTALL, read_real
+from ptmrec.zoo.snapshot import Snapshot
+
+WORK = "real"
+"""Folder of the finished pieces inside the folder of a zoo build."""
+CELLS = "cells"
+"""Folder of the measurements inside it, one JSON file per data set and model."""
+SOURCE = "measured by ptmrec zoo real"
+
+
+def build_real(config: ConfigParser, images: Path | None = None) -> None:
+    """Measure the real models on every data set and add them to the committed files.
+
+    Args:
+        config: the configuration; pieces go to ``artifacts/zoo_build/real``, one JSON file per model and data set.
+        images: folder of image sets; the configured one without it.
+
+    Raises:
+        ArtifactError: no package with real weights is installed.
+        DataError: an image set is missing or has changed.
+    """
+    paths, truth = config.get(PathsConfig), config.get(GroundTruthConfig)
+    images, work = images or paths.images, paths.artifacts / "zoo_build" / WORK
+    models, targets = read_real(paths.real), read_splits(paths.splits).all
+    if not models:
+        raise ArtifactError(f"{paths.real}: none of the real models is installed; run: {INSTALL}")
+    check_image_sets(images, list(targets), [])
+    measure_real(models, targets, images, work, truth)
+    add_real(models, work, truth, paths)
+    add_costs(models, config.get(CostConfig), paths)
+    write_manifest(paths)
+
+
+def measure_real(
+    models: list[Snapshot], targets: tuple[str, ...], images: Path, work: Path, config: GroundTruthConfig
+) -> None:
+    """Measure every model on every data set; what is already in ``work`` is kept.
+
+    Args:
+        models: installed real models.
+        targets: names of the data sets.
+        images: folder of image sets.
+        work: folder of the pieces, ``cells/<data set>/<model>.json``.
+        config: shots, draws and penalties.
+    """
+    with one_thread():
+        for snapshot in models:
+            _measure_model(snapshot, targets, images, work, config)
+
+
+def _measure_model(
+    snapshot: Snapshot, targets: tuple[str, ...], images: Path, work: Path, config: GroundTruthConfig
+) -> None:
+    cells = {name: cell_path(work, CELLS, name, snapshot.name) for name in targets}
+    missing = [name for name, path in cells.items() if not path.is_file()]
+    model = fold_norms(snapshot.load()) if missing else None
+    for name in progress(missing, f"measuring {snapshot.name}"):
+        measured = measure_on(model, load_image_npz(images / f"{name}.npz"), config)
+        write_json(cells[name], {"model_name": snapshot.name, "dataset": name, **measured})
+
+
+def measure_on(model: PhotoModel, data: ImageData, config: GroundTruthConfig) -> dict[str, Any]:
+    """Ten-shot accuracies and estimates of one model on one target, from one pass over the images they need.
+
+    Args:
+        model: the model.
+        data: the target; of its training images only those in a draw are used, and all of its test images.
+        config: shots, draws and penalties.
+
+    Returns:
+        ``low_data`` (``penalty`` and ``accuracies``), ``estimates`` as of
+        :func:`~experiments.zoo_build.measure.estimate`, and ``seconds`` of the passes.
+    """
+    draws = draw_shots(data.train_labels, config.shots, max(config.draws, config.estimator_draws), data.name)
+    used = np.unique(np.concatenate(draws))
+    started = time.perf_counter()
+    features = np.full((len(data.train_labels), model.num_features), np.nan, np.float32)
+    features[used] = extract_features(model, data.train_images[used])
+    seconds = time.perf_counter() - started
+    test_features = extract_features(model, data.test_images)
+    samples = [_sample(model, features[drawn], data.train_labels[drawn]) for drawn in draws[: config.estimator_draws]]
+    forward = [seconds * len(sample.labels) / len(used) for sample in samples]
+    return {
+        "low_data": main_accuracies(features, test_features, data, config),
+        "estimates": score_samples(samples, forward),
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+@torch.inference_mode()
+def _sample(model: PhotoModel, features: np.ndarray, labels: np.ndarray) -> TargetSample:
+    probabilities = model.classifier(torch.from_numpy(features)).softmax(dim=1).numpy()
+    return TargetSample(features.astype(np.float64), probabilities, labels)
+
+
+def add_real(models: list[Snapshot], work: Path, config: GroundTruthConfig, paths: PathsConfig) -> None:
+    """Put the measurements in ``work`` into the committed ground truth and estimates, behind the embedded models'.
+
+    Records of the same models that are there already are replaced, all others stay as they are.
+    """
+    cards = {snapshot.name: snapshot.card for snapshot in models}
+    truth, estimates = read_json(paths.ground_truth), read_json(paths.estimators)
+    for dataset, records in truth.items():
+        truth[dataset] = [record for record in records if record["model_name"] not in cards]
+    for cell in read_cells(work, CELLS):
+        name, dataset = cell["model_name"], cell["dataset"]
+        if name in cards and dataset in truth:
+            truth[dataset].append(low_data_record(cell, cards[name], config, SOURCE))
+            estimates[dataset][name] = cell["estimates"]
+    write_records(paths.ground_truth, truth)
+    write_estimates(paths.estimators, estimates)
+    logger.info("%d real models are in %s", len(cards), paths.ground_truth.name)
+
+
+def add_costs(models: list[Snapshot], config: CostConfig, paths: PathsConfig) -> None:
+    """Measure what the real models cost and add it to the committed costs, unless it is there.
+
+    They may be measured on another machine than the zoo: ``real_machine`` says on which.
+    """
+    costs = read_json(paths.costs)
+    if all(snapshot.name in costs["models"] for snapshot in models):
+        return
+    measured = measure_costs(models, config)["models"]
+    write_json(paths.costs, {**costs, "real_machine": describe_machine(), "models": {**costs["models"], **measured}})

@@ -1,0 +1,39 @@
+"""From the committed files to all that a recommender knows."""
+
+from pathlib import Path
+
+from ptmrec.benchmark.splits import KNOWN
+from ptmrec.config.sections import REGIMES
+from ptmrec.pipeline.committed import ProjectFiles
+from ptmrec.pipeline.relations import FIRST, base_models, measured_rows, read_known_scores
+from ptmrec.recommender.knowledge import Knowledge, fit_knowledge
+from ptmrec.recommender.knowledge_files import write_knowledge
+from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
+from ptmrec.relations.samples import read_samples
+from ptmrec.relations.transport_files import read_transports
+
+ALL = "all"
+"""The knowledge of the whole zoo within its step's folder."""
+
+
+def write_all_knowledge(files: ProjectFiles, transport: Path, folder: Path) -> None:
+    """Write what :func:`make_knowledge` makes into a folder."""
+    write_knowledge(folder / ALL, make_knowledge(files, transport))
+
+
+def make_knowledge(files: ProjectFiles, transport: Path) -> Knowledge:
+    """Everything the recommender knows, fitted on the known data sets and taught by the known models.
+
+    Args:
+        files: the committed files.
+        transport: folder of how the references explain the models.
+    """
+    known, names = tuple(files.splits.known), list(files.cards)
+    folder = files.paths.reference
+    samples = [read_samples(folder, name)[0] for name in known]
+    transports = read_transports(transport, names)
+    found = read_separations(folder / SEPARATIONS_NAME)[FIRST]
+    separations = {name: found[name] for name in known}
+    accuracies = {regime: measured_rows(files, regime, known) for regime in REGIMES}
+    scores = read_known_scores(files, known)
+    return fit_knowledge(files.cards, base_models(files, KNOWN), samples, scores, transports, separations, accuracies)

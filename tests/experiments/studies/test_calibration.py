@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from experiments.studies.calibration import LEFT_OUT, SHUFFLED, SPLIT, coverage_table, expect_accuracies
+from experiments.studies.crossed import CrossedEvaluation
+from ptmrec.pipeline.project import open_project
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def frame(tmp_path_factory):
+    artifacts = str(tmp_path_factory.mktemp("artifacts"))
+    return expect_accuracies(
+        CrossedEvaluation(
+            open_project("smoke", overrides={"paths.artifacts": artifacts, "evaluation.every": "3"}), (1,)
+        )
+    )
+
+
+def test_every_data_set_is_left_out_and_blind_ones_from_known_ones_too(frame):
+    assert frame[frame["group"] == LEFT_OUT]["dataset"].nunique() == 10
+    assert frame[frame["group"] == SPLIT]["dataset"].nunique() == 4
+    assert (frame["low_95"] <= frame["low_80"]).all() and (frame["high_80"] <= frame["high_95"]).all()
+    assert frame[["expected", "measured"]].stack().between(0, 1).all()
+
+
+def test_shuffled_labels_are_expected_near_chance(frame):
+    own = frame[frame["group"] == SHUFFLED]
+    above = (own["expected"] - own["measured"]).groupby(own["regime"]).mean()
+    assert (above < 0.08).all()
+    real = frame[(frame["group"] == LEFT_OUT) & (frame["dataset"] == "mnist")]
+    assert real["expected"].mean() > 0.4
+
+
+def test_coverage_is_the_share_inside(frame):
+    table = coverage_table(frame)
+    part = frame[(frame["group"] == LEFT_OUT) & (frame["dataset"] == "mnist") & (frame["regime"] == "low_data")]
+    inside = np.mean([low <= value <= high for low, value, high in part[["low_80", "measured", "high_80"]].to_numpy()])
+    row = table[(table["group"] == LEFT_OUT) & (table["dataset"] == "mnist") & (table["regime"] == "low_data")]
+    assert row[row["level"] == 0.8]["coverage"].item() == pytest.approx(inside)
+    assert (row[row["level"] == 0.95]["width"] >= row[row["level"] == 0.8]["width"].item()).all()

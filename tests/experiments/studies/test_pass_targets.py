@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from experiments.studies.crossed import CrossedEvaluation
+from experiments.studies.pass_targets import list_pass_targets
+from experiments.studies.passes import LOGME, VERIFIED, compare_passes
+from ptmrec.config.sections import REGIMES
+from ptmrec.pipeline.project import open_project
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def targets(tmp_path_factory):
+    artifacts = str(tmp_path_factory.mktemp("artifacts"))
+    return list_pass_targets(
+        CrossedEvaluation(open_project("smoke", overrides={"paths.artifacts": artifacts, "evaluation.every": "3"}))
+    )
+
+
+def test_data_sets_are_left_out_in_both_regimes(targets):
+    assert len(targets) == 10 * len(REGIMES)
+    for target in targets:
+        arrays = (target.truth, target.prior, target.mean_rank, target.revealed, target.logme, target.seconds)
+        assert len({len(array) for array in arrays}) == 1
+        assert all(np.isfinite(array).all() for array in arrays)
+        np.testing.assert_array_equal(target.rounds[-1], target.revealed)
+        assert target.shares.tolist() == [0.2, 0.5, 1.0]
+
+
+def test_without_news_an_update_leaves_the_prior(targets):
+    for target in targets[:4]:
+        np.testing.assert_allclose(target.update(np.full(len(target.truth), np.nan)), target.prior)
+
+
+def test_they_can_be_compared(targets):
+    frame = compare_passes(targets[:4], (0, 3))
+    assert {VERIFIED, LOGME} <= set(frame["method"])
+    assert frame["regret1"].ge(0).all()

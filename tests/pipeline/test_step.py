@@ -1,0 +1,253 @@
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
+
+import pytest
+from toy_processes import run_together
+
+from ptmrec.config.section import SECTIONS, Section, setting
+from ptmrec.errors import ArtifactError
+from ptmrec.pipeline import step as step_module
+from ptmrec.pipeline.step import Step, run_step
+
+
+@dataclass(frozen=True)
+class StepSettings(Section):
+    section: ClassVar[str] = "step_for_tests"
+    size: int = setting(1, "size")
+
+
+SECTIONS.pop("step_for_tests")
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "data.txt").write_text("one")
+    return tmp_path
+
+
+def run(project, size=1, fail=False, calls=None):
+    def work(folder):
+        calls.append(sorted(path.name for path in folder.iterdir()))
+        (folder / "part.txt").write_text("half")
+        if fail:
+            raise KeyboardInterrupt
+        (folder / "result.txt").write_text(f"{size}")
+
+    step = Step("toy", [project / "input"], [StepSettings(size)], work, project / "output")
+    return run_step(step, project / "records")
+
+
+def test_a_finished_step_is_reused_until_something_it_depends_on_changes(project):
+    calls = []
+    assert run(project, calls=calls)
+    assert not run(project, calls=calls)
+    assert run(project, size=2, calls=calls)
+    (project / "input" / "data.txt").write_text("two")
+    assert run(project, size=2, calls=calls)
+    assert not run(project, size=2, calls=calls)
+    assert calls == [[], [], []]
+
+
+def test_code_is_an_input(project, monkeypatch):
+    calls = []
+    run(project, calls=calls)
+    monkeypatch.setattr("ptmrec.pipeline.step.code_hash", lambda work: "another")
+    assert run(project, calls=calls)
+
+
+def test_a_stopped_step_goes_on_from_what_it_left(project):
+    calls = []
+    with pytest.raises(KeyboardInterrupt):
+        run(project, fail=True, calls=calls)
+    assert run(project, calls=calls)
+    assert calls == [[], ["part.txt"]]
+
+
+def test_a_stopped_step_with_other_settings_starts_afresh(project):
+    calls = []
+    with pytest.raises(KeyboardInterrupt):
+        run(project, fail=True, calls=calls)
+    run(project, size=2, calls=calls)
+    assert calls == [[], []]
+
+
+@pytest.mark.parametrize("damage", ["changed", "lost"])
+def test_a_damaged_result_is_made_again(project, damage):
+    calls = []
+    run(project, calls=calls)
+    result = project / "output" / "result.txt"
+    result.write_text("x") if damage == "changed" else result.unlink()
+    assert run(project, calls=calls)
+    assert result.read_text() == "1"
+
+
+def test_a_missing_input_is_one_line(project):
+    step = Step("toy", [project / "absent"], [], run, project / "output")
+    with pytest.raises(ArtifactError, match=r"absent: missing, but step 'toy' needs it"):
+        run_step(step, project / "records")
+
+
+@pytest.mark.parametrize("bound", [{"final": True}, {"roles": ("train", "validation")}, {"epochs": 3}])
+def test_plain_arguments_of_the_work_count_as_settings(project, bound):
+    """Untrained and trained for one epoch, two steps had the same key."""
+    plain = Step("toy", [], [], partial(run, project), project / "output")
+    assert replace(plain, work=partial(run, project, **bound)).key() != plain.key()
+    assert replace(plain, work=partial(run, project / "elsewhere")).key() == plain.key(), "of paths the contents count"
+
+
+def test_a_result_stays_until_its_replacement_stands(project):
+    """Settings that cannot work fail without touching what is there; so does a run that is stopped."""
+    run(project, calls=[])
+    with pytest.raises(KeyboardInterrupt):
+        run(project, size=2, fail=True, calls=[])
+    assert (project / "output" / "result.txt").read_text() == "1"
+    calls = []
+    assert not run(project, calls=calls)
+    assert run(project, size=2, calls=calls)
+    assert calls == [["part.txt"]]
+    assert (project / "output" / "result.txt").read_text() == "2"
+
+
+def test_a_result_that_was_only_moved_aside_is_put_back(project):
+    run(project, calls=[])
+    (project / "output").rename(project / ".output-old-12.tmp")
+    assert not run(project, calls=[])
+    assert (project / "output" / "result.txt").read_text() == "1"
+    assert not list(project.glob(".output*"))
+
+
+def test_temporaries_of_a_killed_run_are_removed_before_the_step_goes_on(project):
+    with pytest.raises(KeyboardInterrupt):
+        run(project, fail=True, calls=[])
+    (partial,) = project.glob(".output.partial-*")
+    (partial / ".part.npz-x1.tmp").write_text("half of a file")
+    (partial / "below").mkdir()
+    (partial / "below" / ".part.npz-x2.tmp").write_text("half of a file")
+    calls = []
+    run(project, calls=calls)
+    assert calls == [["below", "part.txt"]]
+    assert not list((project / "output").rglob(".*"))
+
+
+def test_of_several_processes_one_works_and_the_others_wait_for_its_result(project):
+    code = textwrap.dedent(
+        f"""
+        import time
+        from pathlib import Path
+        from ptmrec.pipeline.step import Step, run_step
+
+        project = Path({str(project)!r})
+
+        def work(folder):
+            (folder / "result.txt").write_text("done")
+            with (project / "runs.txt").open("a") as file:
+                file.write("run ")
+            time.sleep(1)
+
+        run_step(Step("toy", [project / "input"], [], work, project / "output"), project / "records")
+        """
+    )
+    (project / "work.py").write_text(code)
+    command = [sys.executable, str(project / "work.py")]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    logs = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], logs
+    assert (project / "runs.txt").read_text() == "run "
+    assert sum("reused" in log for log in logs) == 2
+
+
+@pytest.mark.slow
+def test_processes_tear_and_lose_nothing_even_where_locks_do_not_work(project):
+    code = textwrap.dedent(
+        f"""
+        import os, sys, time
+        from contextlib import nullcontext
+        from pathlib import Path
+        import ptmrec.pipeline.step as module
+
+        module.hold = lambda *_: nullcontext()
+        project = Path({str(project)!r})
+
+        def work(folder):
+            for part in range(30):
+                assert not (folder / str(part)).exists()
+                (folder / str(part)).write_text(str(part))
+                time.sleep(0.001)
+
+        while not (project / "go").exists():
+            time.sleep(0.001)
+        step = module.Step("toy", [project / "input"], [], work, project / "output")
+        module.run_step(step, project / "records")
+        for _ in range(200):  # for an instant the place is empty while another puts the same result there
+            try:
+                found = sorted(map(int, os.listdir(project / "output")))
+                break
+            except FileNotFoundError:
+                time.sleep(0.005)
+        assert found == list(range(30))
+        """
+    )
+    (project / "work.py").write_text(code)
+    command = [sys.executable, str(project / "work.py")]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    time.sleep(3)
+    (project / "go").touch()
+    logs = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, logs
+    assert "reused" in subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert not list(project.glob(".output*"))
+
+
+def test_work_of_a_process_that_lives_is_left_to_it(project):
+    calls, name = [], f".output.partial-{'0' * 16}-{step_module._host()}-{{}}-abcd"
+    other = project / name.format(os.getppid())
+    dead = project / name.format(2**22 + 1)
+    for folder in (other, dead):
+        folder.mkdir()
+    run(project, calls=calls)
+    assert other.exists()
+    assert not dead.exists()
+
+
+@pytest.mark.slow
+def test_of_two_processes_of_a_run_one_works_unless_the_step_is_theirs_together(tmp_path):
+    (tmp_path / "data.txt").write_text("one")
+    code = f"""
+    from pathlib import Path
+    from ptmrec.processes import rank, share
+    from ptmrec.pipeline.step import Step, run_step
+
+    root = Path({str(tmp_path)!r})
+    answer = []
+    for name in ("alone", "together", "alone", "together"):
+        def work(folder):
+            if name == "alone":
+                share(None)  # a step within, which the others know nothing of
+            (folder / f"{{name}} {{rank()}}").touch()
+        step = Step(name, [root / "data.txt"], [], work, root / name)
+        answer.append([run_step(step, root / "records", name == "together"), len(list(step.output.iterdir()))])
+    """
+    assert run_together(code) == [[[True, 1], [True, 2], [False, 1], [False, 2]]] * 2
+
+
+def test_a_result_that_is_being_replaced_is_hashed_when_it_stands(project, monkeypatch):
+    run(project, calls=[])
+    hashes, tries = step_module.tree_hash, []
+
+    def vanishing(paths):
+        paths = list(paths)
+        if project / "output" in paths and len(tries) < 3:
+            tries.append(1)
+            raise FileNotFoundError
+        return hashes(paths)
+
+    monkeypatch.setattr(step_module, "tree_hash", vanishing)
+    assert not run(project, calls=[])
+    assert len(tries) == 3
