@@ -68,6 +68,8 @@ def test_it_answers_from_any_folder_and_writes_to_the_users_own(installed, tmp_p
     command = (installed.with_name("ptmrec"), "recommend", "--demo", "--format", "csv")
     answer = run(*command, cwd=tmp_path / "work", home=tmp_path / "home")
     assert len(answer.splitlines()) > 3
+    real = run(*command[:3], "--zoo", "real", "--format", "ids", cwd=tmp_path / "work", home=tmp_path / "home")
+    assert "efficientnet-lite0" in real.split(), "the project's own cards are known apart from a clone, too"
     assert list((tmp_path / "work").iterdir()) == []
     assert list((tmp_path / "home").rglob("*.log"))
 

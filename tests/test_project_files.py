@@ -65,7 +65,7 @@ def test_notebooks_are_clean_and_tell_a_story(path):
 
 
 def test_one_place_for_logging_and_no_unpickling():
-    for path in (ROOT / "ptmrec").rglob("*.py"):
+    for path in (*(ROOT / "ptmrec").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")):
         text = path.read_text()
         if path.name != "log.py":
             assert "import beautilog" not in text and "from beautilog" not in text, path

@@ -56,14 +56,15 @@ def names(works):
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    shutil.copytree(code.ROOT / "ptmrec", tmp_path / "ptmrec", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in code.OURS:
+        shutil.copytree(code.ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(code, "ROOT", tmp_path)
     return tmp_path
 
 
 def test_a_change_of_any_module_runs_the_steps_again_that_reach_it_and_no_other(works, names, copy):
     before = {step: code_hash(work) for step, work in works.items()}
-    for file in sorted((copy / "ptmrec").rglob("*.py")):
+    for file in sorted(copy.rglob("*.py")):
         text, name = file.read_text(), ".".join(file.relative_to(copy).with_suffix("").parts)
         file.write_text(text + "# changed\n")
         changed = {step for step, work in works.items() if code_hash(work) != before[step]}
@@ -77,7 +78,11 @@ def test_no_module_that_python_loads_for_a_step_is_left_out(works, names, step):
     """Asked of Python itself; packages' own files say nothing unless a name is taken from them."""
     ask = f"import sys, json, {works[step].func.__module__}; sys.stdout.write(json.dumps(list(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout)
-    files = {name for name in loaded if name.startswith("ptmrec.") and code._file(name).name != "__init__.py"}
+    files = {
+        name
+        for name in loaded
+        if name.startswith(("ptmrec.", "experiments.")) and code._file(name).name != "__init__.py"
+    }
     assert files <= names[step]
 
 
