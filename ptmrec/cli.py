@@ -185,6 +185,7 @@ def readme(ctx: click.Context, copy: bool) -> None:
     paths = config.get(PathsConfig)
     folder = config.root / "constants" / "results"
     if copy:
+        answer = demo_text(config)  # first, as it may be refused
         copy_results(paths.artifacts, folder)
-        write_text(folder / "demo.txt", demo_text(config) + "\n")
+        write_text(folder / "demo.txt", answer + "\n")
     say(*write_pages(config.root, folder, paths.figures))

@@ -213,30 +213,51 @@ def test_the_account_shown_is_the_one_that_is_given(tmp_path):
     assert f"\n{line}\n" in text_of(ROOT / "docs" / "inputs.md")
 
 
-@pytest.mark.slow
-def test_the_command_writes_the_pages_and_says_what_is_damaged(tmp_path, monkeypatch):
-    for name in ("zoo", "real"):
-        (tmp_path / "constants").mkdir(exist_ok=True)
-        (tmp_path / "constants" / name).symlink_to(ROOT / "constants" / name)
-    results = Path(shutil.copytree(ROOT / "constants" / "results", tmp_path / "constants" / "results"))
-    pages = {path: tmp_path / path.relative_to(ROOT) for path in list_pages(ROOT)}
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """The root of the project as the command sees it: pages with empty regions, and what was committed."""
+    (tmp_path / "constants").mkdir()
     (tmp_path / "docs").mkdir()
-    for page in pages.values():
-        page.write_text(REGION.sub(r"\1\3", text_of(ROOT / page.relative_to(tmp_path))))
+    for name in ("zoo", "real"):
+        (tmp_path / "constants" / name).symlink_to(ROOT / "constants" / name)
+    shutil.copytree(ROOT / "constants" / "results", tmp_path / "constants" / "results")
+    for path in list_pages(ROOT):
+        (tmp_path / path.relative_to(ROOT)).write_text(REGION.sub(r"\1\3", text_of(path)))
     read = ConfigParser.__init__
-    monkeypatch.setattr(
-        ConfigParser, "__init__", lambda self, *a, **k: (read(self, *a, **k), setattr(self, "root", tmp_path))[0]
-    )
+
+    def reread(self, *arguments, **named):
+        read(self, *arguments, **named)
+        self.root = tmp_path
+
+    monkeypatch.setattr(ConfigParser, "__init__", reread)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_pages_and_says_what_is_damaged(clone):
     done = call("readme")
-    assert done.exit_code == 0 and done.stdout.split() == [str(page) for page in pages.values()], done.output
-    assert all(text_of(path) == text_of(page) for path, page in pages.items())
-    facts = json.loads(text_of(results / "zoo.json"))
-    (results / "zoo.json").write_text(json.dumps(facts | {"models": "many"}))
+    assert done.exit_code == 0 and done.stdout.split() == [str(path) for path in list_pages(clone)], done.output
+    assert [text_of(path) for path in list_pages(clone)] == [text_of(path) for path in list_pages(ROOT)]
+    path = clone / "constants" / "results" / "zoo.json"
+    path.write_text(json.dumps(json.loads(text_of(path)) | {"models": "many"}))
     done = call("readme")
     (line,) = done.stderr.splitlines()
-    assert done.exit_code == 2 and line.startswith(
-        f"Error: {results / 'zoo.json'}: field 'models' is 'many', no number"
-    )
+    assert done.exit_code == 2 and line.startswith(f"Error: {path}: field 'models' is 'many', no number")
+
+
+@pytest.mark.slow
+def test_the_command_copies_a_run_first(clone):
+    run = Path(shutil.copytree(clone / "constants" / "results", clone / "run" / "results"))
+    facts, coverage, passes = (json.loads(text_of(run / f"{name}.json")) for name in ("zoo", "coverage", "passes"))
+    (run / "zoo.json").write_text(json.dumps(facts | {"models": 4321}))
+    (run / "evaluation.json").write_text(json.dumps({"coverage": coverage}))
+    rows = [",".join([*key.split(", "), str(value)]) for key, value in passes.items()]
+    (run / "passes.csv").write_text("\n".join(["regime,method,k,regret1", *rows]))
+    done = call("--set", f"paths.artifacts={clone / 'run'}", "readme", "--copy")
+    assert done.exit_code == 0, done.output
+    pages = {path.name: text_of(path) for path in list_pages(clone)}
+    assert "4321 networks" in pages["README.md"] and "4321 models" in pages["zoo.md"]
+    assert pages["results.md"] == text_of(ROOT / "docs" / "results.md")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

@@ -91,6 +91,8 @@ def times(folder: Path) -> str:
     """How long each notebook takes."""
     found = read_record(folder / TIMES)
     spans = {name: found.numbers(name, 2) for name in found.fields}
+    if not spans:
+        raise ArtifactError(f"{folder / TIMES}: names no notebook; {MEND}")
     parts = [f"{name[:2]} {_range(*span, 's')}" for name, span in spans.items()]
     total = [sum(span[end] for span in spans.values()) / 60 for end in (0, 1)]
     return f"Measured on two cores: {_range(*total, 'minutes')} in all; by notebook {', '.join(parts)}."

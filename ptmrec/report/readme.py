@@ -39,6 +39,8 @@ REGION = re.compile(r"(<!-- numbers:(\w+) -->).*?(<!-- /numbers -->)", re.DOTALL
 def copy_results(artifacts: Path, folder: Path) -> None:
     """Copy the small result files of a run, and the range of times its notebooks took, to where they are committed.
 
+    Of benchmarks that were not run, and of times where no notebook was, what is committed stays.
+
     Raises:
         ArtifactError: one of them is missing or damaged; then nothing is copied.
     """
@@ -48,8 +50,8 @@ def copy_results(artifacts: Path, folder: Path) -> None:
     zoo.pop("config", None)  # it holds the paths of the machine
     facts = {"zoo.json": zoo, "coverage.json": read_record(made / "evaluation.json").part("coverage").to_dict()}
     facts["passes.json"] = results.passes_means(made / "passes.csv")
-    facts[engineering.PROFILE] = engineering.profile_notebooks(runs)
-    facts[engineering.TIMES] = engineering.notebook_times(runs)
+    if spans := engineering.notebook_times(runs):
+        facts |= {engineering.TIMES: spans, engineering.PROFILE: engineering.profile_notebooks(runs)}
     if (made / engineering.BENCH).is_file():
         facts[engineering.BENCH] = read_record(made / engineering.BENCH).to_dict()
     for path, text in tables.items():

@@ -104,6 +104,12 @@ def test_damage_is_one_line_that_names_file_and_field(tmp_path, make, name, chan
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_times_of_no_notebook_are_no_times(tmp_path):
+    (tmp_path / "times.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="times.json: names no notebook"):
+        times(tmp_path)
+
+
 def test_a_planted_fault_is_caught_or_not(tmp_path):
     (tmp_path / "torture.json").write_text((RESULTS / "torture.json").read_text())
     (tmp_path / "planted_robustness.csv").write_text("fault,caught\nno sync,perhaps\n")

@@ -94,6 +94,13 @@ def test_copied_results_hold_no_paths_and_the_range_of_times(run, tmp_path):
         assert (tmp_path / "kept" / name).read_text() == (RESULTS / name).read_text(), name
 
 
+def test_what_was_not_run_stays_as_it_is(run, tmp_path):
+    shutil.rmtree(run / "runs")
+    (run / "results" / "bench.json").unlink()
+    copy_results(run, tmp_path / "kept")
+    assert not {"times.json", "profile.json", "bench.json"} & {path.name for path in (tmp_path / "kept").iterdir()}
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
