@@ -79,7 +79,7 @@ lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-readme: install ## copy the last run's results and write them into README.md
+readme: install ## copy the last run's results and write them into README.md and docs
 	$(BIN)/ptmrec readme --copy
 
 constraints: install ## pin every version anew

@@ -145,19 +145,19 @@ def thesis(ctx: click.Context) -> None:
 @click.option("--copy", is_flag=True, help="Copy the results of the last run to constants/results first.")
 @click.pass_context
 def readme(ctx: click.Context, copy: bool) -> None:
-    """Write the numbers and draw the figures of README.md anew from constants/results."""
-    from experiments.report.readme import copy_results, draw_figures, fill_readme
+    """Write the numbers of README.md and docs/ and draw their figures anew, from constants/results."""
+    from experiments.report.readme import copy_results, write_pages
     from ptmrec.config.sections import PathsConfig
     from ptmrec.files import write_text
 
     config = read_config(ctx)
     paths = config.get(PathsConfig)
-    folder, path = config.root / "constants" / "results", config.root / "README.md"
+    folder = config.root / "constants" / "results"
     if copy:
+        answer = demo_text(config)  # first, as it may be refused
         copy_results(paths.artifacts, folder)
-        write_text(folder / "demo.txt", demo_text(config) + "\n")
-    draw_figures(folder, paths.figures)
-    say(write_text(path, fill_readme(path.read_text(encoding="utf-8"), folder)))
+        write_text(folder / "demo.txt", answer + "\n")
+    say(*write_pages(config.root, folder, paths.figures))
 
 
 def join(main: click.Group) -> None:

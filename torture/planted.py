@@ -201,7 +201,7 @@ def make_copy(root: Path, folder: Path) -> Path:
     """A copy of package and tests; what neither changes is linked."""
     for name in ("ptmrec", "experiments", "tests", "torture"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("constants", "notebooks", "config.ini", "thesis", "README.md", "Makefile"):
+    for name in ("constants", "notebooks", "config.ini", "thesis", "README.md", "docs", "Makefile"):
         (folder / name).symlink_to(root / name)
     shutil.copy(root / "pyproject.toml", folder)
     return folder

@@ -1,12 +1,23 @@
 import json
+from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from experiments.report.engineering import bench_table, profile_notebooks, profile_table, torture_table
+from experiments.report.engineering import (
+    bench_table,
+    growth,
+    missed,
+    profile_notebooks,
+    profile_table,
+    times,
+    torture_table,
+)
+from ptmrec.errors import ArtifactError
 
+RESULTS = Path(__file__).resolve().parents[3] / "constants" / "results"
 ROW = {
     **{"work": "k-means", "peer": "a library", "ours": 0.01234, "theirs": 1234.5, "ratio": 0.2, "low": 0.19},
     **{"high": 0.21, "reach": 0.25, "unit": "s", "larger": False, "met": True, "note": "twice"},
@@ -56,3 +67,51 @@ def test_where_the_time_of_a_run_goes(tmp_path):
 def test_a_run_without_times_has_no_shares(tmp_path):
     nbformat.write(new_notebook(cells=[new_code_cell("1")]), tmp_path / "01_a.ipynb")
     assert profile_notebooks([tmp_path / "01_a.ipynb"]) == {"total": 0, "count": 0, "rest": 0, "cells": []}
+
+
+def test_goals_that_are_missed_are_named(tmp_path):
+    rows = [ROW, ROW | {"work": "recall", "met": False}, ROW | {"reach": None, "met": None}]
+    (tmp_path / "bench.json").write_text(json.dumps({"rows": rows}))
+    assert missed(tmp_path) == "1 of 2 goals are met. Missed: recall against a library."
+    (tmp_path / "bench.json").write_text(json.dumps({"rows": [ROW]}))
+    assert missed(tmp_path) == "1 of 1 goals are met."
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "change", "words"),
+    [
+        (bench_table, "bench.json", {"rows": []}, "field 'rows' is a list of 0"),
+        (bench_table, "bench.json", {"rows": [ROW | {"ours": None}]}, "rows, row 1: field 'ours' is empty"),
+        (bench_table, "bench.json", {"machine": 3}, "machine: is 3, no object"),
+        (missed, "bench.json", {"rows": [{"work": "a"}]}, "rows, row 1: no field 'met'"),
+        (growth, "bench.json", {"growth": [{"over": "models", "what": "a", "count": 1}]}, "no field 'seconds'"),
+        (growth, "bench.json", {"growth": [{"over": "models", "what": "a", "count": 1, "seconds": 1}]}, "'growth'"),
+        (
+            torture_table,
+            "torture.json",
+            {"rows": [{"what": "a", "tried": 1}, {"what": "b"}]},
+            "row 2: no field 'tried'",
+        ),
+        (profile_table, "profile.json", {"total": "long"}, "field 'total' is 'long'"),
+        (times, "times.json", {"01_data_prep": [1, "x"]}, "field '01_data_prep' is 'x'"),
+    ],
+)
+def test_damage_is_one_line_that_names_file_and_field(tmp_path, make, name, change, words):
+    (tmp_path / name).write_text(json.dumps(json.loads((RESULTS / name).read_text()) | change))
+    with pytest.raises(ArtifactError) as caught:
+        make(tmp_path)
+    assert words in str(caught.value) and str(tmp_path / name) in str(caught.value), caught.value
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_times_of_no_notebook_are_no_times(tmp_path):
+    (tmp_path / "times.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="times.json: names no notebook"):
+        times(tmp_path)
+
+
+def test_a_planted_fault_is_caught_or_not(tmp_path):
+    (tmp_path / "torture.json").write_text((RESULTS / "torture.json").read_text())
+    (tmp_path / "planted_robustness.csv").write_text("fault,caught\nno sync,perhaps\n")
+    with pytest.raises(ArtifactError, match="column 'caught' holds 'perhaps', not True or False"):
+        torture_table(tmp_path)

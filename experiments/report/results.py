@@ -1,0 +1,257 @@
+"""Regions of the pages about what came out: tables with their intervals, and the sentences that compare."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from experiments.evaluation.baselines.measured import ROWS
+from experiments.evaluation.published.goals import LESS_IS_BETTER, against_goals
+from experiments.report.records import MEND, Record, Table, read_lines, read_record
+from ptmrec.errors import reading
+from ptmrec.plots.style import REGIME_LABELS
+
+QUADRANTS, PUBLISHED = "quadrants_summary.csv", "published_summary.csv"
+BLIND_DATA = "known models, blind data"
+"""The quadrant of README's table: models are known, each data set is left out in turn."""
+SHOWN = ("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "k-NN, features", "LogME")
+"""Rows beside ours in the tables; the notebook shows all."""
+RIDGE, STATIC, FEATURES = "ridge on relations", "mean rank", "ridge, features"
+HEADLINE = {STATIC: "a list that never looks at the data", "LogME": "runs every model on the images"}
+HEADLINE |= {FEATURES: "runs every model on the images"}
+"""Rows of README's table and what they do; those that a run has not made are left out."""
+GAIN = ("gain", "gain_low", "gain_high")
+
+
+def read_quadrants(folder: Path) -> Table:
+    """Means of every method on data sets and families left out."""
+    numbers = ("targets", "tau_w", "tau_w_low", "tau_w_high", "of_ceiling", *GAIN)
+    return Table(folder / QUADRANTS, ("group", "regime", "method"), numbers)
+
+
+def headline(folder: Path) -> str:
+    """README's table, and what may be read from it."""
+    table = read_quadrants(folder)
+    there = set(table.frame.loc[table.frame["group"] == BLIND_DATA, "method"])
+    methods = [method for method in HEADLINE if method in there]
+    rows = {
+        (method, regime): table.row(group=BLIND_DATA, regime=regime, method=method)
+        for method in (RIDGE, *methods)
+        for regime in REGIME_LABELS
+    }
+    count = rows[RIDGE, "low_data"].number("targets")
+    heads = (f"mean tau_w, {count:.0f} data sets left out in turn", *(f"{label} | gain" for label in _labels()))
+    lines = [
+        _line(heads),
+        "|---" * 5 + "|",
+        _line((f"**ours**: {RIDGE}", *(f"{_tau(rows[RIDGE, r])} | " for r in _regimes()))),
+    ]
+    for method in methods:
+        cells = (f"{_tau(rows[method, regime])} | {_gain(rows[method, regime])}" for regime in _regimes())
+        lines.append(_line((f"{method}: {HEADLINE[method]}", *cells)))
+    reached = [
+        f"{_tau(rows[STATIC, regime])} in {label} (ours {_tau(rows[RIDGE, regime])})"
+        for regime, label in REGIME_LABELS.items()
+    ]
+    static = f"A static list that never looks at the data (*{STATIC}*) reaches {' and '.join(reached)}."
+    beside = {f"{m} ({REGIME_LABELS[r]})": rows[m, r] for m in methods for r in _regimes()}
+    return "\n".join([*lines, "", f"{static} {_differences(beside)}"])
+
+
+def _differences(beside: dict[str, Record]) -> str:
+    """Which paired intervals show no difference, and which show that ours is worse."""
+    ties = [name for name, row in beside.items() if row.number("gain_low") <= 0 <= row.number("gain_high")]
+    worse = [name for name, row in beside.items() if row.number("gain_high") < 0]
+    text = f"An interval that holds zero shows no difference: here {_listed(ties) or 'none does'}."
+    return text + (f" Ours is worse than {_listed(worse)}." if worse else "")
+
+
+def strongest(folder: Path) -> str:
+    """The best of the methods that run every candidate on the images, known afterwards, beside ours."""
+    table, parts = read_quadrants(folder), []
+    for regime, label in REGIME_LABELS.items():
+        frame = table.frame
+        chosen = frame[(frame["group"] == BLIND_DATA) & (frame["regime"] == regime)]
+        method = chosen[chosen["method"].isin([*ROWS, FEATURES])].sort_values("tau_w")["method"].tail(1)
+        name = method.iloc[0] if len(method) else "LogME"
+        row = table.row(group=BLIND_DATA, regime=regime, method=name)
+        parts.append(f"{name} in {label} ({_tau(row)}; ours minus it {_gain(row)})")
+    return (
+        "Of the methods that run every candidate on the images, the best on blind data, picked afterwards, is "
+        f"{' and '.join(parts)}."
+    )
+
+
+def quadrants(folder: Path) -> str:
+    """A table for each combination of known and blind models and data sets."""
+    table, lines = read_quadrants(folder), []
+    frame = table.frame
+    for group, part in frame[frame["method"].isin([*SHOWN, RIDGE])].groupby("group", sort=False):
+        heads = (f"*{group}*", *("low data", "ridge minus this", "fine-tuning", "ridge minus this"))
+        lines += ([""] if lines else []) + [_line(heads), "|---" * len(heads) + "|"]
+        for method in part["method"].unique():
+            rows = [table.row(group=group, regime=regime, method=method) for regime in _regimes()]
+            cells = [cell for row in rows for cell in (_tau(row), "" if method == RIDGE else _gain(row))]
+            lines.append(_line((method, *cells)))
+    return "\n".join(lines)
+
+
+def split(folder: Path) -> str:
+    """Blind data of the fixed split."""
+    numbers = ("tau_w", "tau_w_low", "tau_w_high", *GAIN)
+    table = Table(folder / "summary.csv", ("group", "regime", "method"), numbers)
+    lines = [
+        "| blind data | Cross-Select | mean rank | LogME | ours minus mean rank | ours minus LogME |",
+        "|---|---|---|---|---|---|",
+    ]
+    for regime, label in REGIME_LABELS.items():
+        names = ("Cross-Select", STATIC, "LogME")
+        methods = [table.row(group="blind data", regime=regime, method=method) for method in names]
+        cells = [f"{_tau(row)} [{row.number('tau_w_low'):.2f}, {row.number('tau_w_high'):.2f}]" for row in methods]
+        lines.append(_line((label, *cells, *map(_gain, methods[1:]))))
+    return "\n".join(lines)
+
+
+def passes_means(path: Path) -> dict[str, float]:
+    """Points lost by the first recommendation after some candidate passes, by regime, method and number."""
+    frame = Table(path, ("regime", "method"), ("k", "regret1")).frame
+    means = frame.groupby(["regime", "method", "k"])["regret1"].mean()
+    shown = means[means.index.get_level_values("k") <= 8]
+    return {f"{regime}, {method}, {k:.0f}": float(value) for (regime, method, k), value in shown.items()}
+
+
+def passes(folder: Path) -> str:
+    """Points lost by the first model after so many candidates have run on the images."""
+    means = read_record(folder / "passes.json")
+    lines = ["| points lost by the first model, candidates run on the images | 0 | 3 | 8 |", "|---|---|---|---|"]
+    for regime, label in REGIME_LABELS.items():
+        for method in ("Cross-Select", STATIC):
+            cells = [f"{means.number(f'{regime}, {method}, {count}'):.1f}" for count in (0, 3, 8)]
+            lines.append(_line((f"{label}, {method}", *cells)))
+    return "\n".join(lines)
+
+
+def hardware(folder: Path) -> str:
+    """Points lost by the first model under a limit, and limits broken."""
+    numbers = ("regret", "regret_low", "regret_high", "violations")
+    table = Table(folder / "hardware_choice_summary.csv", ("regime", "method"), numbers)
+    heads = ("points lost by the first model under a limit", *(f"{label} | limits broken" for label in _labels()))
+    lines = [_line(heads), "|---|---|---|---|---|"]
+    for method in table.frame["method"].unique():
+        cells = []
+        for regime in _regimes():
+            row = table.row(regime=regime, method=method)
+            value, low, high, broken = (100 * row.number(name) for name in numbers)
+            cells += [f"{value:.1f} [{low:.1f}, {high:.1f}]", f"{broken:.0f} %"]
+        lines.append(_line((method, *cells)))
+    return "\n".join(lines)
+
+
+def coverage(folder: Path) -> str:
+    """How many measured accuracies the intervals hold."""
+    shares, parts = read_record(folder / "coverage.json"), []
+    for regime, label in REGIME_LABELS.items():
+        narrow, wide = (shares.number(f"left-out data, {regime}, {level}") for level in ("0.80", "0.95"))
+        parts.append(f"{narrow:.0%} and {wide:.0%} ({label})")
+    return f"On data sets left out its 80 % and 95 % intervals hold {' and '.join(parts)} of the measured accuracies."
+
+
+def published(folder: Path) -> str:
+    """Each goal on published benchmarks beside what came out, and how often the best rule was beaten."""
+    path = folder / PUBLISHED
+    table = Table(path, ("benchmark", "protocol", "metric", "method"), ("targets", "value", "low", "high", *GAIN))
+    with reading(path, MEND):
+        found = against_goals(table.frame)
+    heads = ("benchmark, held out", "metric", "ours", "best rule", "ours minus this", "hindsight", "goal")
+    lines = [_line(heads), "|---" * len(heads) + "|"]
+    sides = {"better": 0, "worse": 0, "no difference": 0}
+    for values in found.to_dict("records"):
+        name = f"{values['benchmark']}, {values['protocol']}"
+        row = Record(path, values, f"{name}, {values['metric']}: ")
+        ceiling = f"{row.number('ceiling'):.2f}" if pd.notna(values["ceiling"]) else ""
+        gain, low, high = (row.number(field) for field in GAIN)
+        cells = [f"{row.number('value'):.3f} [{row.number('low'):.2f}, {row.number('high'):.2f}]"]
+        cells += [f"{values['rule']} {row.number('rule_value'):.3f}", f"{gain:+.3f} [{low:+.2f}, {high:+.2f}]", ceiling]
+        lines.append(
+            _line((name, values["metric"], *cells, f"{values['goal']:.2f} {'met' if values['met'] else 'missed'}"))
+        )
+        sides[_side(values["metric"], low, high)] += 1
+    counts = f"better than the best rule in {sides['better']} rows and worse in {sides['worse']}"
+    ties = f"{sides['no difference']} show no difference"
+    text = f"{int(found['met'].sum())} of {len(found)} goals are met. Ours is {counts}; {ties}."
+    return "\n".join([*lines, "", text])
+
+
+def _side(metric: str, low: float, high: float) -> str:
+    if low <= 0 <= high:
+        return "no difference"
+    return "better" if (high < 0) == metric.startswith(LESS_IS_BETTER) else "worse"
+
+
+def zoo(folder: Path) -> str:
+    """What was measured, and how well the measurement agrees with itself."""
+    facts = read_record(folder / "zoo.json")
+    models, families, sources, sets, blind = (
+        f"{facts.number(name):.0f}" for name in ("models", "families", "sources", "data_sets", "blind_data_sets")
+    )
+    least, most = (f"{facts.number(name):.0f}" for name in ("parameters_min", "parameters_max"))
+    low, high = (facts.part("ceiling_tau_w").part(regime).number("mean") for regime in _regimes())
+    return (
+        f"{models} models ({families} families, {sources} sources; {least} to {most} parameters) were measured on "
+        f"{sets} data sets, {int(sets) - int(blind)} known and {blind} blind. The measurement agrees with itself at "
+        f"tau_w {low:.3f} in low data and {high:.3f} in fine-tuning (mean over data sets)."
+    )
+
+
+def networks(folder: Path) -> str:
+    """What the zoo is; the images' sizes and the real models are those of the committed cards beside the results."""
+    facts = read_record(folder / "zoo.json")
+    least, most = (facts.number(name) / 1000 for name in ("parameters_min", "parameters_max"))
+    own, real = (_cards(folder.parent / name) for name in ("zoo", "real"))
+    sizes = [card.number("num_params") / 1e6 for card in real]
+    return (
+        f"Its zoo holds {facts.number('models'):.0f} networks of {least:.0f} to {most:.0f} thousand weights at "
+        f"{_span(own, 'input_size')} pixels, and {len(real)} real ones of {min(sizes):.1f} to {max(sizes):.1f} million "
+        f"weights at {_span(real, 'input_size')} pixels."
+    )
+
+
+def _cards(folder: Path) -> list[Record]:
+    found = [read_record(path) for path in sorted(folder.glob("*/config.json"))]
+    return found or [read_record(folder / "config.json")]  # which is not there, and the error says so
+
+
+def _span(cards: list[Record], field: str) -> str:
+    values = [card.number(field) for card in cards]
+    return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
+
+
+def demo(folder: Path) -> str:
+    """The demo's answer."""
+    return f"```\n{read_lines(folder / 'demo.txt')}\n```"
+
+
+def _tau(row: Record) -> str:
+    return f"{row.number('tau_w'):.2f}"
+
+
+def _gain(row: Record) -> str:
+    gain, low, high = (row.number(name) for name in GAIN)
+    return f"{gain:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def _regimes() -> list[str]:
+    return list(REGIME_LABELS)
+
+
+def _labels() -> list[str]:
+    return list(REGIME_LABELS.values())
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = [*names] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _line(cells: Iterable[object]) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"

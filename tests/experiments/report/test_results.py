@@ -1,0 +1,149 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from experiments.report import results
+from ptmrec.errors import ArtifactError
+
+CONSTANTS = Path(__file__).resolve().parents[3] / "constants"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Committed results to change, beside the cards they are about."""
+    for name in ("zoo", "real"):
+        (tmp_path / name).symlink_to(CONSTANTS / name)
+    return Path(shutil.copytree(CONSTANTS / "results", tmp_path / "results"))
+
+
+def change(folder, name, edit):
+    path = folder / name
+    frame = pd.read_csv(path)
+    changed = edit(frame)
+    (frame if changed is None else changed).to_csv(path, index=False)
+
+
+def on_blind(frame, method, regime="low_data"):
+    return (frame["group"] == results.BLIND_DATA) & (frame["method"] == method) & (frame["regime"] == regime)
+
+
+def test_the_first_table_has_ours_and_three_rows(folder):
+    table, words = results.headline(folder).split("\n\n")
+    rows = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    assert [row.split(":")[0] for row in rows] == ["**ours**", "mean rank", "LogME", "ridge, features"]
+    assert len(re.findall(r"[+-]\d\.\d\d \[[+-]\d\.\d\d, [+-]\d\.\d\d\]", table)) == 6
+    frame = pd.read_csv(folder / "quadrants_summary.csv")
+    for regime in ("low_data", "fine_tuning"):
+        assert f"{frame.loc[on_blind(frame, 'mean rank', regime), 'tau_w'].item():.2f} in" in words
+
+
+def test_sentences_that_compare_follow_the_intervals(folder):
+    def decide(method, low, high):
+        def edit(frame):
+            frame.loc[frame["method"] == method, ["gain_low", "gain_high"]] = [low, high]
+
+        change(folder, "quadrants_summary.csv", edit)
+
+    for method in ("mean rank", "ridge, features"):
+        decide(method, 0.01, 0.02)
+    decide("LogME", -0.02, -0.01)
+    words = results.headline(folder).split("\n\n")[1]
+    assert "no difference: here none does. Ours is worse than LogME (low data) and LogME (fine-tuning)." in words
+    decide("LogME", -0.02, 0.0)
+    words = results.headline(folder).split("\n\n")[1]
+    assert "no difference: here LogME (low data) and LogME (fine-tuning)." in words and "worse" not in words
+
+
+def test_a_row_that_no_run_has_made_is_left_out(folder):
+    change(folder, "quadrants_summary.csv", lambda f: f[f["method"] != "ridge, features"])
+    assert "ridge, features" not in results.headline(folder)
+
+
+def test_the_strongest_estimator_is_found_by_its_number(folder):
+    assert "H-score in fine-tuning" in results.strongest(folder)
+    change(folder, "quadrants_summary.csv", lambda f: f.loc.__setitem__((on_blind(f, "PARC"), "tau_w"), 0.99))
+    assert "PARC in low data (0.99;" in results.strongest(folder)
+
+
+def test_the_zoo_is_what_its_cards_and_facts_say(folder):
+    facts = json.loads((folder / "zoo.json").read_text())
+    (folder / "zoo.json").write_text(json.dumps(facts | {"models": 4321, "blind_data_sets": 3}))
+    assert "Its zoo holds 4321 networks" in results.networks(folder)
+    assert "at 32 pixels, and 3 real ones of 4.7 to 6.1 million weights at 128 pixels." in results.networks(folder)
+    assert "4321 models" in results.zoo(folder) and "25 known and 3 blind" in results.zoo(folder)
+
+
+def test_better_and_worse_on_published_benchmarks_are_counted(folder):
+    def edit(frame):
+        frame[["gain_low", "gain_high"]] = [0.01, 0.02]
+
+    assert "2 of 14 goals are met." in results.published(folder)
+    change(folder, "published_summary.csv", edit)
+    less = 3  # rows of regret and of errors, of which less is better
+    words = f"better than the best rule in {14 - less} rows and worse in {less}; 0 show no difference."
+    assert results.published(folder).endswith(words)
+    change(folder, "published_summary.csv", lambda f: f.drop(f.index[f["method"] == "ours"][1:]))
+    assert "of 1 goals" in results.published(folder)
+
+
+def test_points_lost_by_the_number_of_passes(tmp_path):
+    path = tmp_path / "passes.csv"
+    path.write_text("regime,method,k,regret1\nlow_data,Cross-Select,3,2.0\nlow_data,Cross-Select,3,4.0\nlow_data,x,9,1")
+    assert results.passes_means(path) == {"low_data, Cross-Select, 3": 3.0}
+    path.write_text("regime,method,k,regret1\nlow_data,Cross-Select,three,2.0\n")
+    with pytest.raises(ArtifactError, match="passes.csv: row 1: column 'k' is 'three', no number"):
+        results.passes_means(path)
+
+
+@pytest.mark.parametrize(
+    ("region", "name", "field"),
+    [
+        *[("networks", "zoo.json", "parameters_max"), ("zoo", "zoo.json", "ceiling_tau_w")],
+        *[("headline", "quadrants_summary.csv", "gain_low"), ("quadrants", "quadrants_summary.csv", "tau_w")],
+        *[("strongest", "quadrants_summary.csv", "gain"), ("split", "summary.csv", "tau_w_high")],
+        *[("passes", "passes.json", "low_data, mean rank, 8"), ("hardware", "hardware_choice_summary.csv", "regret")],
+        *[
+            ("coverage", "coverage.json", "left-out data, low_data, 0.95"),
+            ("published", "published_summary.csv", "gain"),
+        ],
+    ],
+)
+def test_damage_is_one_line_that_names_file_and_field(folder, region, name, field):
+    path, make = folder / name, getattr(results, region)
+    whole = path.read_text()
+
+    def refused(*words):
+        with pytest.raises(ArtifactError) as caught:
+            make(folder)
+        message = str(caught.value)
+        assert len(message.splitlines()) == 1
+        assert all(word in message for word in (str(path), *words)), message
+
+    if path.suffix == ".json":
+        facts = json.loads(whole)
+        for values in ({key: value for key, value in facts.items() if key != field}, facts | {field: "many"}):
+            path.write_text(json.dumps(values))
+            refused(field)
+    else:
+        for edit in (lambda f: f.drop(columns=field), lambda f: f.__setitem__(field, "many")):
+            path.write_text(whole)
+            change(folder, name, edit)
+            refused(f"column {field!r}")
+    path.write_text(whole[: len(whole.splitlines()[0]) + 30])
+    refused()
+    path.unlink()
+    refused("not found")
+
+
+def test_a_folder_without_cards_is_one_line(folder):
+    (folder.parent / "real").unlink()
+    with pytest.raises(ArtifactError, match="real/config.json: file not found"):
+        results.networks(folder)
+
+
+def test_an_answer_stands_in_a_block(folder):
+    assert results.demo(folder) == f"```\n{(folder / 'demo.txt').read_text().rstrip()}\n```"

@@ -1,0 +1,270 @@
+"""README.md, docs/ and CONTRIBUTING: short, with links that lead somewhere and commands that are there and run."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import pytest
+import torch
+from cli_calls import call
+from conftest import write_images
+
+import ptmrec
+from experiments.report.readme import REGION, list_pages
+from ptmrec.cli import main
+from ptmrec.config.parser import ConfigParser
+from ptmrec.images.user_images import read_user_images
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*list_pages(ROOT), ROOT / "CONTRIBUTING.md"]
+LARGEST = 6144
+"""Bytes of the README, markup included."""
+NOT_RUN = {
+    "zoo add": "needs a network",
+    **dict.fromkeys(("zoo build", "zoo real", "zoo repeat", "zoo reference"), "needs the image sets"),
+    **dict.fromkeys(("extract", "train", "evaluate"), "takes minutes; tested on small runs"),
+    "zoo verify": "run by tests/builder",
+    **dict.fromkeys(("measure", "recommend --measure"), "waits for a quiet machine; tested on its own"),
+    "recommend --time-limit": "takes the time it is given",
+}
+"""Commands in the pages' blocks that are only parsed here, and why; whatever else stands there is run."""
+OTHERS = {
+    "make",
+    "sbatch",
+    "pip",
+    "conda",
+    "accelerate",
+    *(f".venv/bin/{name}" for name in ("uv", "jupyter", "pre-commit")),
+}
+"""What else may stand at the beginning of a line of shell."""
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(path), re.MULTILINE | re.DOTALL)
+
+
+def prose(path: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", text_of(path), flags=re.MULTILINE | re.DOTALL)
+
+
+def shell_lines(path: Path) -> list[str]:
+    return [line for block in blocks(path, "sh") for line in block.splitlines()]
+
+
+def code_spans(path: Path) -> list[str]:
+    """Code within sentences that begins like a command."""
+    return re.findall(r"`((?:\.venv/bin/\S+|ptmrec|make|accelerate|pip|conda) [^`]+)`", prose(path))
+
+
+def commands(lines: list[str]) -> list[list[str]]:
+    """Every command as words."""
+    found = []
+    for line in lines:
+        plain = re.sub(r"(^|\s)#.*", "", line)
+        for piece in re.split(r"\|\||&&|;|\w+=\$\(|\)", plain):
+            words = shlex.split(piece)
+            if "-m" in words and words[words.index("-m") + 1] == "ptmrec":
+                found.append(["ptmrec", *words[words.index("-m") + 2 :]])
+            if words:
+                found.append(words)
+    return found
+
+
+def is_ours(words: list[str]) -> bool:
+    return words[0].removeprefix(".venv/bin/") == "ptmrec"
+
+
+def parse(words: Sequence[str]) -> str:
+    """The name of a command of ours that takes these words, such as ``zoo list``; raises what click does."""
+    names, command, parent, left = [], main, None, [word for word in words if word != "--help"]
+    while left or not isinstance(command, click.Group):
+        context = command.make_context(names[-1] if names else "ptmrec", left, parent=parent)
+        if not isinstance(command, click.Group):
+            break
+        name, command, left = command.resolve_command(context, [*context._protected_args, *context.args])
+        names.append(name)
+        parent = context
+    return " ".join(names)
+
+
+SHOWN = list(
+    dict.fromkeys(tuple(words[1:]) for path in PAGES for words in commands(shell_lines(path)) if is_ours(words))
+)
+"""Arguments of our commands in the blocks of all pages."""
+
+
+def is_run(words: tuple[str, ...]) -> bool:
+    try:
+        name = parse(words)
+    except click.UsageError:
+        return False  # which another test says
+    return name not in NOT_RUN and not any(f"{name} {word}" in NOT_RUN for word in words)
+
+
+def anchors(path: Path) -> set[str]:
+    """Anchors of headings as GitHub makes them."""
+    titles = re.findall(r"^#+ +(.+?)\s*$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", title).lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_readme_is_short():
+    assert (ROOT / "README.md").stat().st_size <= LARGEST
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_links_and_pictures_lead_somewhere(path):
+    targets = re.findall(r"\]\(([^)\s]+)\)", prose(path))
+    for target in targets:
+        if re.match(r"https?://|mailto:", target):
+            continue
+        place, _, anchor = target.partition("#")
+        file = Path(os.path.normpath(path.parent / place)) if place else path
+        assert file.is_relative_to(ROOT) and file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+    if path.parent.name == "docs":
+        assert "../README.md" in targets
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    linked = set(re.findall(r"\]\(([^)#\s]+)\)", text_of(ROOT / "README.md")))
+    assert {path.relative_to(ROOT).as_posix() for path in PAGES} - {"README.md"} <= linked
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_commands_targets_and_jobs_are_there(path):
+    makefile = text_of(ROOT / "Makefile")
+    for words in commands([*shell_lines(path), *code_spans(path)]):
+        if is_ours(words):
+            parse(words[1:])
+            continue
+        assert words[0] in OTHERS, words
+        if words[0] == "make":
+            for target in (word for word in words[1:] if "=" not in word):
+                assert re.search(rf"^{target}:", makefile, re.MULTILINE), words
+            for name in (word.partition("=")[0] for word in words[1:] if "=" in word):
+                assert re.search(rf"^{name} \?=", makefile, re.MULTILINE), words
+        if words[0] == "sbatch":
+            assert [word for word in words if word.endswith(".sbatch") and (ROOT / word).is_file()], words
+
+
+def test_a_command_or_an_option_that_is_not_there_is_found():
+    for line in ("recommend my_images/ --prest fast", "recomend x", "zoo lst", "measure", "zoo add a b"):
+        with pytest.raises(click.UsageError):
+            parse(line.split())
+    assert parse(["zoo", "list", "--profile", "smoke"]) == "zoo list" and parse(["--help"]) == ""
+
+
+def test_reasons_for_not_running_are_needed():
+    shown = [(parse(words), words) for words in SHOWN]
+    names = {name for name, _ in shown} | {f"{name} {word}" for name, words in shown for word in words}
+    assert {*NOT_RUN} <= names
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder with what the pages' commands name."""
+    folder = tmp_path_factory.mktemp("pages")
+    write_images(folder / "my_images", {"cat": 12, "dog": 12})
+    rows = [f"{name}/{index}.png,{name}" for name in ("cat", "dog") for index in range(12)]
+    (folder / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [words for words in SHOWN if is_run(words)], ids=" ".join)
+def test_what_the_pages_show_runs(words, images, monkeypatch):
+    monkeypatch.chdir(images)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    if words[:2] == ("inspect", "trainer"):
+        call("new", "trainer", "my_trainer", "--pattern", "dict")
+    done = call(*words)
+    allowed = (0, 1) if words[0] == "inspect" else (0,)  # 1: something was found in images of noise
+    assert done.exit_code in allowed and "Traceback" not in done.output, done.output
+    assert done.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", list_pages(ROOT), ids=lambda path: path.stem)
+def test_python_of_the_pages_runs(path, images, monkeypatch):
+    monkeypatch.chdir(images)
+    for code in blocks(path, "python"):
+        names = {"ptmrec": ptmrec, "torch": torch, "num_classes": 2}
+        exec(code, names)
+        assert callable(names["transform"]) and names["width"] > 0
+        for line in re.findall(r"`(rec\.\w+)[^`]*`", prose(path)):
+            assert callable(getattr(names["rec"], line.partition(".")[2]))
+
+
+def test_the_account_shown_is_the_one_that_is_given(tmp_path):
+    folder = write_images(tmp_path / "my_images", {"cat": 52, "dog": 52})
+    (folder / "cat" / "notes.txt").write_text("x")
+    (folder / "dog" / "photo.heic").write_bytes(b"x")
+    found = read_user_images(folder)
+    (line,) = found.account.lines(len(found.images))
+    assert f"\n{line}\n" in text_of(ROOT / "docs" / "inputs.md")
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """The root of the project as the command sees it: pages with empty regions, and what was committed."""
+    (tmp_path / "constants").mkdir()
+    (tmp_path / "docs").mkdir()
+    for name in ("zoo", "real"):
+        (tmp_path / "constants" / name).symlink_to(ROOT / "constants" / name)
+    shutil.copytree(ROOT / "constants" / "results", tmp_path / "constants" / "results")
+    for path in list_pages(ROOT):
+        (tmp_path / path.relative_to(ROOT)).write_text(REGION.sub(r"\1\3", text_of(path)))
+    read = ConfigParser.__init__
+
+    def reread(self, *arguments, **named):
+        read(self, *arguments, **named)
+        self.root = tmp_path
+
+    monkeypatch.setattr(ConfigParser, "__init__", reread)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_pages_and_says_what_is_damaged(clone):
+    done = call("readme")
+    assert done.exit_code == 0 and done.stdout.split() == [str(path) for path in list_pages(clone)], done.output
+    assert [text_of(path) for path in list_pages(clone)] == [text_of(path) for path in list_pages(ROOT)]
+    path = clone / "constants" / "results" / "zoo.json"
+    path.write_text(json.dumps(json.loads(text_of(path)) | {"models": "many"}))
+    done = call("readme")
+    (line,) = done.stderr.splitlines()
+    assert done.exit_code == 2 and line.startswith(f"Error: {path}: field 'models' is 'many', no number")
+
+
+@pytest.mark.slow
+def test_the_command_copies_a_run_first(clone):
+    run = Path(shutil.copytree(clone / "constants" / "results", clone / "run" / "results"))
+    facts, coverage, passes = (json.loads(text_of(run / f"{name}.json")) for name in ("zoo", "coverage", "passes"))
+    (run / "zoo.json").write_text(json.dumps(facts | {"models": 4321}))
+    (run / "evaluation.json").write_text(json.dumps({"coverage": coverage}))
+    rows = [",".join([*key.split(", "), str(value)]) for key, value in passes.items()]
+    (run / "passes.csv").write_text("\n".join(["regime,method,k,regret1", *rows]))
+    done = call("--set", f"paths.artifacts={clone / 'run'}", "readme", "--copy")
+    assert done.exit_code == 0, done.output
+    pages = {path.name: text_of(path) for path in list_pages(clone)}
+    assert "4321 networks" in pages["README.md"] and "4321 models" in pages["zoo.md"]
+    assert pages["results.md"] == text_of(ROOT / "docs" / "results.md")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_pages_name_no_place_of_a_machine_and_compare_nothing_by_hand(path):
+    text = text_of(path)
+    assert not re.search(r"(?<![\w.])/(?:work|root|home|tmp|usr|opt|mnt)/|pypi|anaconda\.org", text)
+    if path.name != "CONTRIBUTING.md":
+        words = r"better|worse|best estimator|faster|slower|outperform\w*|beats?|superior|stronger|strongest|wins?"
+        by_hand = REGION.sub("", re.sub(r"^```.*?^```$|^\|.*$", "", text, flags=re.MULTILINE | re.DOTALL))
+        assert not re.search(rf"\b(?:{words})\b", by_hand), re.search(rf"\b(?:{words})\b", by_hand)
