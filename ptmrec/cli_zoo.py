@@ -191,20 +191,6 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
         raise SystemExit(1)
 
 
-@zoo.command("transcribe")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.pass_context
-def zoo_transcribe(ctx: click.Context, folder: Path) -> None:
-    """Write the published zoos, and the scores of published methods, again from the CSV tables in DIR."""
-    from ptmrec.builder.published_scores import transcribe_scores
-    from ptmrec.builder.transcribe import transcribe
-    from ptmrec.config.sections import PathsConfig
-
-    target = read_config(ctx).get(PathsConfig).published
-    for path in transcribe(folder, target) + transcribe_scores(folder, target):
-        say(path)
-
-
 @zoo.command("show")
 @click.argument("name")
 @click.pass_context

@@ -11,12 +11,9 @@ import own_outputs  # noqa: F401  sets where tests write
 import pytest
 import torch
 from PIL import Image
-from published_csv import write_tables
 from toy_lists import make_circle, make_sources
 
 from ptmrec.benchmark.ground_truth import GroundTruth
-from ptmrec.benchmark.published import PublishedZoo, list_published
-from ptmrec.builder.transcribe import transcribe
 from ptmrec.config.sections import REGIMES, GroundTruthConfig
 from ptmrec.files import file_hash
 from ptmrec.trust import release_all
@@ -142,13 +139,6 @@ def sources(tmp_path: Path):
 @pytest.fixture
 def circle(tmp_path: Path):
     return make_circle(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> dict[str, PublishedZoo]:
-    folder = tmp_path_factory.mktemp("tables")
-    transcribe(write_tables(folder / "csv"), folder / "json")
-    return {zoo.name: zoo for zoo in list_published(folder / "json")}
 
 
 def assert_readable(figure) -> None:
