@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.errors import ArtifactError
-from ptmrec.files import is_temporary, read_json, write_json, write_text
+from ptmrec.files import read_json, write_json, write_text
 from ptmrec.log import logger
 from ptmrec.words import csv_cell
 
@@ -51,14 +51,6 @@ def machine_folder(folder: Path, machine: dict[str, Any]) -> Path:
 def save_measurement(folder: Path, found: "Measurement") -> Path:
     """Keep a measurement; an earlier one of this model on this machine is replaced."""
     return write_json(machine_folder(folder, found.machine) / f"{found.model}.json", found.to_dict())
-
-
-def read_saved(folder: Path, machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What was measured on a machine: model -> measurement. A damaged file is left out, and a line says so."""
-    own = machine_folder(folder, machine)
-    paths = sorted(path for path in own.glob("*.json") if not is_temporary(path)) if own.is_dir() else []
-    records = {path.stem: _read(path) for path in paths}
-    return {name: record for name, record in records.items() if record is not None}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

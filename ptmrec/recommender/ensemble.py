@@ -18,7 +18,7 @@ from ptmrec.dataloader.model_datasets import (
 )
 from ptmrec.errors import ArtifactError
 from ptmrec.files import check_hashes, read_json, write_folder, write_hashes, write_json
-from ptmrec.model.build import build_autoencoder, build_ranker, encode_parameters
+from ptmrec.model.build import build_autoencoder, build_ranker
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranker_files import load_ranker, read_weights, save_ranker, save_tensors
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
@@ -86,11 +86,6 @@ class Recommender:
     def tokens_of(self, names: list[str]) -> np.ndarray:
         """Stored tokens ``(n, D)`` of models of the zoo."""
         return self.model_tokens[[self.model_names.index(name) for name in names]]
-
-    def embed_views(self, views: dict[str, np.ndarray]) -> np.ndarray:
-        """Token ``(D,)`` of a model from its extracted views."""
-        embedding = encode_parameters(self.autoencoder, views["parameters"][None])[0]
-        return np.concatenate([{**views, "embedding": embedding}[view] for view in self.view_dims])
 
     def save(self, folder: Path) -> None:
         """Write all files into a fresh folder, which then takes the place of the old one."""

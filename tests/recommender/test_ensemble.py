@@ -12,7 +12,7 @@ from ptmrec.config.sections import AutoEncoderConfig
 from ptmrec.dataloader.model_datasets import ModelParameterDataset
 from ptmrec.errors import ArtifactError
 from ptmrec.files import write_hashes
-from ptmrec.model.build import build_ranker
+from ptmrec.model.build import build_ranker, encode_parameters
 from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.relations.linear import COLUMNS
 from ptmrec.train.autoencoder_trainer import make_autoencoder_trainer
@@ -55,8 +55,8 @@ def test_recommender_survives_a_round_trip(recommender, tmp_path):
     assert np.ptp(first) > 0
     assert (again.epochs, again.trained_on) == (2, ("set0",))
     assert again.knowledge.cards == recommender.knowledge.cards
-    views = {"parameters": np.ones(32, np.float32), "source": np.zeros(8, np.float32)}
-    np.testing.assert_allclose(again.embed_views(views), recommender.embed_views(views), atol=5e-3)
+    codes = [encode_parameters(r.autoencoder, np.ones((1, 32), np.float32)) for r in (recommender, again)]
+    np.testing.assert_allclose(*codes, atol=5e-3)
     np.testing.assert_array_equal(again.tokens_of(["c", "a"]), recommender.model_tokens[[2, 0]])
 
 
