@@ -8,6 +8,7 @@ import click
 from ptmrec.cli_context import FORMATS, complain, read_config, say, show
 from ptmrec.cli_shards import ShardRequest, shard_options
 from ptmrec.errors import ConfigError, PtmrecError, describe_os_error
+from ptmrec.words import suggest
 
 if TYPE_CHECKING:
     from ptmrec.config.sections import PathsConfig
@@ -196,7 +197,6 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
 @click.pass_context
 def zoo_show(ctx: click.Context, name: str) -> None:
     """Print the card of a model and its measured accuracies as JSON."""
-    import difflib
     import json
 
     from ptmrec.benchmark.ground_truth import read_ground_truth
@@ -209,8 +209,7 @@ def zoo_show(ctx: click.Context, name: str) -> None:
     measured = set(cards)
     cards |= {card.name: card for card in read_registered_cards(paths.artifacts / REGISTERED)}
     if name not in cards:
-        near = difflib.get_close_matches(name, cards, n=1)
-        raise ConfigError(f"no model {name!r} in the zoo" + (f"; did you mean {near[0]}?" if near else ""))
+        raise ConfigError(f"no model {name!r} in the zoo{suggest(name, cards)}")
     accuracies = {}
     if name in measured:
         truth = read_ground_truth(paths.ground_truth, [card for card in cards if card in measured])

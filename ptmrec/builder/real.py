@@ -14,7 +14,6 @@ from ptmrec.builder.assemble import low_data_record, write_estimates
 from ptmrec.builder.manifest import write_manifest
 from ptmrec.builder.measure import draw_shots, main_accuracies, score_samples
 from ptmrec.builder.pieces import cell_path, read_cells
-from ptmrec.builder.threads import one_thread
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
@@ -25,6 +24,7 @@ from ptmrec.hardware.costs import measure_costs
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.log import logger
 from ptmrec.progress import progress
+from ptmrec.recommender.threads import one_thread
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.photo_model import PhotoModel, fold_norms
 from ptmrec.zoo.real import INSTALL, read_real

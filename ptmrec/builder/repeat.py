@@ -14,11 +14,11 @@ from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.builder.measure import measure_cell, probe_accuracies
 from ptmrec.builder.pieces import train_model
 from ptmrec.builder.plan import plan_models
-from ptmrec.builder.threads import one_thread
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, GroundTruthConfig, PathsConfig, ZooConfig
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.progress import progress
+from ptmrec.recommender.threads import one_thread
 from ptmrec.zoo.architectures import SmallModel
 from ptmrec.zoo.card import read_card
 from ptmrec.zoo.features import extract_features

@@ -1,8 +1,6 @@
 """Measurements kept on disk: one file a model, in a folder a machine."""
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,6 +80,8 @@ def write_device_table(path: Path, records: Sequence[dict[str, Any]], sizes: Seq
         records: measurements of one machine.
         sizes: height and width of the images of each.
     """
+    import pandas as pd  # takes longer to import than a small model to measure
+
     rows = []
     for record, size in zip(records, sizes, strict=True):
         threads, part = next(iter(record["threads"].items()))
@@ -93,8 +93,4 @@ def write_device_table(path: Path, records: Sequence[dict[str, Any]], sizes: Seq
         row |= {"threads": threads, "peak_memory_mib": record["peak_memory_mib"], "energy_j": record["energy_j"]}
         row |= {"energy_basis": record["energy_basis"], "marks": "; ".join(record["marks"])}
         rows.append(row | {"device": record["machine"]["processor"], "hash": record["hash"]})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
-    return write_text(path, text.getvalue())
+    return write_text(path, pd.DataFrame(rows, dtype=object).map(csv_cell).to_csv(index=False))

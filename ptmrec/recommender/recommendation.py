@@ -176,11 +176,11 @@ class Recommendation:
             ConfigError: neither is positive.
             DataError: the images have no labels.
         """
-        from ptmrec.recommender.threads import few_threads
+        from ptmrec.recommender.threads import one_thread
 
         session, started = self._going_on("verified"), time.perf_counter()
         check_limits(count, time_limit)
-        with few_threads(session.config):
+        with one_thread(session.config):
             session = session.verify(count, time_limit)
             took = self.seconds + time.perf_counter() - started
             return replace(self, frame=session.frame, verification=session.verification, session=session, seconds=took)

@@ -13,7 +13,7 @@ from ptmrec.relations.expected import (
     left_out_errors,
     read_separations,
 )
-from ptmrec.workflow.crossed import BLIND_DATA, TARGET, Case, CrossedEvaluation
+from ptmrec.workflow.crossed import BLIND_DATA, FIRST, TARGET, Case, CrossedEvaluation
 
 LEFT_OUT, SPLIT, SHUFFLED = "left-out data", "blind data", "shuffled labels"
 """Groups of rows: every data set left out of all others; blind ones, from known ones alone; labels that say nothing."""
@@ -32,7 +32,7 @@ def expect_accuracies(crossed: CrossedEvaluation) -> pd.DataFrame:
         brought = found[f"draw {case.draw}"][case.dataset]
         for group, known in _groups(crossed, case):
             own = Case(case.quadrant, case.dataset, case.regime, case.draw, "", known)
-            expected, conformal, scores = _fit(crossed, own, found["draw 0"])
+            expected, conformal, scores = _fit(crossed, own, found[FIRST])
             parts.append(_rows(crossed, own, group, expected, conformal, brought, scores))
     return pd.concat(parts, ignore_index=True)
 

@@ -10,7 +10,7 @@ from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
-from ptmrec.relations.scores import SCORES_NAME, PairScores, read_scores
+from ptmrec.relations.scores import FIRST, SCORES_NAME, TARGET, PairScores, read_scores
 from ptmrec.workflow.project import Project
 
 KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND, BLIND_SOURCES = QUADRANTS = (
@@ -18,11 +18,6 @@ KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND, BLIND_SOURCES = QUADRANTS 
     *("blind families, blind data", "blind families and sources, blind data"),
 )
 """The last one lists models of one family and of the blind sources of the fixed split, for its blind data sets."""
-TARGET = "(target)"
-"""Name of the data set that is ranked for, as if somebody brought it."""
-
-FIRST = "draw 0"
-"""The draw of a data set's images that is known when the data set is."""
 
 
 @dataclass(frozen=True)

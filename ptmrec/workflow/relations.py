@@ -8,11 +8,8 @@ from ptmrec.config.sections import REGIMES
 from ptmrec.dataloader.relation_tables import RELATIONS_NAME, write_relation_tables
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
-from ptmrec.relations.scores import SCORES_NAME, PairScores, read_scores
+from ptmrec.relations.scores import FIRST, SCORES_NAME, PairScores, read_scores
 from ptmrec.workflow.committed import ProjectFiles
-
-FIRST = "draw 0"
-"""The pair scores from the images that are known of known data sets."""
 
 
 def read_known_scores(files: ProjectFiles, datasets: tuple[str, ...]) -> PairScores:
