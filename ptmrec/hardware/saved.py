@@ -10,10 +10,10 @@ from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json, write_json, write_text
 from ptmrec.log import logger
 from ptmrec.words import csv_cell
+from ptmrec.zoo.snapshot import Snapshot, tensor_hash
 
 if TYPE_CHECKING:
     from ptmrec.hardware.measurement import Measurement
-    from ptmrec.zoo.snapshot import Snapshot
 
 MEASUREMENTS = "measurements"
 """Folder of the measurements, among what runs write."""
@@ -26,18 +26,6 @@ TIMM = {
     "infer_macts": "macts",
 }
 """Names of timm's tables (parameters in millions there) and ours."""
-
-
-def tensor_hash(snapshot: "Snapshot") -> tuple[str, int]:
-    """SHA-256 over names and numbers of a model's tensors, and their bytes as stored."""
-    import torch
-
-    digest, size = hashlib.sha256(), 0
-    for name, tensor in snapshot.tensors():
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
-        size += tensor.nbytes
-    return digest.hexdigest(), size
 
 
 def machine_folder(folder: Path, machine: dict[str, Any]) -> Path:
@@ -63,7 +51,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     return record
 
 
-def find_saved(folder: Path, snapshot: "Snapshot", machine: dict[str, Any], threads: int) -> dict[str, Any] | None:
+def find_saved(folder: Path, snapshot: Snapshot, machine: dict[str, Any], threads: int) -> dict[str, Any] | None:
     """The measurement of a model with these very weights on this machine; None when there is none."""
     path = machine_folder(folder, machine) / f"{snapshot.name}.json"
     record = _read(path) if path.is_file() else None

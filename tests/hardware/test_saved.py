@@ -12,9 +12,9 @@ from ptmrec.hardware.saved import (
     find_saved,
     machine_folder,
     save_measurement,
-    tensor_hash,
     write_device_table,
 )
+from ptmrec.zoo.snapshot import tensor_hash
 
 MACHINE = describe_machine()
 
