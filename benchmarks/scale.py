@@ -10,15 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.memory import peak_growth
-from benchmarks.timing import Row, against_limit
-from ptmrec.benchmark.battery import DEMO, read_battery
-from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import PathsConfig
-from ptmrec.recommender.ensemble import Recommender
-from ptmrec.recommender.knowledge import TARGET, Knowledge
-from ptmrec.recommender.references import References
-from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.shortlist import (
+from benchmarks.shortlist import (
     Catalogue,
     Question,
     ask,
@@ -27,6 +19,14 @@ from ptmrec.relations.shortlist import (
     score_all,
     transport_codes,
 )
+from benchmarks.timing import Row, against_limit
+from ptmrec.benchmark.battery import DEMO, read_battery
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
+from ptmrec.recommender.ensemble import Recommender
+from ptmrec.recommender.knowledge import TARGET, Knowledge
+from ptmrec.recommender.references import References
+from ptmrec.relations.samples import DatasetSample
 
 COUNTS = (10_000, 100_000, 1_000_000)
 RANK, FEATURES, CODED = 32, 16, 8

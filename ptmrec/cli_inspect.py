@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ptmrec.config.parser import ConfigParser
     from ptmrec.inspection.findings import Report
 
-COLLEAGUES = ("data", "model", "trainer")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 
 
@@ -80,27 +79,6 @@ def inspect_trainer(subject: str, as_json: bool) -> None:
     from ptmrec.inspection.trainers import read_trainer
 
     _answer(run(read_trainer(subject)), as_json)
-
-
-@inspect.command("planted")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="CSV to write the table to.")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Times each fault is planted.")
-@click.option("--colleague", multiple=True, type=click.Choice(COLLEAGUES), help="Try this one only; repeatable.")
-@click.pass_context
-def inspect_planted(ctx: click.Context, output: Path, seeds: int, colleague: tuple[str, ...]) -> None:
-    """Plant faults into images, models and trainers, and count those that are found; minutes.
-
-    Controls are the project's own trainers, models of its zoo and its image sets: a fault there is a false alarm.
-    """
-    from ptmrec.config.sections import PathsConfig
-    from ptmrec.inspection.planted import planted_table, summary, write_table
-
-    if output.is_dir():
-        raise ConfigError(f"{output}: a folder; name a file to write the table to")
-    rows = planted_table(read_config(ctx).get(PathsConfig), seeds, colleague or COLLEAGUES)
-    say(write_table(rows, output))
-    for line in summary(rows):
-        say(line)
 
 
 @click.group()

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ptmrec.cli_context import FORMATS, TimeLimit, ask_again, read_config, say, show
-from ptmrec.config.sections import REGIMES
+from ptmrec.config.sections import MEASURES, PRESETS, REGIMES
 
 if TYPE_CHECKING:
     from ptmrec.benchmark.battery import BatterySet
     from ptmrec.config.parser import ConfigParser
     from ptmrec.recommender.recommendation import Recommendation
 
-PRESETS = ("fast", "balanced", "best")
 SHOWING = ("output", "style", "why", "pareto", "model")
 """Options about how an answer is shown, which the next command has no use for."""
 
@@ -48,7 +47,7 @@ SHOWING = ("output", "style", "why", "pareto", "model")
 @click.option("--device", metavar="NAME", help="Whose costs count, such as 'Raspberry Pi 5'; default: this machine.")
 @click.option(
     "--measure",
-    type=click.Choice(("none", "top", "all")),
+    type=click.Choice(MEASURES),
     default="none",
     show_default=True,
     help="Measure the models shown, or all, on this machine before they are named.",

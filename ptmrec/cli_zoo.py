@@ -7,6 +7,7 @@ import click
 
 from ptmrec.cli_context import FORMATS, complain, read_config, say, show
 from ptmrec.errors import ConfigError, PtmrecError, describe_os_error
+from ptmrec.words import suggest
 
 if TYPE_CHECKING:
     from ptmrec.config.sections import PathsConfig
@@ -111,26 +112,11 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
         raise SystemExit(1)
 
 
-@zoo.command("transcribe")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.pass_context
-def zoo_transcribe(ctx: click.Context, folder: Path) -> None:
-    """Write the published zoos, and the scores of published methods, again from the CSV tables in DIR."""
-    from experiments.zoo_build.published_scores import transcribe_scores
-    from experiments.zoo_build.transcribe import transcribe
-    from ptmrec.config.sections import PathsConfig
-
-    target = read_config(ctx).get(PathsConfig).published
-    for path in transcribe(folder, target) + transcribe_scores(folder, target):
-        say(path)
-
-
 @zoo.command("show")
 @click.argument("name")
 @click.pass_context
 def zoo_show(ctx: click.Context, name: str) -> None:
     """Print the card of a model and its measured accuracies as JSON."""
-    import difflib
     import json
 
     from ptmrec.benchmark.ground_truth import read_ground_truth
@@ -143,8 +129,7 @@ def zoo_show(ctx: click.Context, name: str) -> None:
     measured = set(cards)
     cards |= {card.name: card for card in read_registered_cards(paths.artifacts / REGISTERED)}
     if name not in cards:
-        near = difflib.get_close_matches(name, cards, n=1)
-        raise ConfigError(f"no model {name!r} in the zoo" + (f"; did you mean {near[0]}?" if near else ""))
+        raise ConfigError(f"no model {name!r} in the zoo{suggest(name, cards)}")
     accuracies = {}
     if name in measured:
         truth = read_ground_truth(paths.ground_truth, [card for card in cards if card in measured])

@@ -31,12 +31,6 @@ def release(path: Path) -> None:
         del _expected[name]
 
 
-def release_all() -> None:
-    """Watch nothing any more."""
-    _expected.clear()
-    _seen.clear()
-
-
 def check(path: Path) -> None:
     """Compare a file with its hash, when it is watched and was not compared since it changed.
 

@@ -1,6 +1,8 @@
 """Text that came from outside (names, licences, classes, sources), made fit for terminals and spreadsheets."""
 
+import difflib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -22,6 +24,13 @@ def csv_cell(value: Any) -> Any:
         return value
     text = visible(value)
     return f"'{text}" if _FORMULA.match(text) and not _is_number(text) else text
+
+
+def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """What a message about an unknown name ends in: the known name it is most like, or other words."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f"did you mean {near[0]}?" if near else otherwise
+    return f"; {hint}" if hint else ""
 
 
 def _is_number(text: str) -> bool:

@@ -11,15 +11,12 @@ import own_outputs  # noqa: F401  sets where tests write
 import pytest
 import torch
 from PIL import Image
-from published_csv import write_tables
 from toy_lists import make_circle, make_sources
 
-from experiments.zoo_build.transcribe import transcribe
+from ptmrec import trust
 from ptmrec.benchmark.ground_truth import GroundTruth
-from ptmrec.benchmark.published import PublishedZoo, list_published
 from ptmrec.config.sections import REGIMES, GroundTruthConfig
 from ptmrec.files import file_hash
-from ptmrec.trust import release_all
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.snapshot import write_snapshot
@@ -144,13 +141,6 @@ def circle(tmp_path: Path):
     return make_circle(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> dict[str, PublishedZoo]:
-    folder = tmp_path_factory.mktemp("tables")
-    transcribe(write_tables(folder / "csv"), folder / "json")
-    return {zoo.name: zoo for zoo in list_published(folder / "json")}
-
-
 def assert_readable(figure) -> None:
     """A figure as the thesis prints it: text width, no label under 7 pt, no label cut off at an edge."""
     from matplotlib.text import Text
@@ -172,4 +162,5 @@ def pytest_collection_modifyitems(items):
 def _nothing_watched():
     """A test may change files that another one's project read."""
     yield
-    release_all()
+    trust._expected.clear()
+    trust._seen.clear()

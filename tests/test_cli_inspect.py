@@ -102,8 +102,3 @@ def test_mistakes_about_trainers_are_one_line(tmp_path, monkeypatch, command):
     assert done.exit_code in (2, 4)
     assert done.stderr.startswith("Error: ") and len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_table_in_a_folders_place_is_refused_before_the_minutes(tmp_path):
-    done = call("inspect", "planted", "-o", tmp_path)
-    assert done.exit_code == 2 and done.stderr.startswith("Error: ") and "a folder" in done.stderr

@@ -8,7 +8,7 @@ from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.files import file_hash, read_json, read_npz, write_bytes, write_json, write_npz
 from ptmrec.pipeline.committed import ProjectFiles
-from ptmrec.trust import check, release, release_all, watch
+from ptmrec.trust import check, release, watch
 from ptmrec.zoo.snapshot import read_tensors
 
 
@@ -41,7 +41,7 @@ def test_a_flipped_bit_is_found_when_the_file_is_read(committed, name, read):
     flip(committed / name, -3 if name.endswith("json") else None)
     with pytest.raises(ArtifactError, match=f"{name}: damaged or changed.*--accept"):
         read(committed / name)
-    release_all()
+    release(committed)
     check(committed / name)
 
 

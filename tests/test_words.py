@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from ptmrec.words import csv_cell, visible
+from ptmrec.words import csv_cell, suggest, visible
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,8 @@ def test_numbers_and_plain_text_stay_as_they_are(value):
 def test_cells_are_one_line():
     assert csv_cell("a\n=b\x1b") == "a\\u000a=b\\u001b"
     assert csv_cell("\t=b") == "\\u0009=b"
+
+
+def test_the_likest_known_name_is_suggested_or_other_words():
+    assert suggest("resnt", ["vgg", "resnet"]) == "; did you mean resnet?"
+    assert (suggest("zzz", ["vgg"]), suggest("zzz", ["vgg"], "known: vgg")) == ("", "; known: vgg")

@@ -4,12 +4,18 @@ import numpy as np
 from conftest import make_card
 
 from ptmrec.relations.pairs import PairTable
+from ptmrec.relations.ridge import ridge_loo_score
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.scores import PairScores, join_rows, score_dataset
 
 DATASETS = ("a", "b", "c", "d")
 FAMILIES = ("vgg", "vit", "resnet")
 RANK, CLASSES, EACH = 12, 3, 10
+
+
+def transport_score(coordinates: np.ndarray, labels: np.ndarray, transport: np.ndarray) -> float:
+    """What transport scores are of one model."""
+    return ridge_loo_score(coordinates @ transport, labels)
 
 
 def make_sample(name: str, centre: np.ndarray, generator: np.random.Generator) -> DatasetSample:

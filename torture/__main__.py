@@ -1,4 +1,7 @@
-"""``python -m torture``: the matrix at nightly counts; ``python -m torture planted``: whether it can fail."""
+"""``python -m torture``: the matrix at nightly counts; ``python -m torture planted``: whether it can fail.
+
+``python -m torture colleagues``: which faults ``ptmrec inspect`` finds in images, models and trainers.
+"""
 
 import argparse
 import logging
@@ -18,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ptmrec.files import read_json, write_json
+from torture.colleagues import try_all
 from torture.faults import damage_checkpoints, fail_trainings, fail_writes
 from torture.grid import resume_everywhere
 from torture.kills import kill_trainings
@@ -52,13 +56,15 @@ The others reach their nightly counts, and those that take a second reach the co
 def main() -> int:
     """Run what is asked for; 1 when anything failed."""
     parser = argparse.ArgumentParser(prog="python -m torture", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("matrix", "planted"), default="matrix")
+    parser.add_argument("what", nargs="?", choices=("matrix", "planted", "colleagues"), default="matrix")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=float, default=1.0, help="share of the counts, for a quick look")
     parser.add_argument("--only", help="one kind alone, such as signals; its rows take the place of the last run's")
     asked = parser.parse_args()
     if asked.what == "planted":
         return plant_all(ROOT)
+    if asked.what == "colleagues":
+        return try_all(ROOT)
     torch.set_num_threads(1)
     sys.unraisablehook = lambda _: None  # files that could not be written say so again when they are thrown away
     logging.getLogger("ptmrec").setLevel(logging.ERROR)

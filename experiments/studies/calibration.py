@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from experiments.studies.crossed import BLIND_DATA, TARGET, Case, CrossedEvaluation
+from experiments.studies.crossed import BLIND_DATA, FIRST, TARGET, Case, CrossedEvaluation
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.relations.conformal import LEVELS, Conformal, fit_conformal
 from ptmrec.relations.expected import (
@@ -32,7 +32,7 @@ def expect_accuracies(crossed: CrossedEvaluation) -> pd.DataFrame:
         brought = found[f"draw {case.draw}"][case.dataset]
         for group, known in _groups(crossed, case):
             own = Case(case.quadrant, case.dataset, case.regime, case.draw, "", known)
-            expected, conformal, scores = _fit(crossed, own, found["draw 0"])
+            expected, conformal, scores = _fit(crossed, own, found[FIRST])
             parts.append(_rows(crossed, own, group, expected, conformal, brought, scores))
     return pd.concat(parts, ignore_index=True)
 

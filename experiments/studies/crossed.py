@@ -11,18 +11,13 @@ from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
 from ptmrec.pipeline.project import Project
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
-from ptmrec.relations.scores import SCORES_NAME, PairScores, read_scores
+from ptmrec.relations.scores import FIRST, SCORES_NAME, TARGET, PairScores, read_scores
 
 KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND, BLIND_SOURCES = QUADRANTS = (
     *("known models, known data", "known models, blind data", "blind families, known data"),
     *("blind families, blind data", "blind families and sources, blind data"),
 )
 """The last one lists models of one family and of the blind sources of the fixed split, for its blind data sets."""
-TARGET = "(target)"
-"""Name of the data set that is ranked for, as if somebody brought it."""
-
-FIRST = "draw 0"
-"""The draw of a data set's images that is known when the data set is."""
 
 
 @dataclass(frozen=True)

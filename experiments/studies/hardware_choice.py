@@ -33,8 +33,6 @@ BESIDE = {
     "LogME": "filter: LogME",
 }
 """Baselines that are filtered likewise, and their rows; the largest model that fits is what people take today."""
-SOFT = (SOFT_SHADOW, SOFT_FUSION)
-"""Methods that may break a limit: a limit is one more voice for them."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ LIMIT_MS = 20.0
 """The limit that predictions are held against."""
 NEW_DEVICE = (5, 10, 20, 50)
 """Models that are measured on a new device."""
+OPERATIONS, COUNTS = "operations", "operations, activations, parameters"
+OTHER_TIME, FEW_MEASURED = "and the time on the {device}", "{device}'s regression and {count} models measured"
+"""Inputs of the estimates, as the rows name them."""
 REPEATS = 20
 ONE_GMAC = (0.9, 1.1)
 
@@ -51,9 +54,9 @@ def _families_out(own: Timings, other: Timings) -> list[dict]:
     rows = own.counted & np.isfinite(there)
     counts, ms, families = own.counts[rows], own.ms[rows], tuple(np.array(own.families)[rows])
     inputs = {
-        "operations": counts[:, :1],
-        "operations, activations, parameters": counts,
-        f"and the time on the {other.device}": np.column_stack([counts, there[rows]]),
+        OPERATIONS: counts[:, :1],
+        COUNTS: counts,
+        OTHER_TIME.format(device=other.device): np.column_stack([counts, there[rows]]),
     }
     place = {"finding": "families held out", "device": own.device, "models": len(ms)}
     return [
@@ -78,7 +81,7 @@ def _new_device(own: Timings, other: Timings, seed: int) -> list[dict]:
             slope, shift = np.polyfit(foretold[measured], np.log(ms[measured]), 1)
             errors.append(_errors(ms[rest], np.exp(slope * foretold[rest] + shift)))
         means = {name: float(np.mean([one[name] for one in errors])) for name in errors[0]}
-        inputs = f"{other.device}'s regression and {count} models measured"
+        inputs = FEW_MEASURED.format(device=other.device, count=count)
         rows.append({"finding": "new device", "device": own.device, "inputs": inputs, "models": len(ms), **means})
     return rows
 

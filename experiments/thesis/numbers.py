@@ -8,7 +8,7 @@ from experiments.figures.growth import growth_facts, read_growth
 from experiments.studies.comparison import OURS
 from experiments.studies.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND, KNOWN_DATA
 from experiments.studies.hardware_choice import FILTER
-from experiments.studies.latency import LIMIT_MS, NEW_DEVICE
+from experiments.studies.latency import COUNTS, FEW_MEASURED, LIMIT_MS, NEW_DEVICE, OPERATIONS, OTHER_TIME
 from experiments.studies.quadrants import LINEAR
 from experiments.thesis.macros import Macros, camel, number
 from experiments.thesis.published import add_published
@@ -184,17 +184,18 @@ def _add_hardware(macros: Macros, results: Results) -> None:
 def _add_latency(macros: Macros, results: Results) -> None:
     """Errors of estimated latencies, in per cent, on the first calibrating processor."""
     frame, origin = results.table("latency_estimates"), results.origin("latency_estimates.csv")
-    own = frame[frame["device"] == CALIBRATING[0]]
-    out = own[own["finding"] == "families held out"]
-    for name, (_, row) in zip(("Operations", "Counts", "OtherDevice"), out.iterrows(), strict=True):
-        macros.add(f"LatencyError{name}", number(100 * row["median_error"], 0), origin)
-        macros.add(f"LatencyWrong{name}", number(100 * row["wrong_side"], 0), origin)
-    new = own[own["finding"] == "new device"]
-    for count, (_, row) in zip(NEW_DEVICE, new.iterrows(), strict=True):
+    device, other = CALIBRATING
+    own = frame[frame["device"] == device].set_index("inputs")
+    names = {"Operations": OPERATIONS, "Counts": COUNTS, "OtherDevice": OTHER_TIME.format(device=other)}
+    for name, inputs in names.items():
+        macros.add(f"LatencyError{name}", number(100 * own.loc[inputs, "median_error"], 0), origin)
+        macros.add(f"LatencyWrong{name}", number(100 * own.loc[inputs, "wrong_side"], 0), origin)
+    for count in NEW_DEVICE:
+        row = own.loc[FEW_MEASURED.format(device=other, count=count)]
         macros.add(f"LatencyErrorMeasured{camel(count)}", number(100 * row["median_error"], 0), origin)
     macros.add("LatencyLimit", number(LIMIT_MS, 0), "experiments/studies/latency.py")
-    for finding, name, decimals in (("about 1 GMAC", "OneGmac", 1), ("rank correlation", "Phones", 2)):
-        row = frame[frame["finding"].str.startswith(finding)].iloc[0]
+    for finding, name, decimals in (("about 1 GMAC", "OneGmac", 1), ("rank correlation of two devices", "Phones", 2)):
+        row = (own if finding == "about 1 GMAC" else frame).set_index("finding").loc[finding]
         macros.add(f"{name}Low", number(row["low"], decimals), origin)
         macros.add(f"{name}High", number(row["high"], decimals), origin)
 

@@ -18,7 +18,6 @@ import torch
 
 from experiments.zoo_build.measure import measure_cell
 from experiments.zoo_build.plan import ModelPlan, plan_models
-from experiments.zoo_build.threads import one_thread
 from experiments.zoo_build.training import Recipe, train_classifier
 from ptmrec.benchmark.image_sets import ImageSetEntry, check_image_sets
 from ptmrec.config.sections import GroundTruthConfig, ZooConfig
@@ -28,6 +27,7 @@ from ptmrec.files import read_json, write_json
 from ptmrec.hardware.counting import count_flops
 from ptmrec.log import logger
 from ptmrec.progress import progress
+from ptmrec.recommender.threads import one_thread
 from ptmrec.zoo.architectures import INPUT_SIZE, SmallModel, build_model
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 from ptmrec.zoo.features import accuracy

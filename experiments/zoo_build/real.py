@@ -12,7 +12,6 @@ from experiments.zoo_build.assemble import low_data_record, write_estimates
 from experiments.zoo_build.manifest import write_manifest
 from experiments.zoo_build.measure import draw_shots, main_accuracies, score_samples
 from experiments.zoo_build.pieces import cell_path, read_cells
-from experiments.zoo_build.threads import one_thread
 from ptmrec.benchmark.ground_truth import write_records
 from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.benchmark.splits import read_splits
@@ -25,6 +24,7 @@ from ptmrec.hardware.costs import measure_costs
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.log import logger
 from ptmrec.progress import progress
+from ptmrec.recommender.threads import one_thread
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.photo_model import PhotoModel, fold_norms
 from ptmrec.zoo.real import INSTALL, read_real

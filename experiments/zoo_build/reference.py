@@ -6,7 +6,6 @@ import numpy as np
 
 from experiments.zoo_build.measure import draw_shots
 from experiments.zoo_build.pair_scores import BATTERY, PROBE, Features, Layout, PairScorer
-from experiments.zoo_build.threads import one_thread
 from experiments.zoo_build.variants import list_variants
 from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.splits import Splits, read_splits
@@ -18,6 +17,7 @@ from ptmrec.extractors.probes import make_probes
 from ptmrec.files import write_folder
 from ptmrec.progress import progress
 from ptmrec.recommender.references import ENCODER, References
+from ptmrec.recommender.threads import one_thread
 from ptmrec.relations.expected import SEPARATIONS_NAME, write_separations
 from ptmrec.relations.reference import fit_reference_space
 from ptmrec.relations.samples import DatasetSample, write_samples, write_space

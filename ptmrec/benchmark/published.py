@@ -1,7 +1,6 @@
 """Published ground truth: zoos of which only cards and figures are known, one JSON file each."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ptmrec.benchmark.ground_truth import RECORD_FIELDS, format_records
+from ptmrec.benchmark.ground_truth import RECORD_FIELDS
 from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_text
+from ptmrec.files import read_json
 
 COSTS_ONLY = "costs_only"
 PUBLISHED_REGIMES = ("fine_tuning", "zero_shot", "as_trained", COSTS_ONLY)
@@ -94,19 +93,6 @@ class PublishedZoo:
         return self.accuracy[self.datasets.index(dataset)]
 
 
-def write_published(
-    path: Path,
-    about: About,
-    cards: Mapping[str, Mapping[str, Any]],
-    truth: Mapping[str, list[dict[str, Any]]],
-) -> Path:
-    """Write a published zoo as JSON with a line per card and per record, atomically."""
-    said = json.dumps(dataclasses.asdict(about), indent=1, ensure_ascii=False)
-    lines = ",\n ".join(f"{json.dumps(name)}: {json.dumps(card)}" for name, card in cards.items())
-    text = f'"about": {said},\n"models": {{\n {lines}\n}},\n"ground_truth": {format_records(truth)}'
-    return write_text(path, "{\n" + text + "\n}\n")
-
-
 def list_published(folder: Path) -> list[PublishedZoo]:
     """Read every published zoo of a folder, by name.
 
@@ -139,7 +125,7 @@ def read_published(path: Path) -> PublishedZoo:
     for row, (dataset, records) in enumerate(truth.items()):
         where = f"{path}: {dataset!r}"
         if not isinstance(records, list) or not records:
-            raise ArtifactError(f"{where}: expected a list of records; transcribe the table again")
+            raise ArtifactError(f"{where}: expected a list of records; restore the committed file")
         for record in records:
             _check_record(where, record, about, cards)
             name = record["model_name"]
@@ -185,10 +171,10 @@ def _cards(path: Path, cards: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _check_record(where: str, record: Any, about: About, cards: Mapping[str, Mapping[str, Any]]) -> None:
     if not isinstance(record, dict):
-        raise ArtifactError(f"{where}: expected a list of records; transcribe the table again")
+        raise ArtifactError(f"{where}: expected a list of records; restore the committed file")
     missing = [key for key in RECORD_FIELDS if key not in record]
     if missing:
-        raise ArtifactError(f"{where}: a record has no {missing[0]!r}; transcribe the table again")
+        raise ArtifactError(f"{where}: a record has no {missing[0]!r}; restore the committed file")
     name, std = record["model_name"], record["accuracy_std"]
     if not isinstance(name, str) or name not in cards:
         raise ArtifactError(f"{where}: model {name!r} has no card under models")

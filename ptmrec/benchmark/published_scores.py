@@ -1,15 +1,14 @@
 """Scores that published methods gave to models, one JSON file per benchmark, beside the zoos they were computed on."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_text
+from ptmrec.files import read_json
 
 FOLDER = "scores"
 """Where the files are, inside the folder of the published zoos."""
@@ -68,27 +67,9 @@ class PublishedScores:
         """
         for known, wanted in ((self.datasets, datasets), (self.models, models)):
             if absent := [name for name in wanted if name not in known]:
-                raise ArtifactError(f"scores of {self.about.name}: none for {absent[0]!r}; transcribe the tables again")
+                raise ArtifactError(f"scores of {self.about.name}: none for {absent[0]!r}; restore the committed file")
         rows, places = [self.datasets.index(d) for d in datasets], [self.models.index(m) for m in models]
         return self.values[:, rows][:, :, places]
-
-
-def write_scores(path: Path, scores: PublishedScores) -> Path:
-    """Write scores as JSON with a line per model and data set, atomically."""
-    parts = []
-    for row, dataset in enumerate(scores.datasets):
-        lines = ",\n  ".join(
-            f"{json.dumps(model)}: {_numbers(scores.values[:, row, place])}"
-            for place, model in enumerate(scores.models)
-        )
-        parts.append(f"{json.dumps(dataset)}: {{\n  {lines}\n }}")
-    said = {"about": asdict(scores.about), "columns": scores.columns, "facts": scores.facts, "cited": scores.cited}
-    head = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in said.items())
-    return write_text(path, "{\n" + head + ',\n"scores": {\n ' + ",\n ".join(parts) + "\n}\n}\n")
-
-
-def _numbers(values: np.ndarray) -> str:
-    return json.dumps([float(f"{value:.8g}") if np.isfinite(value) else None for value in values])
 
 
 def read_scores(path: Path) -> PublishedScores:
@@ -101,11 +82,11 @@ def read_scores(path: Path) -> PublishedScores:
     kinds = {"about": dict, "columns": list, "facts": dict, "cited": dict, "scores": dict}
     for name, kind in kinds.items():
         if not isinstance(data, dict) or not isinstance(data.get(name), kind):
-            raise ArtifactError(f"{path}: no {name!r} of the right kind; transcribe the tables again")
+            raise ArtifactError(f"{path}: no {name!r} of the right kind; restore the committed file")
     missing = [entry.name for entry in fields(Origin) if entry.name not in data["about"]]
     if missing or data["about"]["name"] != path.stem:
         what = f"no {missing[0]!r}" if missing else f"the name is {data['about']['name']!r}, not the file's"
-        raise ArtifactError(f"{path}: about: {what}; transcribe the tables again")
+        raise ArtifactError(f"{path}: about: {what}; restore the committed file")
     columns, datasets = tuple(data["columns"]), tuple(data["scores"])
     models = tuple(next(iter(data["scores"].values()), {}))
     values = np.full((len(columns), len(datasets), len(models)), np.nan)

@@ -3,7 +3,6 @@
 import configparser
 import copy
 import dataclasses
-import difflib
 import json
 import math
 import os
@@ -18,6 +17,7 @@ from ptmrec.config.section import SECTIONS, Section
 from ptmrec.errors import ConfigError
 from ptmrec.files import write_json
 from ptmrec.places import committed_folder, find_clone, output_folder
+from ptmrec.words import suggest
 
 FILE_NAME = "config.ini"
 ENVIRONMENT = "PTMREC_CONFIG"
@@ -142,14 +142,14 @@ class ConfigParser:
 
     def _check_section(self, section: str, source: str) -> None:
         if section not in self.sections:
-            raise ConfigError(f"{source}: [{section}]: no such section; {_suggest(section, self.sections)}")
+            raise ConfigError(f"{source}: [{section}]: no such section{_suggest(section, self.sections)}")
 
     def _set(self, place: _Place, value: Any, counts: bool) -> None:
         self._check_section(place.section, place.source)
         section = self.sections[place.section]
         known = {field.name: field for field in dataclasses.fields(section)}
         if place.key not in known:
-            raise place.error(value, f"no such key; {_suggest(place.key, known)}")
+            raise place.error(value, f"no such key{_suggest(place.key, known)}")
         field = known[place.key]
         converted = _convert(value, _annotation(section, field), field.metadata, place)
         if counts:
@@ -199,8 +199,7 @@ def _annotation(section: type, field: dataclasses.Field) -> Any:
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known))}"
+    return suggest(name, known, f"known: {', '.join(sorted(known))}")
 
 
 def _plain(value: Any) -> Any:

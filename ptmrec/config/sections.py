@@ -8,6 +8,10 @@ from ptmrec.config.section import Section, setting
 
 PRECISIONS = ("no", "bf16", "fp16")
 SCHEDULERS = ("none", "cosine", "plateau")
+PRESETS = {"fast": 0, "balanced": 3, "best": 8}
+"""Candidates that each preset runs on the images."""
+MEASURES = ("none", "top", "all")
+"""Which models are measured on this machine before they are named."""
 REGIMES = ("low_data", "fine_tuning")
 """Low data: a linear probe on ten images per class. Fine-tuning: all weights, one stated budget."""
 

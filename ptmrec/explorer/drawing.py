@@ -1,13 +1,11 @@
 """The models of a table as the panel draws them: a plot, and a table in HTML."""
 
-from collections.abc import Callable
 from html import escape
-from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ptmrec.plots.recommendation import plot_recommendation
 from ptmrec.plots.style import TEXT_WIDTH, thesis_style
 
 ALT = "Dots with intervals: the expected accuracy of each model that is shown, best on top."
@@ -15,17 +13,16 @@ _CELL = "padding:4px 7px;text-align:{align};white-space:nowrap;"
 _MARKED = "background:rgba(33,113,181,0.15);font-weight:600;"
 
 
-def draw(shown: pd.DataFrame, plot: Callable[[pd.DataFrame, Axes], Any], width: float = TEXT_WIDTH) -> Figure:
+def draw(shown: pd.DataFrame, width: float = TEXT_WIDTH) -> Figure:
     """A figure of the models that are shown.
 
     Args:
         shown: rows of the table.
-        plot: draws rows on axes.
         width: of the figure, in inches.
     """
     with thesis_style():
         figure = Figure(figsize=(width, 0.7 + 0.26 * max(len(shown), 3)), layout="constrained")
-        plot(shown, figure.subplots())
+        plot_recommendation(shown, figure.subplots())
     return figure
 
 

@@ -10,11 +10,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PRESETS
 from ptmrec.errors import PtmrecError
+from ptmrec.explorer.asking import Asker
 from ptmrec.explorer.drawing import ALT, draw, readable, short_count, table_html
-from ptmrec.explorer.findings import Asker, Findings
 from ptmrec.plots.style import picture
-from ptmrec.recommender.ranking import PRESETS
+from ptmrec.recommender.recommendation import Recommendation, count_of
 
 FOLDER = "folder"
 """Value of the image chooser that stands for a path typed beside it."""
@@ -53,15 +54,20 @@ class Explorer:
 
     Attributes:
         panel: all widgets, to be shown in a notebook.
+        found: the answer; frame: all its models, best first, with what each costs.
         images, folder, preset, button: what the next question will be, and the button that asks it.
         count, limit, model: what is shown of the answer: models, most parameters, which model is explained.
     """
 
     def __init__(
-        self, ask: Callable[[str, str], Findings], demos: Mapping[str, str], images: str = "", preset: str = "fast"
+        self,
+        ask: Callable[[str, str], Recommendation],
+        demos: Mapping[str, str],
+        images: str = "",
+        preset: str = "fast",
     ) -> None:
         self._ask, self._quiet = ask, False
-        self.findings = ask(images or next(iter(demos)), preset)
+        found = ask(images or next(iter(demos)), preset)
         own = bool(images) and images not in demos
         choices = [*((words, name) for name, words in demos.items()), ("my own images", FOLDER)]
         first = FOLDER if own else images or next(iter(demos))
@@ -81,7 +87,7 @@ class Explorer:
         self._table, self._picture, self._reason, self._remarks = (widgets.HTML() for _ in range(4))
         self.panel = self._arrange()
         self._listen()
-        self._take(self.findings)
+        self._take(found)
 
     def _arrange(self) -> widgets.VBox:
         row = widgets.Layout(align_items="center", grid_gap="4px 16px", flex_flow="row wrap")
@@ -132,11 +138,12 @@ class Explorer:
         finally:
             self.button.disabled = False
 
-    def _take(self, findings: Findings) -> None:
+    def _take(self, found: Recommendation) -> None:
         """Show another answer; the limit stays where it was as long as it means the same."""
-        limits = parameter_limits(findings.frame["parameters"])
+        self.found, self.frame = found, found.leaderboard(all_models=True)
+        limits = parameter_limits(self.frame["parameters"])
         kept = self.limit.value if self.limit.value in limits.values() else math.inf
-        self.findings, self._quiet = findings, True
+        self._quiet = True
         self.limit.options = list(limits.items())
         self.limit.value = kept
         self._quiet = False
@@ -151,18 +158,17 @@ class Explorer:
         self.model.value = chosen if chosen in names else names[0]
         self._quiet = False
         self._table.value = table_html(readable(shown), self.model.value)
-        self._picture.value = image_html(draw(shown, self.findings.plot, _PLOT_WIDTH))
+        self._picture.value = image_html(draw(shown, _PLOT_WIDTH))
         self._reason.value = f'<div style="line-height:1.5">{escape(self.explanation())}</div>'
-        lines = [*self.findings.remarks, self._describe_limit()]
+        lines = [*self.remarks(), self._describe_limit()]
         small = "line-height:1.5;color:var(--jp-ui-font-color2,#616161)"
         self._remarks.value = f'<div style="{small}">{" ".join(map(escape, filter(None, lines)))}</div>'
 
     def _within(self) -> pd.DataFrame:
-        frame = self.findings.frame
-        return frame[frame["parameters"] <= self.limit.value]
+        return self.frame[self.frame["parameters"] <= self.limit.value]
 
     def _describe_limit(self) -> str:
-        left = len(self.findings.frame) - len(self._within())
+        left = len(self.frame) - len(self._within())
         return f"{left} model{'s' if left > 1 else ''} left out by the number of parameters." if left else ""
 
     def table(self) -> pd.DataFrame:
@@ -171,11 +177,22 @@ class Explorer:
 
     def figure(self) -> Figure:
         """The plot of the rows that are shown."""
-        return draw(self.table(), self.findings.plot)
+        return draw(self.table())
 
     def explanation(self) -> str:
         """Why the chosen model ranks where it does."""
-        return self.findings.explain(self.model.value)
+        reasons = self.found.explain(self.model.value)
+        phrase = reasons.phrase()
+        return f"{phrase[0].upper()}{phrase[1:]}. {reasons.sentence(self.found.session.chosen.class_names)}."
+
+    def remarks(self) -> list[str]:
+        """What to read beside the table, without the folder of the recommender, which says nothing to who asks."""
+        found = self.found
+        kind = count_of(found.num_classes, "class") if found.num_classes else "unlabelled"
+        used = f"{found.images_used} of {found.images_there} images used ({kind})"
+        plan = found.regime.replace("fine_tuning", "fine-tuning").replace("_", " ")
+        lines = [*found.remarks()[:-1], f"{used}, {count_of(len(found), 'model')} ranked for {plan}"]
+        return [line[0].upper() + line[1:].removesuffix(".") + "." for line in lines]
 
 
 def parameter_limits(parameters: pd.Series) -> dict[str, float]:

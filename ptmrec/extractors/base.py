@@ -56,8 +56,3 @@ def get_extractor(name: str) -> type[Extractor]:
         return _EXTRACTORS[name.lower()]
     except KeyError:
         raise ConfigError(f"unknown extractor {name!r}; known: {', '.join(sorted(_EXTRACTORS))}") from None
-
-
-def extractor_names() -> list[str]:
-    """Names of the extractors."""
-    return sorted(_EXTRACTORS)

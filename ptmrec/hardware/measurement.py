@@ -18,8 +18,7 @@ from ptmrec.hardware.load import wait_until_quiet
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.hardware.process_memory import fresh_process_memory
 from ptmrec.hardware.queries import Protocol, drifted, summarise_queries, time_queries
-from ptmrec.hardware.saved import tensor_hash
-from ptmrec.zoo.snapshot import Snapshot
+from ptmrec.zoo.snapshot import Snapshot, tensor_hash
 
 PROCEDURE = (
     "float32 in inference mode, images ready in memory (decoding and resizing are not timed). The machine is waited"

@@ -1,21 +1,19 @@
 """Measurements kept on disk: one file a model, in a folder a machine."""
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.errors import ArtifactError
-from ptmrec.files import is_temporary, read_json, write_json, write_text
+from ptmrec.files import read_json, write_json, write_text
 from ptmrec.log import logger
 from ptmrec.words import csv_cell
+from ptmrec.zoo.snapshot import Snapshot, tensor_hash
 
 if TYPE_CHECKING:
     from ptmrec.hardware.measurement import Measurement
-    from ptmrec.zoo.snapshot import Snapshot
 
 MEASUREMENTS = "measurements"
 """Folder of the measurements, among what runs write."""
@@ -30,18 +28,6 @@ TIMM = {
 """Names of timm's tables (parameters in millions there) and ours."""
 
 
-def tensor_hash(snapshot: "Snapshot") -> tuple[str, int]:
-    """SHA-256 over names and numbers of a model's tensors, and their bytes as stored."""
-    import torch
-
-    digest, size = hashlib.sha256(), 0
-    for name, tensor in snapshot.tensors():
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
-        size += tensor.nbytes
-    return digest.hexdigest(), size
-
-
 def machine_folder(folder: Path, machine: dict[str, Any]) -> Path:
     """The folder of one machine; another processor, core count, torch or system is another machine."""
     words = "-".join(str(machine["processor"]).replace("/", " ").split())
@@ -51,14 +37,6 @@ def machine_folder(folder: Path, machine: dict[str, Any]) -> Path:
 def save_measurement(folder: Path, found: "Measurement") -> Path:
     """Keep a measurement; an earlier one of this model on this machine is replaced."""
     return write_json(machine_folder(folder, found.machine) / f"{found.model}.json", found.to_dict())
-
-
-def read_saved(folder: Path, machine: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What was measured on a machine: model -> measurement. A damaged file is left out, and a line says so."""
-    own = machine_folder(folder, machine)
-    paths = sorted(path for path in own.glob("*.json") if not is_temporary(path)) if own.is_dir() else []
-    records = {path.stem: _read(path) for path in paths}
-    return {name: record for name, record in records.items() if record is not None}
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -73,7 +51,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     return record
 
 
-def find_saved(folder: Path, snapshot: "Snapshot", machine: dict[str, Any], threads: int) -> dict[str, Any] | None:
+def find_saved(folder: Path, snapshot: Snapshot, machine: dict[str, Any], threads: int) -> dict[str, Any] | None:
     """The measurement of a model with these very weights on this machine; None when there is none."""
     path = machine_folder(folder, machine) / f"{snapshot.name}.json"
     record = _read(path) if path.is_file() else None
@@ -90,6 +68,8 @@ def write_device_table(path: Path, records: Sequence[dict[str, Any]], sizes: Seq
         records: measurements of one machine.
         sizes: height and width of the images of each.
     """
+    import pandas as pd  # takes longer to import than a small model to measure
+
     rows = []
     for record, size in zip(records, sizes, strict=True):
         threads, part = next(iter(record["threads"].items()))
@@ -101,8 +81,4 @@ def write_device_table(path: Path, records: Sequence[dict[str, Any]], sizes: Seq
         row |= {"threads": threads, "peak_memory_mib": record["peak_memory_mib"], "energy_j": record["energy_j"]}
         row |= {"energy_basis": record["energy_basis"], "marks": "; ".join(record["marks"])}
         rows.append(row | {"device": record["machine"]["processor"], "hash": record["hash"]})
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
-    return write_text(path, text.getvalue())
+    return write_text(path, pd.DataFrame(rows, dtype=object).map(csv_cell).to_csv(index=False))

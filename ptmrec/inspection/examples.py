@@ -1,6 +1,5 @@
 """A model with a few batches: out of the zoo, or out of a Python file."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +14,7 @@ from ptmrec.benchmark.battery import DEMO, read_battery
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError, DataError
 from ptmrec.inspection.subjects import EXAMPLE, call_function, guarded, is_file, run_file, split_subject
+from ptmrec.words import suggest
 from ptmrec.zoo.features import normalise
 from ptmrec.zoo.real import is_real, read_models
 
@@ -149,9 +149,8 @@ def loss_of(output: Tensor, targets: Tensor | None) -> Tensor:
 def _of_zoo(name: str, paths: PathsConfig) -> Example:
     snapshots = {snapshot.name: snapshot for snapshot in read_models(paths)}
     if name not in snapshots:
-        near = difflib.get_close_matches(name, snapshots, n=1)
-        hint = f"did you mean {near[0]}?" if near else "see: ptmrec zoo list; a file's name ends in .py"
-        raise ConfigError(f"no model {name!r} in the zoo; {hint}")
+        hint = suggest(name, snapshots, "see: ptmrec zoo list; a file's name ends in .py")
+        raise ConfigError(f"no model {name!r} in the zoo{hint}")
     model = snapshots[name].load()
     part = read_battery(paths.battery)[DEMO]
     size = LARGE_BATCH if is_real(snapshots[name]) else BATCH

@@ -9,10 +9,7 @@ from ptmrec.dataloader.relation_tables import RELATIONS_NAME, write_relation_tab
 from ptmrec.pipeline.committed import ProjectFiles
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
-from ptmrec.relations.scores import SCORES_NAME, PairScores, read_scores
-
-FIRST = "draw 0"
-"""The pair scores from the images that are known of known data sets."""
+from ptmrec.relations.scores import FIRST, SCORES_NAME, PairScores, read_scores
 
 
 def read_known_scores(files: ProjectFiles, datasets: tuple[str, ...]) -> PairScores:

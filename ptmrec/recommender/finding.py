@@ -1,6 +1,5 @@
 """Models by name, as commands take them: of the zoo, added ones, or a source of one model."""
 
-import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -8,6 +7,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ConfigError
 from ptmrec.recommender.registered import REGISTERED, read_registered_snapshots
+from ptmrec.words import suggest
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot
 from ptmrec.zoo.sources import open_source
@@ -37,6 +37,5 @@ def find_models(names: Sequence[str], config: ConfigParser) -> list[Snapshot]:
 
 def _open(name: str, known: list[str], paths: PathsConfig) -> Snapshot:
     if any(sign in name for sign in "*[") or not any(sign in name for sign in "/:."):
-        near = difflib.get_close_matches(name, known, n=1)
-        raise ConfigError(f"no model {name!r} in the zoo" + (f"; did you mean {near[0]}?" if near else ""))
+        raise ConfigError(f"no model {name!r} in the zoo{suggest(name, known)}")
     return open_source(name, paths)

@@ -18,11 +18,8 @@ from ptmrec.relations.linear import LinearRanker, fit_linear_ranker, left_out_we
 from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.posterior import Posterior, fit_posterior
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.scores import PairScores, look_at, match_classes
+from ptmrec.relations.scores import TARGET, PairScores, look_at, match_classes
 from ptmrec.zoo.card import Card
-
-TARGET = "(target)"
-"""Name of the data set somebody brings, among the known ones."""
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import REGIMES, PathsConfig
+from ptmrec.config.sections import MEASURES, PRESETS, REGIMES, PathsConfig
 from ptmrec.errors import ConfigError, NothingLeftError
 from ptmrec.hardware.limits import Limits
 from ptmrec.hardware.quantities import KINDS, parse_quantity
 from ptmrec.images.user_images import choose_regime, read_user_images
 from ptmrec.recommender.asked import Asked
 from ptmrec.recommender.recommendation import COUNT, Recommendation, check_limits
-from ptmrec.recommender.threads import few_threads
+from ptmrec.recommender.threads import one_thread
 from ptmrec.zoo.real import is_real, read_models, read_real
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
@@ -34,10 +34,6 @@ REAL = "real"
 """Name of the zoo of real models."""
 PUBLISHED = {"hf180": "transfergraph", "openclip121": "openclip", "timm": "timm"}
 """Names of zoos of which only published records are here -> their tables."""
-PRESETS = {"fast": 0, "balanced": 3, "best": 8}
-"""Candidates that each preset runs on the images."""
-MEASURES = ("none", "top", "all")
-"""Which models are measured on this machine before they are named."""
 
 
 def recommend(
@@ -105,7 +101,7 @@ def _answer(
     verify: int | None,
     time_limit: float | None,
 ) -> Recommendation:
-    with few_threads(config):
+    with one_thread(config):
         found, limiting, rejected = _rank(asked, snapshots, zoo, config)
         if verify or time_limit:
             found = found.verify(verify, time_limit)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptmrec.errors import ConfigError
 from ptmrec.images.account import Account
+from ptmrec.recommender.export import Exports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ EXPLAINED = 3
 
 
 @dataclass(frozen=True, repr=False)
-class Recommendation:
+class Recommendation(Exports):
     """Models ranked for images.
 
     Attributes:
@@ -176,11 +177,11 @@ class Recommendation:
             ConfigError: neither is positive.
             DataError: the images have no labels.
         """
-        from ptmrec.recommender.threads import few_threads
+        from ptmrec.recommender.threads import one_thread
 
         session, started = self._going_on("verified"), time.perf_counter()
         check_limits(count, time_limit)
-        with few_threads(session.config):
+        with one_thread(session.config):
             session = session.verify(count, time_limit)
             took = self.seconds + time.perf_counter() - started
             return replace(self, frame=session.frame, verification=session.verification, session=session, seconds=took)
@@ -201,22 +202,6 @@ class Recommendation:
         from ptmrec.plots.recommendation import plot_recommendation
 
         return plot_recommendation(self.leaderboard(), ax)
-
-    def to_json(self) -> str:
-        """The answer as JSON, see :mod:`ptmrec.recommender.export`."""
-        from ptmrec.recommender.export import to_json
-
-        return to_json(self)
-
-    def save(self, path: Path | str, only_pareto: bool = False) -> Path:
-        """Write the answer: ``.json``, ``.csv``, ``.html`` or, the plot, ``.png``; of the last two the Pareto front.
-
-        Raises:
-            ConfigError: another ending.
-        """
-        from ptmrec.recommender.export import save
-
-        return save(self, Path(path), only_pareto)
 
     def describe_tie(self) -> str:
         """One sentence about the models tied with the best; empty when there are none."""

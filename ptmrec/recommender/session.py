@@ -19,6 +19,7 @@ from ptmrec.relations.expected import Separation
 from ptmrec.relations.pairs import PairTable, skill_logits
 from ptmrec.relations.reasons import Reasons, explain_score
 from ptmrec.relations.samples import DatasetSample
+from ptmrec.words import suggest
 from ptmrec.zoo.snapshot import Snapshot
 
 
@@ -157,10 +158,8 @@ class Session:
         for snapshot in self.snapshots:
             if model in (snapshot.name, snapshot.source):
                 return snapshot
-        from difflib import get_close_matches
-
-        near = get_close_matches(model, [snapshot.name for snapshot in self.snapshots], n=1)
-        raise ConfigError(f"no model {model!r} was ranked" + (f"; did you mean {near[0]}?" if near else ""))
+        hint = suggest(model, [snapshot.name for snapshot in self.snapshots])
+        raise ConfigError(f"no model {model!r} was ranked{hint}")
 
     def explain(self, model: str) -> Reasons:
         """Why a candidate ranks where it does.

@@ -13,6 +13,10 @@ from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.similarity import class_match, covariance_similarity
 from ptmrec.relations.transport import transports_left_out
 
+TARGET = "(target)"
+"""Name of the data set that is ranked for."""
+FIRST = "draw 0"
+"""Name of the scores from the draw of images that is known of known data sets."""
 SCORES_NAME = "scores.npz"
 """File of the pair scores, beside the reference space they are made in."""
 _TABLES = ("transport", "few_shot", "encoder", "reference", "same")

@@ -7,14 +7,6 @@ CHANCE, EXPLAINED = 1.5, 0.5
 class means that a matching has to explain for two sets of images to count as the same."""
 
 
-def dataset_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Cosine distance between the mean class tokens of two data sets, ``(S, M, D)`` each."""
-    from sklearn.metrics import pairwise_distances  # takes a second, and recommendations do not need it
-
-    means = [tokens.astype(np.float64).mean(axis=(0, 1)) for tokens in (first, second)]
-    return float(pairwise_distances(means[:1], means[1:], metric="cosine")[0, 0])
-
-
 def covariances(coordinates: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Total and between-class covariance ``(2, r, r)`` of reference coordinates ``(n, r)``, each of norm 1.
 

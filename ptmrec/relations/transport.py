@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ptmrec.relations.ridge import ridge_left_out_many, ridge_loo_score
+from ptmrec.relations.ridge import ridge_left_out_many
 
 SHRINKAGE = 1e-3
 """Ridge penalty of the explanation, relative to the coordinates' mean squared length."""
@@ -56,13 +56,11 @@ def explain(coordinates: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, 
     return Explainer(coordinates).explain(features)
 
 
-def transport_score(coordinates: np.ndarray, labels: np.ndarray, transport: np.ndarray) -> float:
-    """How well a model would separate the classes of images at ``(n, r)``; larger is better, at most 0."""
-    return ridge_loo_score(coordinates @ np.asarray(transport, np.float64), labels)
-
-
 def transport_scores(coordinates: np.ndarray, labels: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
-    """:func:`transport_score` ``(N,)`` of several models; all alike (-1) when there is but one class to tell."""
+    """How well each of N models would separate the classes of images at ``(n, r)``; larger is better, at most 0.
+
+    All alike (-1) when there is but one class to tell.
+    """
     return transports_left_out(coordinates, labels, transports)[0]
 
 

@@ -3,6 +3,7 @@
 torch is imported where weights are touched: listing a zoo reads cards only.
 """
 
+import hashlib
 import math
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
@@ -84,6 +85,18 @@ class Snapshot:
             reason = str(error).splitlines()[-1].strip()
             raise ArtifactError(f"{self.folder}: weights do not fit the card's architecture ({reason})") from None
         return model.eval()
+
+
+def tensor_hash(snapshot: Snapshot) -> tuple[str, int]:
+    """SHA-256 over names and numbers of a model's tensors, and their bytes as stored."""
+    import torch
+
+    digest, size = hashlib.sha256(), 0
+    for name, tensor in snapshot.tensors():
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
+        size += tensor.nbytes
+    return digest.hexdigest(), size
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """What ``ptmrec zoo add SOURCE`` takes: folders, Hub ids, ``timm:NAME``, ``open_clip:NAME/TAG``."""
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_json
+from ptmrec.words import suggest
 from ptmrec.zoo.card import CARD_NAME, LONGEST_NAME, card_from, read_card
 from ptmrec.zoo.hub import (
     CLIP_CONFIG,
@@ -127,10 +127,10 @@ def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
 
     model, _, tag = name.partition(".")
     if not timm.is_model(model):
-        raise ArtifactError(f"{TIMM}{name}: timm knows no model {model!r}{_hint(model, timm.list_models())}")
+        raise ArtifactError(f"{TIMM}{name}: timm knows no model {model!r}{suggest(model, timm.list_models())}")
     tags = [entry for entry in timm.list_pretrained(f"{model}.*") if entry.partition(".")[0] == model]
     if tag and name not in tags:
-        raise ArtifactError(f"{TIMM}{name}: timm knows no weights {tag!r} of {model}{_hint(name, tags)}")
+        raise ArtifactError(f"{TIMM}{name}: timm knows no weights {tag!r} of {model}{suggest(name, tags)}")
     stated = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if random_weights:
         inner = (stated or timm.models.PretrainedCfg()).to_dict()
@@ -159,7 +159,7 @@ def _open_clip(name: str, random_weights: bool) -> Snapshot:
     stated = None if ":" in model else open_clip.get_model_config(model)  # a colon would name another source
     if stated is None:
         raise ArtifactError(
-            f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{_hint(model, open_clip.list_models())}"
+            f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{suggest(model, open_clip.list_models())}"
         )
     colours = open_clip.get_pretrained_cfg(model, tag) if tag else {}
     gelu = {"quick_gelu": True} if colours.get("quick_gelu") else {}
@@ -191,11 +191,6 @@ def _is_model(folder: Path) -> bool:
 def _plain(name: str) -> str:
     """A name without what a card's name may not hold."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:LONGEST_NAME] or "model"
-
-
-def _hint(name: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _random_too(kind: str, model: str) -> str:

@@ -3,20 +3,22 @@ import json
 import numpy as np
 import pytest
 
-from ptmrec.benchmark.published_scores import FOLDER, Origin, PublishedScores, read_scores, write_scores
+from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.config.sections import PathsConfig
 from ptmrec.errors import ArtifactError
 
 
 @pytest.fixture
 def path(tmp_path):
-    origin = Origin("small", "owner/name", "0123456789", "MIT", ["a trap"])
-    values = np.array([[[1.5, np.nan], [0.25, -3]], [[1e-9, 2], [3, 123456.75]]])
-    scores = PublishedScores(origin, ("x", "y"), ("d", "e"), ("m", "n"), values, {"d": {"classes": 2}}, {})
-    return write_scores(tmp_path / "small.json", scores)
+    about = {"name": "small", "source": "owner/name", "commit": "0123456789", "licence": "MIT", "notes": ["a trap"]}
+    scores = {"d": {"m": [1.5, 1e-9], "n": [None, 2]}, "e": {"m": [0.25, 3], "n": [-3, 123456.75]}}
+    data = {"about": about, "columns": ["x", "y"], "facts": {"d": {"classes": 2}}, "cited": {}, "scores": scores}
+    path = tmp_path / "small.json"
+    path.write_text(json.dumps(data))
+    return path
 
 
-def test_what_was_written_is_read(path):
+def test_scores_are_read_by_column_data_set_and_model(path):
     scores = read_scores(path)
     assert (scores.columns, scores.datasets, scores.models) == (("x", "y"), ("d", "e"), ("m", "n"))
     np.testing.assert_array_equal(scores.values, [[[1.5, np.nan], [0.25, -3]], [[1e-9, 2], [3, 123456.75]]])

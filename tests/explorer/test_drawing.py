@@ -3,7 +3,6 @@ import pytest
 from conftest import assert_readable
 
 from ptmrec.explorer.drawing import draw, readable, short_count, table_html
-from ptmrec.plots.recommendation import plot_recommendation
 
 
 @pytest.fixture
@@ -46,9 +45,9 @@ def test_names_cannot_break_the_page_and_one_row_is_marked(frame):
     assert page.count("<tr") == 4 and page.count("<td") == 3 * 5
 
 
-def test_any_plot_is_drawn_in_the_style_of_the_thesis(frame):
+def test_the_plot_is_drawn_in_the_style_of_the_thesis(frame):
     for shown in (frame.head(1), frame, pd.concat([frame.assign(model=f"m{i}" + frame["model"]) for i in range(7)])):
-        figure = draw(shown, plot_recommendation)
+        figure = draw(shown)
         assert_readable(figure)
         assert len(figure.axes[0].get_yticklabels()) == len(shown)
-    assert draw(frame, plot_recommendation, 4.0).get_figwidth() == 4.0
+    assert draw(frame, 4.0).get_figwidth() == 4.0

@@ -1,15 +1,19 @@
 """The panel, driven as a person would: its widgets get values, and what it shows changes."""
 
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from conftest import write_images
 from matplotlib.figure import Figure
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.errors import DataError
-from ptmrec.explorer.findings import Findings
+from ptmrec.errors import ConfigError, DataError
+from ptmrec.explorer.asking import Asker
 from ptmrec.explorer.panel import FOLDER, MOST_SHOWN, Explorer, image_html, parameter_limits, show_explorer
+from ptmrec.recommender.recommendation import Recommendation
 
 DEMOS = {"demo:a": "demo: a", "demo:b": "demo: b"}
 
@@ -32,18 +36,29 @@ class Recorder:
     """Answers every question and remembers it."""
 
     def __init__(self):
-        self.asked, self.plotted = [], []
+        self.asked = []
 
     def __call__(self, images, preset):
         self.asked.append((images, preset))
         if images == "nowhere":
             raise DataError("nowhere: no such folder <b>")
         frame = make_frame(3 if images == "demo:b" else 8, images[-1])
-        return Findings(frame, self.plot, lambda model: f"why {model}", (f"{images} at {preset}.",))
+        session = SimpleNamespace(explain=Why, chosen=SimpleNamespace(class_names=("a",)))
+        numbers = {"images_there": 9, "images_used": 9, "num_classes": 2, "part": "", "ranked_by": Path("folder")}
+        return Recommendation(frame, "low_data", **numbers, notes=(f"{images} at {preset}.",), session=session)
 
-    def plot(self, shown, ax):
-        self.plotted.append(shown["model"].tolist())
-        ax.plot(shown["expected_accuracy"], shown["rank"])
+
+class Why:
+    """Why a model ranks where it does."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def phrase(self):
+        return "its size"
+
+    def sentence(self, class_names):
+        return f"why {self.model} tells {class_names[0]}"
 
 
 @pytest.fixture
@@ -66,8 +81,8 @@ def test_the_first_demo_is_answered_before_anything_is_pressed(explorer, recorde
     table, picture, reason, remarks = seen(explorer)
     assert table.count("<tr") == 1 + 5 and "a0" in table and "4 M" in table
     assert 'alt="Dots' in picture and "data:image/png" in picture
-    assert "why a0" in reason and remarks.count("demo:a at fast.") == 1
-    assert recorder.plotted[-1] == ["a0", "a1", "a2", "a3", "a4"]
+    assert "why a0" in reason and remarks.count("Demo:a at fast.") == 1
+    assert explorer.table()["model"].tolist() == ["a0", "a1", "a2", "a3", "a4"]
 
 
 def test_sliders_change_table_plot_and_explanation_at_once(explorer, recorder):
@@ -78,7 +93,7 @@ def test_sliders_change_table_plot_and_explanation_at_once(explorer, recorder):
     assert explorer.table()["model"].iloc[0] == "a1" and explorer.model.value == "a1"
     assert "1 model left out" in explorer._remarks.value
     explorer.count.value = 2
-    assert recorder.plotted[-1] == ["a1", "a2"] == list(explorer.model.options)
+    assert explorer.table()["model"].tolist() == ["a1", "a2"] == list(explorer.model.options)
     explorer.count.value = MOST_SHOWN
     assert len(explorer.table()) == 7, "as many as there are"
     assert len(recorder.asked) == 1, "nothing was ranked again"
@@ -86,7 +101,7 @@ def test_sliders_change_table_plot_and_explanation_at_once(explorer, recorder):
 
 def test_another_model_is_explained_and_marked(explorer):
     explorer.model.value = "a3"
-    assert explorer.explanation() == "why a3" and "why a3" in explorer._reason.value
+    assert explorer.explanation() == "Its size. why a3 tells a." and "why a3" in explorer._reason.value
     marked = [row for row in explorer._table.value.split("<tr")[1:] if "background" in row]
     assert len(marked) == 1 and "a3" in marked[0]
     explorer.count.value = 7
@@ -116,7 +131,7 @@ def test_ones_own_folder_is_typed_and_mistakes_are_said(explorer, recorder):
     explorer.folder.value = "photos"
     explorer.button.click()
     assert recorder.asked[-1] == ("photos", "fast")
-    assert "photos at fast." in explorer._remarks.value
+    assert "Photos at fast." in explorer._remarks.value
 
 
 def test_a_folder_given_first_is_what_the_choosers_show(recorder):
@@ -157,3 +172,15 @@ def test_the_real_recommender_answers_about_a_demo():
     smallest = explorer.limit.options[0]
     explorer.limit.value = smallest[1]
     assert explorer.table()["parameters"].max() <= smallest[1]
+
+
+@pytest.mark.slow
+def test_a_folder_is_answered_in_the_names_of_its_classes(tmp_path):
+    folder = write_images(tmp_path / "photos", {"hills": 12, "seas": 12})
+    explorer = Explorer(Asker(ConfigParser()), DEMOS, str(folder))
+    assert "24 of 24 images used (2 classes)" in " ".join(explorer.remarks())
+    assert not [line for line in explorer.remarks() if str(ConfigParser().root) in line]
+    first = explorer.frame["model"].iloc[0]
+    assert f". {first}: " in explorer.explanation() and "hills" in explorer.explanation()
+    with pytest.raises(ConfigError):
+        explorer.found.explain("nobody")

@@ -4,11 +4,11 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.files import read_json, write_json
 from ptmrec.hardware.machine import describe_machine
-from ptmrec.hardware.saved import MEASUREMENTS, machine_folder, tensor_hash
+from ptmrec.hardware.saved import MEASUREMENTS, machine_folder
 from ptmrec.hardware.timings import read_timings
 from ptmrec.recommender.costing import CostBook
 from ptmrec.zoo.real import read_models, read_real
-from ptmrec.zoo.snapshot import read_snapshot
+from ptmrec.zoo.snapshot import read_snapshot, tensor_hash
 
 PATHS = ConfigParser(overrides={"paths.artifacts": "nothing measured"}).get(PathsConfig)
 SNAPSHOT = read_snapshot(PATHS.zoo / "vgg-small-cifar10")

@@ -10,7 +10,7 @@ import pytest
 from toy_answer import make_answer
 
 from ptmrec.errors import ConfigError
-from ptmrec.recommender.export import SCHEMA, save, to_json
+from ptmrec.recommender.export import SCHEMA
 from ptmrec.recommender.verify import Verification
 
 GOLDEN = Path(__file__).parent / "golden_answer.json"
@@ -20,11 +20,11 @@ def test_the_json_is_the_golden_one():
     """A changed key breaks programs: add keys, and raise the schema when one has to go."""
     ran = Verification(np.array([0.5, np.nan, np.nan]), np.array([1.25, np.nan, np.nan]))
     answer = make_answer(notes=("Beware.",), doubts=("Beware.",), verification=ran)
-    assert to_json(answer) + "\n" == GOLDEN.read_text()
+    assert answer.to_json() + "\n" == GOLDEN.read_text()
 
 
 def test_what_programs_rely_on():
-    data = json.loads(to_json(make_answer()))
+    data = json.loads(make_answer().to_json())
     assert data["schema"] == SCHEMA
     assert data["trusted"] is True and data["verification"] is None
     assert data["request"]["limits"] == {} and data["device"] is None
@@ -35,10 +35,10 @@ def test_what_programs_rely_on():
 @pytest.mark.parametrize("ending", ["json", "csv", "html", "png"])
 def test_an_answer_is_written_by_its_ending(ending, tmp_path):
     answer = make_answer()
-    path = save(answer, tmp_path / f"answer.{ending}")
+    path = answer.save(tmp_path / f"answer.{ending}")
     content = path.read_bytes()
     if ending == "json":
-        assert json.loads(content) == json.loads(to_json(answer))
+        assert json.loads(content) == json.loads(answer.to_json())
     elif ending == "csv":
         pd.testing.assert_frame_equal(pd.read_csv(path), answer.leaderboard(), check_dtype=False)
     elif ending == "png":
@@ -52,15 +52,15 @@ def test_an_answer_is_written_by_its_ending(ending, tmp_path):
 
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="answer.xls.*one of these endings"):
-        save(make_answer(), tmp_path / "answer.xls")
+        make_answer().save(tmp_path / "answer.xls")
     assert not list(tmp_path.iterdir())
 
 
 def test_text_from_outside_is_neither_formula_nor_markup(tmp_path):
     answer = make_answer()
     answer = replace(answer, frame=answer.frame.assign(licence="=<b>&\x1b", source="-0.5"), data="<script>")
-    table = pd.read_csv(save(answer, tmp_path / "a.csv"), dtype=str)
+    table = pd.read_csv(answer.save(tmp_path / "a.csv"), dtype=str)
     assert set(table["licence"]) == {"'=<b>&\\u001b"} and set(table["source"]) == {"-0.5"}
     assert table["score"].astype(float).notna().all()
-    page = save(answer, tmp_path / "a.html").read_text()
+    page = answer.save(tmp_path / "a.html").read_text()
     assert "<script>" not in page and "<b>" not in page and "=&lt;b&gt;&amp;" in page

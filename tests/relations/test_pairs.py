@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import softmax
-from toy_relations import make_pairs, make_samples, make_transports
+from toy_relations import make_pairs, make_samples, make_transports, transport_score
 
 from ptmrec.relations.pairs import (
     ENCODER_SHARPNESS,
@@ -15,7 +15,7 @@ from ptmrec.relations.pairs import (
     standard,
     weighted_mean,
 )
-from ptmrec.relations.transport import explain, transport_score
+from ptmrec.relations.transport import explain
 
 GENERATOR = np.random.default_rng(0)
 

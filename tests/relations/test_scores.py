@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from toy_relations import DATASETS, make_samples, make_scores, make_transports
+from toy_relations import DATASETS, make_samples, make_scores, make_transports, transport_score
 
 from ptmrec.errors import ArtifactError
 from ptmrec.files import read_npz, write_npz
 from ptmrec.relations.scores import join_rows, read_scores, score_dataset, write_scores
-from ptmrec.relations.transport import transport_score
 
 
 def test_a_row_is_what_a_loop_over_pairs_gives():

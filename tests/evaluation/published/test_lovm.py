@@ -7,9 +7,9 @@ from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.published.lovm import (
     IMAGENET,
+    LOVM_METRICS,
     absolute_error,
     best_models,
-    lovm_means,
     model_gpt,
     recall_of_best,
     signed_error_of_best,
@@ -21,6 +21,11 @@ from ptmrec.evaluation.published.lovm import (
 def files():
     folder = PathsConfig().published
     return read_published(folder / "lovm.json"), read_scores(folder / FOLDER / "lovm.json")
+
+
+def lovm_means(accuracy, scores):
+    pairs = list(zip(accuracy, scores, strict=True))
+    return {name: np.mean([metric(*pair) for pair in pairs]) for name, metric in LOVM_METRICS.items()}
 
 
 def test_imagenet_baseline_as_published(files):

@@ -15,7 +15,6 @@ from experiments.studies.hardware_choice import (
     FUSION,
     LARGEST,
     SHADOW,
-    SOFT,
     SOFT_FUSION,
     SOFT_SHADOW,
 )
@@ -79,7 +78,13 @@ def hardware_choice():
     ways = (FILTER, LARGEST, *BESIDE.values(), SHADOW, SOFT_SHADOW, FUSION, SOFT_FUSION)
     return pd.DataFrame(
         [
-            {"regime": regime, "method": method, "targets": 3, "accuracy": 0.7, "violations": 0.5 * (method in SOFT)}
+            {
+                "regime": regime,
+                "method": method,
+                "targets": 3,
+                "accuracy": 0.7,
+                "violations": 0.5 * (method in (SOFT_SHADOW, SOFT_FUSION)),
+            }
             | {"regret": 0.01 * place, "regret_low": 0.005 * place, "regret_high": 0.02 * place}
             | {"gain": 0.01 * place, "gain_low": -0.01 * place, "gain_high": 0.02 * place}
             for regime in REGIME_LABELS

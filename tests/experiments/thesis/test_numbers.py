@@ -74,3 +74,9 @@ def test_what_is_lost_under_limits_and_how_wrong_estimates_are(texts, run):
     held = latency[(latency["finding"] == "families held out") & (latency["device"] == "i9-10940X")]
     assert texts["LatencyErrorOperations"] == number(100 * held["median_error"].iloc[0], 0)
     assert "LatencyErrorMeasuredFifty" in texts and texts["OneGmacLow"] == number(4.568, 1)
+
+
+def test_rows_are_taken_by_name_whatever_their_order(config, run, texts):
+    for path in run.results.glob("*.csv"):
+        pd.read_csv(path).sample(frac=1, random_state=0).to_csv(path, index=False)
+    assert make_macros(config, Results(config.get(PathsConfig))).texts == texts

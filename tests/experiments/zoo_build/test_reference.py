@@ -3,6 +3,7 @@ import shutil
 import numpy as np
 import pytest
 from conftest import write_image_set
+from toy_relations import transport_score
 
 from experiments.zoo_build.measure import draw_shots
 from experiments.zoo_build.reference import build_reference
@@ -16,7 +17,7 @@ from ptmrec.recommender.references import References
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
 from ptmrec.relations.samples import read_samples, read_space
 from ptmrec.relations.scores import SCORES_NAME, read_scores
-from ptmrec.relations.transport import explain, transport_score
+from ptmrec.relations.transport import explain
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import read_zoo
 

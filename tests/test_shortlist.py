@@ -3,8 +3,8 @@ import pytest
 from toy_knowledge import make_knowledge
 from toy_relations import RANK, make_samples
 
+from benchmarks.shortlist import ask, make_catalogue, rank_two_stage, score_all, transport_codes
 from ptmrec.recommender.knowledge import TARGET
-from ptmrec.relations.shortlist import ask, make_catalogue, rank_two_stage, score_all, transport_codes
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from conftest import write_images
 
 from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
 from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PRESETS
 from ptmrec.errors import ConfigError, DataError
-from ptmrec.explorer import findings
-from ptmrec.explorer.findings import DEMO, Asker
+from ptmrec.explorer import asking
+from ptmrec.explorer.asking import DEMO, Asker
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +39,8 @@ def test_a_demo_is_asked_about_by_the_names_of_its_classes(asker, monkeypatch):
         asked.append((np.shape(source), len(labels), preset))
         raise DataError("enough")
 
-    monkeypatch.setattr(findings, "recommend", record)
-    for preset in findings.PRESETS:
+    monkeypatch.setattr(asking, "recommend", record)
+    for preset in PRESETS:
         with pytest.raises(DataError, match="enough"):
             asker("demo:mnist", preset)
-    assert asked == [((200, 32, 32, 3), 200, preset) for preset in findings.PRESETS]
-
-
-@pytest.mark.slow
-def test_a_folder_is_answered_in_the_names_of_its_classes(asker, tmp_path):
-    found = asker(str(write_images(tmp_path / "photos", {"hills": 12, "seas": 12})), "fast")
-    assert "24 of 24 images used (2 classes)" in " ".join(found.remarks)
-    assert not [line for line in found.remarks if str(asker._config.root) in line]
-    first, last = found.frame["model"].iloc[[0, -1]]
-    assert f". {first}: " in found.explain(first) and "hills" in found.explain(first)
-    assert f". {last}: " in found.explain(last)
-    with pytest.raises(ConfigError):
-        found.explain("nobody")
+    assert asked == [((200, 32, 32, 3), 200, preset) for preset in PRESETS]
