@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ptmrec.relations.pairs import RELATIONS, PairTable, skill_of
+from ptmrec.relations.pairs import RELATIONS, SIBLINGS, PairTable, skill_of
 from ptmrec.relations.registration import estimate_skills, fit_within_families, ridge_weights
 
-COLUMNS = (*RELATIONS, *(f"{name}, new model" for name in RELATIONS))
-"""Columns of a ranker's inputs: a measured model has the first half, a new one the second; the rest is 0."""
+NEW = (*RELATIONS, *SIBLINGS)
+"""What is known of a model that was never measured."""
+COLUMNS = (*RELATIONS, *(f"{name}, new model" for name in NEW))
+"""Columns of a ranker's inputs: a measured model has the first part, a new one the second; the rest is 0."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class LinearRanker:
     """Weights of the relations, learned on known data sets.
 
     Attributes:
-        weights: ``(2 R,)``, as :data:`COLUMNS`.
+        weights: as :data:`COLUMNS`.
         skills: known data set -> skill ``(N,)`` of every model: measured, or estimated where the model is new.
         measured: ``(N,)`` bool, which models have measured skills.
     """
@@ -27,9 +29,11 @@ class LinearRanker:
     measured: np.ndarray
 
     def inputs(self, pairs: PairTable, target: str) -> np.ndarray:
-        """Relations ``(N, 2 R)`` of the models to a data set, as :data:`COLUMNS`."""
-        relations = pairs.relations(target, self.skills)
-        return np.hstack([relations * self.measured[:, None], relations * ~self.measured[:, None]])
+        """What is known of the models and a data set, a row for each, columns as :data:`COLUMNS`."""
+        relations, measured = pairs.relations(target, self.skills), self.measured[:, None]
+        known = {name: np.where(self.measured, row, np.nan) for name, row in self.skills.items()}
+        new = np.hstack([relations, pairs.siblings(target, known)])
+        return np.hstack([relations * measured, new * ~measured])
 
     def scores(self, pairs: PairTable, target: str) -> np.ndarray:
         """Scores ``(N,)`` of the models for a data set, larger is better.
@@ -70,8 +74,8 @@ def fit_linear_ranker(
     rows = {name: np.where(pairs.trained_on(name), np.nan, row) for name, row in accuracies.items()}
     taught = {name: skill_of(np.where(pairs.base, row, np.nan)) for name, row in rows.items()}
     estimated = estimate_skills(pairs, taught)
-    kept = np.isin(RELATIONS, relations)
-    weights = np.concatenate([_fit_measured(pairs, taught, kept), _fit_new(pairs, estimated, taught, kept)])
+    kept, new = np.isin(RELATIONS, relations), np.isin(NEW, (*relations, *SIBLINGS))
+    weights = np.concatenate([_fit_measured(pairs, taught, kept), _fit_new(pairs, estimated, taught, new)])
     skills = {name: skill_of(row) for name, row in rows.items()}
     measured = ~np.isnan(np.stack(list(skills.values()))).all(axis=0)
     merged = {name: np.where(measured, values, estimated[name]) for name, values in skills.items()}
@@ -79,7 +83,7 @@ def fit_linear_ranker(
 
 
 def left_out_weights(pairs: PairTable, accuracies: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Weights ``(K, 2 R)`` of the rankers fitted without each of the K known data sets; arguments as above."""
+    """Weights of the rankers fitted without each of the K known data sets, a row each; arguments as above."""
     names = list(accuracies)
     parts = ({other: accuracies[other] for other in names if other != name} for name in names)
     return np.stack([fit_linear_ranker(pairs, part).weights for part in parts])
@@ -95,4 +99,8 @@ def _fit_measured(pairs: PairTable, skills: Mapping[str, np.ndarray], kept: np.n
 def _fit_new(
     pairs: PairTable, estimated: Mapping[str, np.ndarray], skills: Mapping[str, np.ndarray], kept: np.ndarray
 ) -> np.ndarray:
-    return fit_within_families(pairs, {name: pairs.relations(name, estimated) * kept for name in estimated}, skills)
+    """Practised on known models, of which siblings alone show what was measured: those are of other families."""
+    inputs = {
+        name: np.hstack([pairs.relations(name, estimated), pairs.siblings(name, skills)]) * kept for name in estimated
+    }
+    return fit_within_families(pairs, inputs, skills)

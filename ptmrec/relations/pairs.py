@@ -5,6 +5,7 @@ listed: a model's score does not change with the other candidates.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,10 @@ RELATIONS = (
     *("source_encoder", "source_reference", "size", "source_accuracy"),
 )
 """Columns of a table of relations."""
+KIN = ("source", "size")
+"""What makes models of different families siblings: trained on the same data set, or of the same size."""
+SIBLINGS = tuple(f"{kin} siblings {name}" for kin in KIN for name in ("encoder", "reference", "transport", "mean"))
+"""Columns of the skills of siblings, which speak for models that were never measured."""
 ENCODER_SHARPNESS, REFERENCE_SHARPNESS, TRANSPORT_SHARPNESS = 6.0, 4.0, 4.0
 """How fast the weight of a known data set falls with its unlikeness: factors in the softmax over similarities."""
 
@@ -96,6 +101,48 @@ class PairTable:
             self.source_accuracy,
         ]
         return np.clip(np.nan_to_num(np.stack(columns, axis=1)), -FARTHEST, FARTHEST)
+
+    def siblings(self, target: str, skills: Mapping[str, np.ndarray]) -> np.ndarray:
+        """How much better than their families the siblings of every model did, ``(N, 8)`` as :data:`SIBLINGS`.
+
+        What a family is good at, and what a source or a size adds to it, come apart: so a model of a family that was
+        never measured is known by models of other families that learned from the same images, or are as large.
+
+        Args:
+            target: the data set; its own skills are never used.
+            skills: known data set -> measured skill ``(N,)``; NaN where nothing was measured.
+        """
+        others = [name for name in skills if name != target]
+        table = np.stack([skills[name] for name in others])
+        table = np.where(self.base, table - self._family_means(table), np.nan)
+        there, logits = ~np.isnan(table), skill_logits(self.likeness(target, others))
+        columns = []
+        for kin in self._kin:
+            count = there @ kin
+            means = np.divide(np.nan_to_num(table) @ kin, count, out=np.full(count.shape, np.nan), where=count > 0)
+            columns += [weighted_mean(means, row) for row in logits]
+        return np.clip(np.nan_to_num(np.stack(columns, axis=1)), -FARTHEST, FARTHEST)
+
+    def _family_means(self, table: np.ndarray) -> np.ndarray:
+        """Mean ``(K, N)`` of what the known models of each one's family have in a table ``(K, N)``."""
+        there = ~np.isnan(table) & self.base
+        count = there @ self._family
+        total = np.where(there, np.nan_to_num(table), 0) @ self._family
+        return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+    @cached_property
+    def _family(self) -> np.ndarray:
+        """Which models are of one family, ``(N, N)``."""
+        families = np.array([card.family for card in self.cards.values()])
+        return (families[:, None] == families).astype(np.float64)
+
+    @cached_property
+    def _kin(self) -> list[np.ndarray]:
+        """Which models are siblings, by source and by size, ``(N, N)`` each."""
+        sources = np.array([str(card.source_dataset) for card in self.cards.values()])
+        sizes = np.array([str(card.architecture.get("size", "")) for card in self.cards.values()])
+        known = [(values[:, None] == values) & (values != "") & (values != "None") for values in (sources, sizes)]
+        return [(alike & (self._family == 0)).astype(np.float64) for alike in known]
 
     def source_likeness(self, known: list[str], alike: np.ndarray) -> np.ndarray:
         """Likeness ``(N,)`` of a target and the likest data set each model was trained on; NaN where unknown.
