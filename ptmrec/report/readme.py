@@ -150,7 +150,7 @@ def _hardware(folder: Path) -> str:
             row = 100 * frame.loc[(regime, method)]
             span = f"[{row['regret_low']:.1f}, {row['regret_high']:.1f}]"
             cells += [f"{row['regret']:.1f} {span}", f"{row['violations']:.0f} %"]
-        lines.append(f"| {method} | {' | '.join(cells)} |")
+        lines.append(f"| {method}{' (committed)' * bool(row.get('committed'))} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from nbformat import write
 from nbformat.v4 import new_notebook
@@ -31,6 +32,10 @@ def test_numbers_follow_the_files(tmp_path):
     text = fill_readme("<!-- numbers:zoo -->old<!-- /numbers --> <!-- numbers:times --><!-- /numbers -->", tmp_path)
     assert "4321 models" in text and "old" not in text
     assert "01 10 to 20 s, 02 50 s" in text
+    choices = pd.read_csv(tmp_path / "hardware_choice_summary.csv")
+    choices.assign(committed=choices["method"] == "Fusion").to_csv(tmp_path / "hardware_choice_summary.csv")
+    text = fill_readme("<!-- numbers:hardware --><!-- /numbers -->", tmp_path)
+    assert re.findall(r"(.+) \(committed\)", text) == ["| Fusion"]
     with pytest.raises(ArtifactError, match="'weather'"):
         fill_readme("<!-- numbers:weather --><!-- /numbers -->", tmp_path)
 
