@@ -137,13 +137,15 @@ def hardware(folder: Path) -> str:
     table = Table(folder / "hardware_choice_summary.csv", ("regime", "method"), numbers)
     heads = ("points lost by the first model under a limit", *(f"{label} | limits broken" for label in _labels()))
     lines = [_line(heads), "|---|---|---|---|---|"]
-    for method in table.frame["method"].unique():
+    frame = table.frame  # methods that this run did not train again are marked
+    kept = set(frame[frame["committed"].astype(bool)]["method"]) if "committed" in frame else set()
+    for method in frame["method"].unique():
         cells = []
         for regime in _regimes():
             row = table.row(regime=regime, method=method)
             value, low, high, broken = (100 * row.number(name) for name in numbers)
             cells += [f"{value:.1f} [{low:.1f}, {high:.1f}]", f"{broken:.0f} %"]
-        lines.append(_line((method, *cells)))
+        lines.append(_line((f"{method}{' (committed)' * (method in kept)}", *cells)))
     return "\n".join(lines)
 
 

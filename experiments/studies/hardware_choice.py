@@ -61,7 +61,7 @@ def make_bench(project: Project) -> Bench:
 
 
 def compare_choices(project: Project) -> pd.DataFrame:
-    """The first pick of every method for every blind data set and limit.
+    """The first pick of every method for every blind data set and limit; of Fusion when ``[evaluation] fusion`` is set.
 
     Returns:
         One row per ``method, target, regime, limit, value, seed``: ``accuracy`` of the pick, ``feasible_best`` of the
@@ -70,7 +70,8 @@ def compare_choices(project: Project) -> pd.DataFrame:
     """
     bench = make_bench(project)
     truth = project.truth.only(bench.names)
-    hard, soft = _static_scores(project, bench), [_fusion(project, seed) for seed in _seeds(project)]
+    seeds = range(project.ranker_config.seeds if project.config.get(EvaluationConfig).fusion else 0)
+    hard, soft = _static_scores(project, bench), [_fusion(project, seed) for seed in seeds]
     rows = []
     for target in bench.targets:
         true = truth.row(target.regime, target.dataset)
@@ -81,10 +82,6 @@ def compare_choices(project: Project) -> pd.DataFrame:
                 for method, seed, pick in picks(hard[target.dataset, target.regime], soft, target, limit, cost, fits):
                     rows.append({"method": method, **place, "seed": seed, **outcome(true, fits, pick)})
     return pd.DataFrame(rows)
-
-
-def _seeds(project: Project) -> range:
-    return range(project.ranker_config.seeds)
 
 
 def outcome(true: np.ndarray, fits: np.ndarray, pick: int) -> dict[str, float]:
@@ -187,6 +184,14 @@ def summarise_choices(frame: pd.DataFrame, draws: int = 10_000, level: float = 0
             }
         )
     return pd.DataFrame(rows)
+
+
+def add_committed(summary: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The summary, with the rows of Fusion from another one where it has none; ``committed`` says which these are."""
+    rows = pd.read_csv(path)
+    rows = rows[rows["method"].isin({FUSION, SOFT_FUSION} - set(summary["method"]))]
+    both = pd.concat([summary.assign(committed=False), rows.assign(committed=True)])
+    return both.sort_values("regime", key=lambda column: column.map(REGIMES.index), kind="stable", ignore_index=True)
 
 
 def cost_board(project: Project, regime: str = "low_data") -> pd.DataFrame:

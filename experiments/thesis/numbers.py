@@ -178,7 +178,7 @@ def _add_hardware(macros: Macros, results: Results) -> None:
         if row["method"] != FILTER:
             more = [100 * row[column] for column in ("gain", "gain_low", "gain_high")]
             macros.interval(f"LimitMore{name}", more, origin, decimals=1, signed=True)
-    macros.add("LimitTargets", number(frame["targets"].max(), 0), origin)
+    macros.add("LimitTargets", number(frame.loc[frame["method"] == FILTER, "targets"].max(), 0), origin)
 
 
 def _add_latency(macros: Macros, results: Results) -> None:

@@ -74,7 +74,8 @@ HEADLINE_CAPTION = (
 CHOICE_CAPTION = (
     r"Choosing under a hardware limit: accuracy points lost against the best model that keeps it, with the "
     r"\SetLevel\,\% interval over blind data sets; how much more that is than for filtering by Cross-Select, paired; "
-    "and the share of picks that break the limit, which do not count as chosen."
+    "and the share of picks that break the limit, which do not count as chosen. "
+    "An asterisk marks what an earlier run measured."
 )
 PASSES_CAPTION = (
     r"Accuracy points lost by the first model of the list, against the number of candidates run on the user's images."
@@ -112,7 +113,7 @@ def choice_table(summary: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "regime": REGIME_LABELS[row.regime],
-                "method": row.method,
+                "method": row.method + "*" * getattr(row, "committed", False),
                 "points lost": f"{points[0]:.1f} [{points[1]:.1f}, {points[2]:.1f}]",
                 "more than filtering": f"{more[0]:+.1f} [{more[1]:+.1f}, {more[2]:+.1f}]" if any(more) else "--",
                 "broken": f"{100 * row.violations:.0f}",

@@ -302,6 +302,7 @@ class EvaluationConfig(Section):
     level: float = setting(0.95, "level of the intervals", min=0.5, max=0.999)
     neighbours: int = setting(3, "data sets behind the k-NN row", min=1)
     every: int = setting(1, "judge on every n-th data set only where they are left out in turn (smoke profile)", min=1)
+    fusion: bool = setting(False, "train Fusion, which reads limits, anew; without it its rows are the committed ones")
     baselines: list[str] = setting(
         [
             *("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "kernel ridge, tokens"),

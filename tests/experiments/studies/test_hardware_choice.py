@@ -11,6 +11,7 @@ from experiments.studies.hardware_choice import (
     SHADOW,
     SOFT_FUSION,
     SOFT_SHADOW,
+    add_committed,
     cost_board,
     make_bench,
     outcome,
@@ -63,6 +64,17 @@ def test_a_pick_that_breaks_the_limit_has_no_regret():
     assert summary.loc[SOFT_SHADOW, "regret"] == pytest.approx(-0.3) and summary.loc[SOFT_SHADOW, "violations"] == 0.5
     assert summary.loc[FILTER, ["regret", "gain", "violations"]].tolist() == pytest.approx([0.1, 0, 0])
     assert summary.loc[SOFT_SHADOW, "gain"] == pytest.approx(-0.4), "paired by data set"
+
+
+def test_rows_of_fusion_that_no_run_made_are_the_committed_ones_and_say_so(tmp_path):
+    rows = [{"regime": regime, "method": FILTER, "regret": 0.1} for regime in ("low_data", "fine_tuning")]
+    earlier = pd.DataFrame([{**row, "method": name} for row in rows for name in (FILTER, SOFT_FUSION, FUSION)])
+    earlier.to_csv(tmp_path / "earlier.csv", index=False)
+    found = add_committed(pd.DataFrame(rows), tmp_path / "earlier.csv")
+    assert found["method"].tolist() == 2 * [FILTER, SOFT_FUSION, FUSION]
+    assert found["committed"].tolist() == 2 * [False, True, True]
+    assert found["regime"].tolist() == 3 * ["low_data"] + 3 * ["fine_tuning"]
+    assert not add_committed(earlier, tmp_path / "earlier.csv")["committed"].any(), "its own run's"
 
 
 @pytest.mark.slow

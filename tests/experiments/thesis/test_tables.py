@@ -46,3 +46,5 @@ def test_what_is_lost_under_a_limit_is_in_points(run):
     assert row.tolist() == ["1.0 [0.5, 2.0]", "+1.0 [-1.0, +2.0]", "0"]
     assert table.loc[("fine-tuning", "Fusion"), "broken"] == "50"
     assert table.loc[("low data", "filter: Cross-Select"), "more than filtering"] == "--"
+    marked = choice_table(summary.assign(committed=summary["method"] == "Fusion"))
+    assert {name for name in marked["method"] if name.endswith("*")} == {"Fusion*"}
