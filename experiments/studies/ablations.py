@@ -9,7 +9,7 @@ import pandas as pd
 from experiments.studies.crossed import BLIND_DATA, TARGET, Case, CrossedEvaluation
 from ptmrec.evaluation.metrics import top1_regret, weighted_tau
 from ptmrec.progress import progress
-from ptmrec.relations.linear import fit_linear_ranker
+from ptmrec.relations.linear import NEW, fit_linear_ranker
 from ptmrec.relations.pairs import RELATIONS, PairTable
 
 FULL = "full"
@@ -49,7 +49,7 @@ def _rankers(crossed: CrossedEvaluation, case: Case) -> Iterator[tuple[str, str,
     yield FULL, "", lambda: _ranked(pairs, accuracies)
     for name in RELATIONS:
         yield "one relation", name, lambda name=name: _ranked(pairs, accuracies, (name,))
-        rest = tuple(other for other in RELATIONS if other != name)
+        rest = tuple(other for other in NEW if other != name)
         yield "relation left out", name, lambda rest=rest: _ranked(pairs, accuracies, rest)
     for what, values in (("bank", BANKS), ("probes", PROBES)):
         for value in values:
@@ -65,7 +65,7 @@ def _rankers(crossed: CrossedEvaluation, case: Case) -> Iterator[tuple[str, str,
 
 
 def _ranked(
-    pairs: PairTable, accuracies: dict[str, np.ndarray], relations: tuple[str, ...] = RELATIONS, new: bool = False
+    pairs: PairTable, accuracies: dict[str, np.ndarray], relations: tuple[str, ...] = NEW, new: bool = False
 ) -> np.ndarray:
     """Scores ``(N,)`` for the target; ``new`` ranks every model as if it had never been measured."""
     ranker = fit_linear_ranker(pairs, accuracies, relations)

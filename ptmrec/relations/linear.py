@@ -57,7 +57,7 @@ class LinearRanker:
 
 
 def fit_linear_ranker(
-    pairs: PairTable, accuracies: Mapping[str, np.ndarray], relations: Sequence[str] = RELATIONS
+    pairs: PairTable, accuracies: Mapping[str, np.ndarray], relations: Sequence[str] = NEW
 ) -> LinearRanker:
     """Fit the ridge; each known data set is predicted from the others, as a new one will be.
 
@@ -74,7 +74,7 @@ def fit_linear_ranker(
     rows = {name: np.where(pairs.trained_on(name), np.nan, row) for name, row in accuracies.items()}
     taught = {name: skill_of(np.where(pairs.base, row, np.nan)) for name, row in rows.items()}
     estimated = estimate_skills(pairs, taught)
-    kept, new = np.isin(RELATIONS, relations), np.isin(NEW, (*relations, *SIBLINGS))
+    kept, new = np.isin(RELATIONS, relations), np.isin(NEW, relations)
     weights = np.concatenate([_fit_measured(pairs, taught, kept), _fit_new(pairs, estimated, taught, new)])
     skills = {name: skill_of(row) for name, row in rows.items()}
     measured = ~np.isnan(np.stack(list(skills.values()))).all(axis=0)

@@ -11,6 +11,8 @@ from ptmrec.relations.samples import DatasetSample
 
 SKILLS = ("skill_encoder", "skill_reference", "skill_transport", "mean_skill")
 """Relations that are means of skills on known data sets, in the order of their logits."""
+KIN_SKILLS = "siblings"
+"""Name of what all skills of siblings add together."""
 WORST = 3
 
 
@@ -20,7 +22,8 @@ class Reasons:
 
     Attributes:
         model: its name.
-        relations: what each relation adds to the score, beside the mean over the known models.
+        relations: what each relation adds to the score, beside the mean over the known models; what the siblings of a
+            model that was never measured add is one of them.
         evidence: what each known data set adds through the model's skill there; these sum to what the four relations
             that are mean skills add, the mean over the known models not taken off.
         worst_classes: indices of the classes that transport separates worst, worst first, and how many of their
@@ -40,6 +43,7 @@ class Reasons:
             "learned from images like these": ("source_encoder", "source_reference"),
             "its size": ("size",),
             "accurate where it was trained": ("source_accuracy",),
+            "models like it do well here": (KIN_SKILLS,),
         }
         sums = {words: sum(self.relations[name] for name in names) for words, names in kinds.items()}
         best = max(sums, key=sums.get)
@@ -83,10 +87,11 @@ def explain_score(
     """
     inputs = ranker.inputs(pairs, target)
     inputs = inputs - np.where(np.abs(inputs).any(axis=1)[:, None], inputs, 0)[pairs.base].mean(axis=0)
-    own = (inputs[place] * ranker.weights).reshape(2, len(RELATIONS)).sum(axis=0)
+    measured, new, siblings = np.split(inputs[place] * ranker.weights, [len(RELATIONS), 2 * len(RELATIONS)])
+    own = dict(zip(RELATIONS, (measured + new).tolist(), strict=True))
     return Reasons(
         list(pairs.cards)[place],
-        dict(zip(RELATIONS, own.tolist(), strict=True)),
+        own | {KIN_SKILLS: float(siblings.sum())},
         evidence_of(ranker, pairs, target, place),
         {} if sample is None else _worst(sample, transport),
     )
@@ -96,10 +101,10 @@ def evidence_of(ranker: LinearRanker, pairs: PairTable, target: str, place: int)
     """What each known data set adds to a model's score through its skill there."""
     others = [name for name in ranker.skills if name != target]
     table = np.stack([ranker.skills[name] for name in others])[:, [place]]
-    halves = ranker.weights.reshape(2, len(RELATIONS))[0 if ranker.measured[place] else 1]
+    weights = ranker.weights[: len(RELATIONS)] if ranker.measured[place] else ranker.weights[len(RELATIONS) :]
     total = np.zeros(len(others))
     for name, logits in zip(SKILLS, skill_logits(pairs.likeness(target, others)), strict=True):
-        total += halves[RELATIONS.index(name)] * (shares(table, logits) * np.nan_to_num(table))[:, 0]
+        total += weights[RELATIONS.index(name)] * (shares(table, logits) * np.nan_to_num(table))[:, 0]
     return dict(zip(others, total.tolist(), strict=True))
 
 

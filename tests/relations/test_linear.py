@@ -50,7 +50,7 @@ def test_only_the_base_teaches():
     other = fit_linear_ranker(pairs, shown)
     assert other.measured.all() and np.isfinite(other.weights).all()
     inputs = ranker.inputs(pairs, "d")
-    assert not inputs[~base, :half].any() and not inputs[base, half:].any()
+    assert not inputs[~base, :half].any() and not inputs[base, half:].any() and inputs.shape[1] == len(COLUMNS)
     assert inputs[~base, half:].any() and inputs[base, :half].any()
 
 

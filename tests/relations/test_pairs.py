@@ -8,9 +8,11 @@ from toy_relations import make_pairs, make_samples, make_transports, transport_s
 from ptmrec.relations.pairs import (
     ENCODER_SHARPNESS,
     RELATIONS,
+    SIBLINGS,
     TRANSPORT_SHARPNESS,
     PairTable,
     shares,
+    skill_logits,
     skill_of,
     standard,
     weighted_mean,
@@ -113,3 +115,33 @@ def test_means_leave_out_what_is_missing():
     weights = softmax([1.0, 0.0])
     np.testing.assert_allclose(weighted_mean(table, np.array([1.0, 0.0]))[0], weights @ [1.0, 3.0])
     np.testing.assert_allclose(shares(table, np.zeros(2)).sum(axis=0), [1.0, 1.0, 0.0])
+
+
+def test_siblings_are_of_other_families_and_tell_what_a_source_adds():
+    """By a loop: what models of other families with the same source did beside their families, weighted over sets."""
+    pairs, generator = make_pairs(24), np.random.default_rng(0)
+    skills = {name: generator.normal(size=24) for name in "abc"}
+    skills["a"][3] = np.nan
+    families = np.array([card.family for card in pairs.cards.values()])
+    sources = np.array([str(place % 4) for place in range(24)])
+    kin = zip(pairs.cards.items(), sources, strict=True)
+    pairs = PairTable({n: replace(card, source_dataset=own) for (n, card), own in kin}, pairs.scores)
+    found, logits = pairs.siblings("d", skills), skill_logits(pairs.likeness("d", list("abc")))
+    assert found.shape == (24, len(SIBLINGS))
+    for place in (0, 5, 17):
+        alike = (sources == sources[place]) & (families != families[place])
+        means = []
+        for row in skills.values():
+            centred = np.array([row[j] - np.nanmean(row[families == families[j]]) for j in range(24)])
+            means.append(np.nanmean(centred[alike]))
+        for column, weights in enumerate(np.exp(logits)):
+            assert found[place, column] == pytest.approx(np.average(means, weights=weights))
+    own = families == families[0]
+    better = {name: np.where(own, row + 5, row) for name, row in skills.items()}
+    np.testing.assert_allclose(pairs.siblings("d", better)[own], found[own], err_msg="its own family has no say")
+
+
+def test_without_siblings_nothing_is_said():
+    pairs = make_pairs(24)
+    nobody = {name: np.full(24, np.nan) for name in "abc"}
+    assert not pairs.siblings("d", nobody).any()
