@@ -90,6 +90,13 @@ def test_better_and_worse_on_published_benchmarks_are_counted(folder):
     assert "of 1 goals" in results.published(folder)
 
 
+def test_rows_that_a_run_did_not_make_anew_are_marked(folder):
+    assert "(committed)" not in results.hardware(folder)
+    name = "hardware_choice_summary.csv"
+    change(folder, name, lambda frame: frame.assign(committed=frame["method"] == "Fusion"))
+    assert re.findall(r"\| (.+) \(committed\)", results.hardware(folder)) == ["Fusion"]
+
+
 def test_points_lost_by_the_number_of_passes(tmp_path):
     path = tmp_path / "passes.csv"
     path.write_text("regime,method,k,regret1\nlow_data,Cross-Select,3,2.0\nlow_data,Cross-Select,3,4.0\nlow_data,x,9,1")
