@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptmrec.relations.linear import LinearRanker
-from ptmrec.relations.pairs import FARTHEST, PairTable, shares, skill_logits
+from ptmrec.relations.pairs import FARTHEST, RELATIONS, PairTable, shares, skill_logits
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.transport import transport_scores
 
@@ -55,7 +55,8 @@ class Question:
     """A data set as the inner products need it.
 
     Attributes:
-        weights: ``(2, R)`` of the relations of measured models and of new ones.
+        weights: ``(2, R)`` of the relations of measured models and of new ones; siblings, which say something of the
+            few that were never measured, are left out.
         skill_shares: ``(4, K)`` weights of the known data sets in the mean skills.
         alike: ``(2, K)`` likeness to the known data sets.
         scales: ``(3, 2)`` mean and deviation, among the known models, of transport and of the likeness to sources in
@@ -85,7 +86,8 @@ def ask(ranker: LinearRanker, pairs: PairTable, target: str, sample: DatasetSamp
     transport = pairs.scores.transport[pairs.scores.datasets.index(target)]
     fixed = [transport, *(pairs.source_likeness(known, row) for row in alike[:2])]
     scales = np.array([_scale(values[pairs.base & np.isfinite(values)]) for values in fixed])
-    return Question(ranker.weights.reshape(2, -1), skill_shares, alike[:2], scales, sample)
+    weights = ranker.weights[: 2 * len(RELATIONS)].reshape(2, -1)
+    return Question(weights, skill_shares, alike[:2], scales, sample)
 
 
 def _scale(values: np.ndarray) -> tuple[float, float]:
