@@ -18,8 +18,8 @@ WAYS = (
     *(("half", "fine_tuning", "fast"), ("merged", "low_data", "fast"), ("random", "fine_tuning", "balanced")),
 )
 """Tasks, regimes and presets, so that each comes with each other kind; what is not whole is another task."""
-EACH = 12
-"""Images per class that the walk takes: what goes wrong does so with few."""
+EACH, MOST = 12, 160
+"""Images per class that the walk takes, fewer where there are many classes: what goes wrong does so with few."""
 
 
 def read(name):
@@ -29,7 +29,9 @@ def read(name):
         images, labels, _ = read_labelled_npz(FILES[name], Account())
     else:
         images, labels = BATTERY[name].images, BATTERY[name].labels
-    kept = np.concatenate([np.flatnonzero(labels == label)[:EACH] for label in np.unique(labels)])
+    classes = np.unique(labels)
+    each = max(4, min(EACH, MOST // len(classes)))
+    kept = np.concatenate([np.flatnonzero(labels == label)[:each] for label in classes])
     return images[kept], labels[kept]
 
 
