@@ -80,9 +80,12 @@ def recommend(
     """
     if (dataset is None) != demo:
         raise click.UsageError("give a folder of images, or --demo")
+    from ptmrec.recommender.export import check_ending
     from ptmrec.recommender.ranking import recommend as run
 
     options["regime"] = options["regime"] and options["regime"].replace("-", "_")
+    if output is not None:
+        check_ending(output)
     config, images = read_config(ctx), dataset
     if demo:
         part = demo_images(config)

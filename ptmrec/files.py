@@ -220,8 +220,9 @@ def write_bytes(path: Path, data: bytes | memoryview) -> Path:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write ``text`` as UTF-8, atomically."""
-    return atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Write ``text`` as UTF-8, atomically; half characters, as of file names that are not UTF-8, are written out."""
+    data = text.encode("utf-8", "backslashreplace")
+    return atomic_write(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_json(path: Path, value: Any) -> Path:

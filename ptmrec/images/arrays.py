@@ -11,7 +11,7 @@ from ptmrec.errors import ArtifactError, DataError
 from ptmrec.files import read_npz
 from ptmrec.images.account import Account
 from ptmrec.images.files import open_image, to_rgb
-from ptmrec.images.labels import index_labels
+from ptmrec.images.labels import check_names, index_labels
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,6 +46,7 @@ def read_labelled_npz(path: Path, account: Account) -> tuple[np.ndarray, np.ndar
     if "class_names" in arrays and arrays[names[1]].dtype.kind in "iu":
         labels = arrays[names[1]].reshape(-1).astype(np.int64)
         class_names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
+        check_names(class_names, f"{path}: class_names")
         if labels.min() < 0 or labels.max() >= len(class_names):
             least = f"{path}: {names[1]} must lie in 0..{len(class_names) - 1}"
             raise DataError(f"{least}, the {len(class_names)} names of class_names")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 IMAGE_KEYS, LABEL_KEYS = ("image", "img", "pixel_values"), ("label", "labels", "fine_label", "target")
+UNLABELLED_IMAGES = 400
 MOST = 4000
 """Items read of a data set that does not tell its labels without its images."""
 
@@ -24,8 +25,10 @@ def is_dataset(source: Any) -> bool:
     return hasattr(source, "__getitem__") and hasattr(source, "__len__") and not isinstance(source, list | tuple)
 
 
-def read_dataset(source: Any, limit: int, account: Account) -> "tuple[list[Image.Image], list | None, dict[Any, int]]":
-    """Images and labels of a data set, at most ``limit`` of each class.
+def read_dataset(
+    source: Any, limit: int, account: Account, unlabelled: int = UNLABELLED_IMAGES
+) -> "tuple[list[Image.Image], list | None, dict[Any, int]]":
+    """Images and labels of a data set, at most ``limit`` of each class, and ``unlabelled`` where there are no labels.
 
     Returns:
         Images, a label for each (a class name where the data set tells it) or None, and how many images each class
@@ -41,16 +44,19 @@ def read_dataset(source: Any, limit: int, account: Account) -> "tuple[list[Image
         raise DataError(f"{kind}: the data set is empty")
     told = _labels(source, kind)
     there = np.arange(total) if told is None else _labelled(told, account)
-    wanted = range(0, total, -(-total // MOST)) if told is None else _some(told, there, limit)
+    if told is None:  # in no fixed step, which could miss every item of some classes
+        wanted = np.sort(np.random.default_rng(0).permutation(total)[:MOST])
+    else:
+        wanted = _some(told, there, limit)
     items = [_split(_item(source, int(index), kind), kind) for index in wanted]
-    beyond = total - (account.found(0) - others) - len(items)
-    account.leave(f"not needed: at most {limit} of a class are used, evenly spread", count=beyond)
     images = [picture(image, kind) for image, _ in items]
     labels = [label for _, label in items]
+    beyond = total - (account.found(0) - others) - len(items)
     if all(label is None for label in labels):
-        kept = images[:: -(-len(images) // limit)]
-        account.leave(f"not needed: at most {limit} are used, evenly spread", count=len(images) - len(kept))
+        kept = images[:: -(-len(images) // unlabelled)]
+        account.leave(not_needed(unlabelled, True), count=beyond + len(images) - len(kept))
         return kept, None, {}
+    account.leave(not_needed(limit, False), count=beyond)
     names = _names(source)
     labels = [_name(label, names, kind) for label in labels]
     sizes = Counter(labels) if told is None else Counter(_name(label, names, kind) for label in told[there])
@@ -130,6 +136,11 @@ def _name(label: Any, names: list[str], kind: str) -> Any:
     if not 0 <= label < len(names):
         raise DataError(f"{kind}: label {label} is none of its {len(names)} classes; mend the data set")
     return names[label]
+
+
+def not_needed(limit: int, unlabelled: bool) -> str:
+    """Why images are left out that could have been used."""
+    return f"not needed: at most {limit}{'' if unlabelled else ' of a class'} are used, evenly spread"
 
 
 def spread(labels: np.ndarray, limit: int) -> np.ndarray:

@@ -13,20 +13,24 @@ from ptmrec.images.labels import LISTS, check_names, has_labels, read_label_file
 
 WANTED = "give a folder with one sub-folder per class, or of images"
 _PARTS = {
-    "train": "train training trn",
+    "train": "train training trainings trn tr",
     "val": "val valid validation validate dev development eval evaluation holdout",
-    "test": "test testing tst",
+    "test": "test testing tst ts te",
 }
 _PART_NAMES = {word: part for part, words in _PARTS.items() for word in words.split()}
-_ADDED = frozenset("set sets data dataset datasets image images img imgs split splits part folder fold the".split())
+_ADDED = frozenset(
+    "daten bilder set sets data dataset datasets image images img imgs split splits part folder fold the".split()
+)
 """Words that people put before or after the name of a part: ``training_set``, ``imagesTrain``, ``train-images``."""
 _HOLDERS = frozenset("images image imgs img data photos pictures jpegimages pics raw files all dataset".split())
 """Names of folders that hold images and name no class."""
-LINKS = "links that lead nowhere or back, or files of other kinds"
+LINKS = "not followed or opened: links that lead nowhere or back, pipes and the like"
 METADATA = ("metadata.csv", "metadata.jsonl")
 """Names of the Hub's lists of labels, beside the images."""
 ARCHIVES = frozenset(".zip .tar .gz .tgz .7z .rar .xz .bz2 .zst".split())
-_GLUED = re.compile("(training|train|trn|validation|valid|val|testing|test|tst)(sets?|data|datasets?|images?|imgs?)")
+_GLUED = re.compile(
+    "(trainings?|train|trn|validation|valid|val|testing|test|tst)(sets?|data|datasets?|images?|imgs?|daten|bilder)"
+)
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,20 @@ class Listing:
         return groups
 
 
-def part_of(name: str) -> str:
-    """Which part of a data set a folder of this name (or a value of this name) is: train, val, test, or none."""
+def part_of(name: str, column: bool = False) -> str:
+    """Which part of a data set a folder of this name is: train, val, test, or none.
+
+    Args:
+        name: the name.
+        column: it is a value of a column of parts, where ``tr`` and ``te`` alone say enough.
+    """
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     words = []
     for word in re.findall("[a-z]+", spaced.lower()):
         glued = _GLUED.fullmatch(word)
         words += glued.groups() if glued else [word]
+    if not column and len(words) == 1 and len(words[0]) == 2:
+        return ""
     named = {_PART_NAMES[word] for word in words if word in _PART_NAMES}
     return named.pop() if len(named) == 1 and all(word in _PART_NAMES or word in _ADDED for word in words) else ""
 
@@ -98,6 +109,7 @@ def list_images(folder: Path, labels: Path | None = None) -> Listing:
         listing = _with_part(listing, base / name, part_of(name), group)
     listing = _with_inner_parts(listing) if not any(listing.parts) else listing
     check_names(set(listing.classes), str(folder))
+    _note_joined(listing)
     return listing if any(listing.classes) else _with_metadata(listing)
 
 
@@ -137,7 +149,7 @@ def _find_images(folder: Path, account: Account, lists: set[Path]) -> list[Path]
     account.leave(LINKS, [link.relative_to(folder) for link in links])
     odd = sum(path.suffix.lower() not in IMAGE_SUFFIXES for path in images)
     if odd:
-        account.note(f"{odd} files are images by their first bytes, not by their names")
+        account.note(f"{odd} by first bytes, as the names do not say that they are images")
     if not images:
         unread = sorted({path.suffix for path in files if path.suffix.lower() in UNREAD})
         if unread:
@@ -254,29 +266,60 @@ def _with_inner_parts(listing: Listing) -> Listing:
     return replace(listing, parts=tuple(parts), part="*/train")
 
 
+def _note_joined(listing: Listing) -> None:
+    """Say so when every class holds the same sub-folders: they may be the classes, and the folders parts."""
+    inner: dict[str, set[str]] = {}
+    for path, label in zip(listing.files, listing.classes, strict=True):
+        within = path.relative_to(listing.base).parts if path.is_relative_to(listing.base) else ()
+        if label and len(within) > 2:
+            inner.setdefault(label, set()).add(within[1])
+    if len(inner) > 1 and len(inner) == len(set(listing.classes)):
+        (first, *others) = inner.values()
+        if len(first) > 1 and all(names == first for names in others):
+            held = ", ".join(sorted(first)[:3])
+            listing.account.note(f"classes {', '.join(sorted(inner)[:3])}; each holds the folders {held}, joined")
+
+
 def _listed(folder: Path, labels: Path, images: list[Path], account: Account) -> Listing:
     rows = read_label_file(labels, folder, images, account)
     account.leave("without a row in the list", [path.relative_to(folder) for path in images if path not in rows])
-    parts = tuple(part_of(row.split) for row in rows.values())
+    parts = tuple(part_of(row.split, column=True) for row in rows.values())
     if not any(parts):
         first = [part_of(path.relative_to(folder).parts[0]) for path in rows]
         parts = tuple(first) if {"train"} < {*first} else parts
-    part = "split" if "train" in parts else ""
-    if any(parts) and not part:
+    values = sorted({row.split for row in rows.values() if row.split})
+    if any(parts) and "train" not in parts:
         raise DataError(f"{labels}: its column split names no training part; mend it")
+    if values and not any(parts):
+        account.note(f"all rows, as no value of the column split ({', '.join(values[:3])}, ...) is known as a part")
+    part = "train" in parts
+    if part:
+        account.note(f"the training rows of {labels.name}")
     parts = tuple(own or "other" for own in parts) if part else parts
     names = tuple(row.label for row in rows.values())
     check_names({*names}, str(labels))
-    return Listing(folder, tuple(rows), names, parts, part, folder, account=account)
+    return Listing(folder, tuple(rows), names, parts, "", folder, account=account)
 
 
 def _with_metadata(listing: Listing) -> Listing:
     """The same with classes from the Hub's list beside images that have none."""
-    for name in METADATA:
-        path = listing.base / name
+    whole = listing.folder if listing.part else listing.base
+    for path in (*(listing.base / name for name in METADATA), *(whole / name for name in METADATA)):
+        if path.parent != listing.base and path.is_file() and has_labels(path):  # a list of all parts, at the top
+            return _listed(listing.folder, path, list(listing.files), listing.account)
         if path.is_file() and has_labels(path):
             images = [image for group in listing.groups().values() for image in group]
             found = _listed(listing.base, path, images, listing.account)
             listing.account.note(f"classes are those of {path.relative_to(listing.folder)}")
-            return replace(found, folder=listing.folder, part=listing.part or found.part)
+            own = tuple(
+                part or kind
+                for part, kind in zip(found.parts, ["train" * bool(listing.part)] * len(found.parts), strict=True)
+            )
+            rest = [at for at, part in enumerate(listing.parts) if part not in ("", "train")]
+            return replace(
+                listing,
+                files=(*found.files, *(listing.files[at] for at in rest)),
+                classes=(*found.classes, *("" for _ in rest)),
+                parts=(*own, *(listing.parts[at] for at in rest)),
+            )
     return listing

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ MISSING = frozenset(("", "nan", "<na>", "n/a", "#n/a", "null", "nat"))
 MOST_BYTES = 256 << 20
 NAMED = 3
 """Missing files an error names."""
+_FRACTION = re.compile(r"-?\d*\.\d*[1-9]\d*")
 _WHOLE = re.compile(r"-?\d+(\.0+)?")
 HOW = "write a line 'file,label' and one per image"
 
@@ -140,7 +142,7 @@ def check_names(names: Iterable[str], where: str) -> None:
     """
     seen: dict[str, str] = {}
     for name in sorted(names):
-        key = " ".join(name.split())
+        key = unicodedata.normalize("NFC", " ".join(name.split()))
         key = key if len(key) == 1 else key.casefold()
         if key in seen:
             raise DataError(f"{where}: classes {seen[key]!r} and {name!r} differ by case or spaces only; make them one")
@@ -165,13 +167,13 @@ def read_label_file(path: Path, folder: Path, images: Sequence[Path], account: A
         DataError: no such file or columns, a label missing, two labels for one image, or images that are not there.
     """
     rows, find = _read_rows(path, account), _Finder(folder, images)
+    width = len(rows[0])
     file, label, split, rows, first = _columns(rows, path, find, account)
     found, lines, missing = {}, {}, []
     for number, row in enumerate(rows, start=first):
         if not any(cell.strip() for cell in row):
             continue
-        if len(row) <= max(file, label) or is_missing(row[label]):
-            raise DataError(f"{path}: line {number}: no label; give one for each image, or leave the line away")
+        _check_row(f"{path}: line {number}", row, width, file, label)
         image = find(row[file].strip())
         if image is None:
             missing.append(row[file].strip()[:100])
@@ -208,6 +210,9 @@ def _read_rows(path: Path, account: Account) -> list[list[str]]:
     try:
         if path.suffix.lower() == ".jsonl":
             return _json_rows(text)
+        text = text.lstrip("\r\n")
+        if text[:4].lower() == "sep=":  # Excel's
+            text = text.partition("\n")[2]
         dialect = _delimiter(text)
         rows = [line.split() for line in text.splitlines()] if dialect == " " else None
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=dialect)) if rows is None else rows
@@ -223,7 +228,8 @@ def _json_rows(text: str) -> list[list[str]]:
     items = [json.loads(line) for line in text.splitlines() if line.strip()]
     if not all(isinstance(item, dict) for item in items):
         raise ValueError("lines are no objects")
-    head = list(dict.fromkeys(name for item in items for name in item))
+    plain = [{name: value for name, value in item.items() if not isinstance(value, list | dict)} for item in items]
+    items, head = plain, list(dict.fromkeys(name for item in plain for name in item))
     cells = [[item.get(name) for name in head] for item in items]
     return [head, *(["" if cell is None else str(cell) for cell in row] for row in cells)]
 
@@ -296,8 +302,19 @@ def _columns(
     return file, label, split, rows[1:], 2
 
 
+def _check_row(where: str, row: list[str], width: int, file: int, label: int) -> None:
+    if any("\n" in cell for cell in row):
+        raise DataError(f"{where}: a quote is not closed; mend it")
+    if any(cell.strip() for cell in row[width:]):
+        raise DataError(f"{where} has {len(row)} columns, the first line {width}; put the label in quotes")
+    if len(row) <= max(file, label) or is_missing(row[label]):
+        raise DataError(f"{where}: no label; give one for each image, or leave the line away")
+
+
 def _refuse_several(path: Path, labels: set[str]) -> None:
-    """Refuse labels that are several: parts of them, between marks, are labels of other images."""
+    """Refuse labels that are several: parts of them, between marks, are labels of other images; and fractions."""
+    if any(_FRACTION.fullmatch(label) for label in labels):
+        raise DataError(f"{path}: labels are numbers with fractions; give whole numbers or names of classes")
     for label in sorted(labels):
         for mark in ("|", ";", ","):
             pieces = {piece.strip() for piece in label.split(mark)}

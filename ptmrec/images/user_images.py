@@ -12,7 +12,7 @@ import numpy as np
 from ptmrec.errors import ArtifactError, DataError
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import check_pixels, read_labelled_npz, read_list
-from ptmrec.images.datasets import is_dataset, read_dataset, spread
+from ptmrec.images.datasets import UNLABELLED_IMAGES, is_dataset, not_needed, read_dataset, spread
 from ptmrec.images.files import open_image
 from ptmrec.images.folders import list_images
 from ptmrec.images.labels import index_labels
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 IMAGES_PER_CLASS = 40
 """Images used per class: enough for several draws of tokens, and an answer in seconds."""
-UNLABELLED_IMAGES = 400
 PLENTY = 100
 """Images in the smallest class from which on fine-tuning, not a linear probe, is the likely plan."""
 CHECK_ALL = 2000
@@ -93,6 +92,8 @@ def read_user_images(
 
 
 def _read_path(path: Path, labels: "Sequence | Path | str | None", skip_unreadable: bool) -> UserImages:
+    if labels is not None and path.suffix.lower() == ".npz" and os.path.isfile(path):
+        raise DataError(f"{path}: an NPZ brings its own labels; leave the others away")
     if labels is not None and (not isinstance(labels, str | Path) or os.path.isfile(path)):
         raise DataError(f"{path}: labels in memory go with images in memory; beside a folder give a CSV of labels")
     if path.suffix.lower() == ".npz" and not os.path.isdir(path):
@@ -121,7 +122,7 @@ def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool) -> Us
     if sum(sizes.values()) > CHECK_ALL:
         groups = {name: files[:: -(-len(files) // limit)] for name, files in groups.items()}
     images, held = _decode(folder, groups, account, skip_unreadable)
-    account.leave(_too_many(limit, "" in groups), count=sum(sizes.values()) - sum(map(len, groups.values())))
+    account.leave(not_needed(limit, "" in groups), count=sum(sizes.values()) - sum(map(len, groups.values())))
     names = () if "" in groups else tuple(sorted(groups))
     indices = None if not names else np.array([names.index(name) for name in held])
     return _chosen(images, indices, names, account, 0 if not names else min(sizes.values()), listing.part)
@@ -201,7 +202,7 @@ def _chosen(
     groups = np.zeros(len(images), dtype=np.int64) if labels is None else labels
     limit = UNLABELLED_IMAGES if labels is None else IMAGES_PER_CLASS
     kept = spread(groups, limit)
-    account.leave(_too_many(limit, labels is None), count=len(images) - len(kept))
+    account.leave(not_needed(limit, labels is None), count=len(images) - len(kept))
     if smallest is None:
         smallest = 0 if labels is None else int(np.unique(labels, return_counts=True)[1].min())
     used = images[kept] if isinstance(images, np.ndarray) else [images[index] for index in kept]
@@ -209,10 +210,6 @@ def _chosen(
     for change, count in changes.items():
         account.note(f"{count} {'image' if count == 1 else 'images'} {change}")
     return UserImages(used, None if labels is None else labels[kept], smallest, part, names, account)
-
-
-def _too_many(limit: int, unlabelled: bool) -> str:
-    return f"not needed: at most {limit}{'' if unlabelled else ' of a class'} are used, evenly spread"
 
 
 def choose_regime(images: UserImages) -> str:

@@ -104,7 +104,7 @@ def _balance(scan: Scan) -> list[Finding]:
     (large, most), (small, least) = sizes.most_common()[0], sizes.most_common()[-1]
     what = f"the classes have {least} ({small}) to {most} ({large}) images"
     why = "a model learns to say the large classes, and accuracy hides it"
-    missing = set(scan.labels) - set(sizes)
+    missing = set(scan.labels) - set(sizes) - {""}
     if missing:
         what = f"class {min(missing)} has images in test or val, none in train"
         return [

@@ -3,9 +3,12 @@
 import time
 from functools import cached_property
 
+import numpy as np
+
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.dataloader.model_datasets import KNOWLEDGE, find_recommender
+from ptmrec.errors import ArtifactError
 from ptmrec.recommender.knowledge_files import read_knowledge
 from ptmrec.recommender.references import References
 from ptmrec.recommender.registered import REGISTERED, write_registered
@@ -47,6 +50,8 @@ class Adder:
             write_registered(folder, snapshot)
             return f"{snapshot.name} is ranked by its card only: {snapshot.problem}"
         found = self.registrar.run(snapshot)
+        if not np.isfinite(found["explained"]) or not np.isfinite(found["transport"]).all():
+            raise ArtifactError(f"{source}: its features are not finite; its weights are damaged, fetch them again")
         write_registered(folder, snapshot, found)
         seconds, share = time.perf_counter() - started, float(found["explained"])
         untrained = " (untrained)" if isinstance(snapshot, HubSnapshot) and snapshot.untrained else ""

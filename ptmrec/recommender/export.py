@@ -19,6 +19,18 @@ DECIMALS = 4
 ENDINGS = (".json", ".csv", ".html", ".png")
 
 
+def check_ending(path: Path) -> None:
+    """Refuse a file that no answer can be written as, before there is one.
+
+    Raises:
+        ConfigError: an ending nobody knows, or a folder.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise ConfigError(f"{path}: an answer is written as {', '.join(ENDINGS)}; give one of these endings")
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder; name a file to write the answer to")
+
+
 class Exports:
     """What an answer can be written as."""
 
@@ -84,7 +96,8 @@ class Exports:
         Raises:
             ConfigError: an ending nobody knows.
         """
-        path = Path(path)
+        path = Path(path).expanduser()
+        check_ending(path)
         kind = path.suffix.lower()
         if kind == ".json":
             return write_text(path, self.to_json() + "\n")
@@ -93,9 +106,7 @@ class Exports:
             return write_text(path, board.round(DECIMALS).map(csv_cell).to_csv(index=False))
         if kind == ".html":
             return write_text(path, self._page())
-        if kind == ".png":
-            return write_bytes(path, _png(self.plot_pareto() if only_pareto else self.plot()))
-        raise ConfigError(f"{path}: an answer is written as {', '.join(ENDINGS)}; give one of these endings")
+        return write_bytes(path, _png(self.plot_pareto() if only_pareto else self.plot()))
 
 
 def _plain(value: Any) -> Any:

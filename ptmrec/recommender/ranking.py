@@ -5,6 +5,7 @@ torch and pandas are imported once the images are known to be readable: a mistak
 
 import time
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,8 +121,8 @@ def _check(
     check_limits(verify, time_limit)
     if regime is not None and regime not in REGIMES:
         raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
-    if n < 1:
-        raise ConfigError(f"n = {n}: show at least one model")
+    if not isinstance(n, Integral) or n < 1:
+        raise ConfigError(f"n = {n!r}: show at least one model")
     if measure not in MEASURES:
         raise ConfigError(f"measure {measure!r}: choose one of {', '.join(MEASURES)}")
     if measure != "none" and device is not None:

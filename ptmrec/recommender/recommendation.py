@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -260,12 +261,12 @@ def check_limits(verify: int | None, time_limit: float | None) -> None:
     """Refuse numbers of candidates and times that are none.
 
     Raises:
-        ConfigError: one of them is not positive.
+        ConfigError: one of them is no number, or not positive.
     """
-    if verify is not None and verify < 1:
-        raise ConfigError(f"verify = {verify}: run at least one candidate, or leave it away")
-    if time_limit is not None and not time_limit > 0:
-        raise ConfigError(f"time_limit = {time_limit}: give a positive number of seconds, or leave it away")
+    if verify is not None and (not isinstance(verify, Integral) or verify < 1):
+        raise ConfigError(f"verify = {verify!r}: run at least one candidate, or leave it away")
+    if time_limit is not None and (not isinstance(time_limit, Real) or not time_limit > 0):
+        raise ConfigError(f"time_limit = {time_limit!r}: give a positive number of seconds, or leave it away")
 
 
 def count_of(count: int, what: str) -> str:

@@ -78,6 +78,22 @@ def test_a_real_data_set_of_torchvision():
     assert len(images) == 6 and set(labels) <= {0, 1}
 
 
+def test_no_class_is_missed_where_labels_come_with_the_images_alone():
+    """Read in a fixed step, a data set that goes round its classes would show some of them only."""
+
+    class Round(Pairs):
+        classes = ()
+
+        def __getitem__(self, place):
+            return Image.new("RGB", (2, 2)), place % 6
+
+    data = Round(4002)
+    del data.targets
+    Round.__len__ = lambda self: 4002
+    _, labels, _ = read_dataset(data, 10, Account())
+    assert set(labels) == set(range(6))
+
+
 def test_items_without_labels_are_unlabelled():
     class Bare(Pairs):
         targets = None

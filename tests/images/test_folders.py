@@ -23,10 +23,24 @@ def test_folder_with_classes(tmp_path):
     ("name", "part"),
     {
         **dict.fromkeys(["train", "Training", "training_set", "trainset", "trainSet", "train-images"], "train"),
-        **dict.fromkeys(["images_train", "imagesTrain", "train2017", "01_train", "train_data", "TRAIN"], "train"),
+        **dict.fromkeys(
+            [
+                "imagesTr",
+                "Trainingsdaten",
+                "images_train",
+                "imagesTrain",
+                "train2017",
+                "01_train",
+                "train_data",
+                "TRAIN",
+            ],
+            "train",
+        ),
         **dict.fromkeys(["val", "valid", "validation", "val_set", "dev", "evaluation", "holdout"], "val"),
-        **dict.fromkeys(["test", "Testing", "test_set", "testset", "test images"], "test"),
-        **dict.fromkeys(["trains", "car", "training_shoes", "testament", "images", "set", "", "train_test"], ""),
+        **dict.fromkeys(["test", "imagesTs", "Testdaten", "Testing", "test_set", "testset", "test images"], "test"),
+        **dict.fromkeys(
+            ["tr", "te", "trains", "car", "training_shoes", "testament", "images", "set", "", "train_test"], ""
+        ),
     }.items(),
 )
 def test_parts_by_the_names_people_give_them(name, part):
@@ -173,6 +187,7 @@ def test_the_lists_of_the_hub_give_classes(tmp_path, name):
     listing = list_images(tmp_path / "pets")
     assert counts(listing) == {"cat": 2, "dog": 1} and listing.part == "train"
     assert listing.account.notes == [f"classes are those of train/{name}"]
+    assert listing.parts.count("test") == 2, "the other parts are there, for the account and for leaks"
     (folder / name).write_text("file_name,caption\n0.png,a cat\n")
     if name.endswith("csv"):
         assert set(list_images(tmp_path / "pets").classes) == {""}, "no labels, no classes"
@@ -210,6 +225,33 @@ def test_links_to_nothing_and_pipes_are_left_out(tmp_path):
     assert counts(listing) == {"a": 2, "b": 2} and listing.account.left_out == {LINKS: 2}
 
 
+def test_a_list_of_all_parts_at_the_top_is_read(tmp_path):
+    folder = write_images(tmp_path / "pets", {"train": 3, "test": 2})
+    names = [path.relative_to(folder) for path in sorted(folder.rglob("*.png"))]
+    rows = [f"{name},{'ab'[place % 2]}" for place, name in enumerate(names)]
+    (folder / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
+    listing = list_images(folder)
+    assert sum(counts(listing).values()) == 3 and listing.parts.count("test") == 2
+
+
+def test_words_of_a_split_column_that_are_no_parts_are_named(tmp_path):
+    folder = write_images(tmp_path / "pets", {"": 4})
+    for words, kept in ((("tr", "te"), 2), (("0", "1"), 4)):
+        rows = [f"{place}.png,{'ab'[place // 2]},{words[place % 2]}" for place in range(4)]
+        (tmp_path / "labels.csv").write_text("\n".join(["file,label,split", *rows]))
+        listing = list_images(folder, tmp_path / "labels.csv")
+        assert sum(counts(listing).values()) == kept
+        assert any("no value of the column split (0, 1" in note for note in listing.account.notes) == (kept == 4)
+
+
+def test_folders_that_hold_the_same_folders_are_said_to_be_joined(tmp_path):
+    listing = list_images(
+        write_images(tmp_path / "pets", {f"{fold}/{name}": 2 for fold in "ab" for name in ("x", "y")})
+    )
+    assert counts(listing) == {"a": 4, "b": 4}
+    assert listing.account.notes == ["classes a, b; each holds the folders x, y, joined"]
+
+
 def test_images_without_a_row_are_left_out(tmp_path):
     folder = write_images(tmp_path / "pets", {"": 6})
     (tmp_path / "labels.csv").write_text("file,label\n0.png,a\n1.png,b\n")
@@ -223,4 +265,4 @@ def test_names_of_any_length_and_any_image_format_are_listed(tmp_path):
         Image.new("RGB", (8, 8)).save(folder / "a" / f"x{place}{suffix}", format=form)
     listing = list_images(folder)
     assert counts(listing) == {"a": 7, "b": 2}
-    assert listing.account.notes == ["1 files are images by their first bytes, not by their names"]
+    assert listing.account.notes == ["1 by first bytes, as the names do not say that they are images"]

@@ -83,6 +83,8 @@ def test_letters_are_told_apart():
     check_names(["a", "A", "b"], "x")
     with pytest.raises(DataError, match="'AA' and 'aa'"):
         check_names(["aa", "AA"], "x")
+    with pytest.raises(DataError, match="differ by case or spaces only"):
+        check_names(["caf\u00e9", "cafe\u0301"], "x")
 
 
 @pytest.fixture
@@ -131,6 +133,8 @@ WAYS = {
     "no suffix": PLAIN.replace(".png", "").encode(),
     "other case": PLAIN.replace("a.png", "A.PNG").encode(),
     "named twice alike": (PLAIN + "a.png,cat\n").encode(),
+    "blank lines first": ("\n\n" + PLAIN).encode(),
+    "Excel": ("sep=;\n" + PLAIN.replace(",", ";")).encode(),
     "quoted": PLAIN.replace("cat", '"cat"').encode(),
 }
 
@@ -174,6 +178,9 @@ def test_what_was_made_up_for_is_said(way, note, folder, tmp_path):
         ("file,label\na.png,cat|dog\nb.png,dog\ndeep/c.png,cat\n", "looks like several labels"),
         ('file,label\na.png,"[cat, dog]"\n', "looks like a list of labels"),
         ("file,cat,dog\na.png,1,1\nb.png,0,1\n", "a column per class can mean several labels"),
+        ('file,label\na.png,"12-inch cat\nb.png,dog\n', "a quote is not closed"),
+        ("file,label\na.png,cat, big\nb.png,dog\n", "line 2 has 3 columns, the first line 2"),
+        ("file,label\na.png,0.37\nb.png,1.2\n", "numbers with fractions"),
         ("file,label\n", "no image is listed"),
         ("", "not a CSV with a head"),
         ("one,two,three\na.png,1,2\n", "name one 'file' and one 'label'"),
