@@ -60,6 +60,14 @@ def _end(error: BaseException, asked: list[int]) -> int:
     return complain(PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error)
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal that a command ends of, with the status that :func:`_end` gives.
+
+    Of a plain KeyboardInterrupt in code that C code runs, as within imports, Python makes a note when it is raised,
+    and ends itself by the signal later, whoever has caught it meanwhile.
+    """
+
+
 @contextmanager
 def _stoppable() -> Iterator[list[int]]:
     """Let SIGTERM raise as Ctrl-C does and gather which of them came; forked processes die of them without a word."""
@@ -74,7 +82,7 @@ def _stoppable() -> Iterator[list[int]]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         asked.append(number)
-        raise KeyboardInterrupt
+        raise Stopped
 
     before = {number: signal.getsignal(number) for number in STOPS}
     usual = (signal.SIG_DFL, signal.default_int_handler)  # who calls this from Python may have handlers of its own

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from cli_calls import call
 from click.testing import CliRunner
 
+from ptmrec import cli_context
 from ptmrec.cli_context import CommandGroup, TimeLimit, say, show
 from ptmrec.errors import ArtifactError
 
@@ -163,3 +165,28 @@ def test_a_line_stays_one(capsys):
 def test_every_command_writes_through_one_function():
     for path in Path(say.__code__.co_filename).parent.glob("cli*.py"):
         assert path.read_text().count("click.echo(") == (path.name == "cli_context.py"), path
+
+
+STARTED = """
+import ctypes, os, click
+from ptmrec.cli_context import CommandGroup
+
+@click.command()
+def load():
+    run = ctypes.pythonapi.PyRun_String
+    run.restype, run.argtypes = ctypes.py_object, [ctypes.c_char_p, ctypes.c_int, ctypes.py_object, ctypes.py_object]
+    run(b"import os, time; os.kill(os.getpid(), NUMBER); time.sleep(20)", 257, {}, {})
+
+CommandGroup("ptmrec", commands={"load": load}).main(["load"])
+"""
+"""A command that is signalled while C code runs Python code, as libraries do within their imports."""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_within_an_import_has_its_status_too(tmp_path, number, status):
+    (tmp_path / "started.py").write_text(STARTED.replace("NUMBER", str(int(number))))
+    path = os.pathsep.join((str(tmp_path), str(Path(cli_context.__file__).parents[1])))
+    hearing = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    command = [sys.executable, "-m", "started"]  # of a module Python remembers the interrupt, of a script it does not
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, **hearing)
+    assert done.returncode == status and len(done.stderr.splitlines()) == 1, done.stderr

@@ -55,7 +55,6 @@ def test_in_a_clone_an_installed_package_works_on_the_clone(installed, monkeypat
     assert paths.zoo == clone / "constants" / "zoo" and paths.artifacts == clone / "artifacts"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes of files")
 def test_the_users_log_folder_is_open_to_nobody_else(installed):
     folder = places.make_log_folder()
     assert folder.is_relative_to(installed) and folder.stat().st_mode & 0o777 == 0o700

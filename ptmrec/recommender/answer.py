@@ -32,8 +32,9 @@ def answer(
 
     ``lenders`` names, for each model that is known by its card only, the one it borrows from.
     """
-    looked = _look(references, chosen, config)
-    tables, found = zip(*(knowledge.look(sample, looked.whole) for sample in looked.samples), strict=True)
+    looked, whole = _look(references, chosen, config)
+    same = knowledge.compare(whole)
+    tables, found = zip(*(knowledge.look(sample, same) for sample in looked.samples), strict=True)
     ranked = [knowledge.rank(pairs, regime) for pairs in tables]
     return Session(
         knowledge,
@@ -50,14 +51,16 @@ def answer(
     )
 
 
-def _look(references: References, chosen: UserImages, config: ConfigParser) -> Looked:
+def _look(references: References, chosen: UserImages, config: ConfigParser) -> tuple[Looked, DatasetSample]:
+    """What is made of the images, and all of them in the reference space."""
     settings, small = config.get(DatasetTokenConfig), shrink(chosen.images)
     features = references.features(small)
     labels = pseudo_labels(features[ENCODER], chosen.labels, settings.clusters, settings.seed)
     tokens = class_tokens(features[ENCODER], labels, settings.shots, settings.draws, settings.seed)
-    samples, positions = draw_samples(features, labels, references.space, settings.seed)
-    whole = DatasetSample(TARGET, samples[0].token, references.space.encode(features), labels)
-    return Looked(small, labels, tokens, samples, positions[0], whole)
+    coordinates = references.space.encode(features)
+    samples, positions = draw_samples(features[ENCODER], coordinates, labels, settings.seed)
+    whole = DatasetSample(TARGET, samples[0].token, coordinates, labels)
+    return Looked(small, labels, tokens, samples, positions[0]), whole
 
 
 def _correction(

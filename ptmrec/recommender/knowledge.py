@@ -63,17 +63,18 @@ class Knowledge:
         """Relations of the models to the known data sets and, as :data:`TARGET`, to a new one."""
         return self.look(sample)[0]
 
-    def look(self, sample: DatasetSample, whole: DatasetSample | None = None) -> tuple[PairTable, Separation]:
+    def compare(self, whole: DatasetSample) -> np.ndarray:
+        """How surely images are each of the known data sets, and, with 1, themselves ``(K + 1,)``."""
+        return np.append(match_classes(whole, self.samples), 1.0)
+
+    def look(self, sample: DatasetSample, same: np.ndarray | None = None) -> tuple[PairTable, Separation]:
         """:meth:`pairs`, and how far the classes of the new data set separate.
 
         Args:
             sample: a few images per class.
-            whole: all images, if there are more: whether they are of a known data set is asked of all, once.
+            same: of :meth:`compare`, where there are more images: whether they are known is asked of all, once.
         """
-        others = (*self.samples, sample)
-        row, right = look_at(sample, others, self.transports)
-        if whole is not None:
-            row = row._replace(same=match_classes(whole, others))
+        row, right = look_at(sample, (*self.samples, sample), self.transports, same)
         pairs = PairTable(self.cards, self.scores.with_dataset(TARGET, row), self.base)
         return pairs, separations(sample, self.transports, right=right[:, None])[0]
 

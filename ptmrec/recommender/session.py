@@ -33,7 +33,6 @@ class Looked:
         tokens: ``(S, M, E)`` tokens of S draws.
         samples: the draws in the reference space.
         first: images of the first draw, on which candidates are run.
-        whole: all images in the reference space.
     """
 
     images: np.ndarray
@@ -41,7 +40,6 @@ class Looked:
     tokens: np.ndarray
     samples: list[DatasetSample]
     first: np.ndarray
-    whole: DatasetSample
 
 
 @dataclass(frozen=True)

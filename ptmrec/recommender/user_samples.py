@@ -7,8 +7,6 @@ import numpy as np
 
 from ptmrec.dataloader.dataset_tokens import cluster_labels
 from ptmrec.recommender.knowledge import TARGET
-from ptmrec.recommender.references import ENCODER
-from ptmrec.relations.reference import ReferenceSpace
 from ptmrec.relations.samples import DatasetSample
 
 if TYPE_CHECKING:
@@ -38,17 +36,17 @@ def pseudo_labels(tokens: np.ndarray, labels: np.ndarray | None, clusters: int, 
 
 
 def draw_samples(
-    features: dict[str, np.ndarray], labels: np.ndarray, space: ReferenceSpace, seed: int = 0
+    tokens: np.ndarray, coordinates: np.ndarray, labels: np.ndarray, seed: int = 0
 ) -> tuple[list[DatasetSample], list[np.ndarray]]:
     """Samples of images and the positions of their images; one is enough where the draws would be the same.
 
     Args:
-        features: of each reference, ``(n, d)``.
+        tokens: ``(n, E)`` features of the image encoder.
+        coordinates: ``(n, r)`` in the reference space.
         labels: ``(n,)`` class indices.
-        space: the reference space.
         seed: seed of the draws.
     """
-    coordinates, generator = space.encode(features), np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     classes = np.unique(labels)
     kept = classes if len(classes) <= CLASSES else generator.choice(classes, CLASSES, replace=False)
     groups = [np.flatnonzero(labels == label) for label in kept]
@@ -56,7 +54,7 @@ def draw_samples(
     samples, positions = [], []
     for _ in range(count):
         rows = np.sort(np.concatenate([generator.permutation(group)[:SHOTS] for group in groups]))
-        token = features[ENCODER][rows].astype(np.float64).mean(axis=0)
+        token = tokens[rows].astype(np.float64).mean(axis=0)
         samples.append(DatasetSample(TARGET, token, coordinates[rows], labels[rows]))
         positions.append(rows)
     return samples, positions

@@ -31,9 +31,11 @@ class LinearRanker:
     def inputs(self, pairs: PairTable, target: str) -> np.ndarray:
         """What is known of the models and a data set, a row for each, columns as :data:`COLUMNS`."""
         relations, measured = pairs.relations(target, self.skills), self.measured[:, None]
-        known = {name: np.where(self.measured, row, np.nan) for name, row in self.skills.items()}
-        new = np.hstack([relations, pairs.siblings(target, known)])
-        return np.hstack([relations * measured, new * ~measured])
+        siblings = np.zeros((len(measured), len(SIBLINGS)))
+        if not self.measured.all():  # half of a ranking's time, and of new models alone
+            known = {name: np.where(self.measured, row, np.nan) for name, row in self.skills.items()}
+            siblings = pairs.siblings(target, known)
+        return np.hstack([relations * measured, np.hstack([relations, siblings]) * ~measured])
 
     def scores(self, pairs: PairTable, target: str) -> np.ndarray:
         """Scores ``(N,)`` of the models for a data set, larger is better.

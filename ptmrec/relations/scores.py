@@ -124,14 +124,21 @@ def score_dataset(sample: DatasetSample, others: Sequence[DatasetSample], transp
 
 
 def look_at(
-    sample: DatasetSample, others: Sequence[DatasetSample], transports: Sequence[np.ndarray]
+    sample: DatasetSample,
+    others: Sequence[DatasetSample],
+    transports: Sequence[np.ndarray],
+    same: np.ndarray | None = None,
 ) -> tuple[PairRow, np.ndarray]:
-    """:func:`score_dataset`, and the share ``(N,)`` of its images that each model would get right, left one out."""
+    """:func:`score_dataset`, and the share ``(N,)`` of its images that each model would get right, left one out.
+
+    ``same`` is of :func:`match_classes` where that is known already.
+    """
     norms = np.linalg.norm(sample.token) * np.array([np.linalg.norm(other.token) for other in others])
     encoder = np.array([sample.token @ other.token for other in others]) / norms
     reference = [covariance_similarity(sample.covariances, other.covariances) for other in others]
     scores, right = transports_left_out(sample.coordinates, sample.labels, transports)
-    return PairRow(scores, encoder, np.array(reference), match_classes(sample, others)), right
+    same = match_classes(sample, others) if same is None else same
+    return PairRow(scores, encoder, np.array(reference), same), right
 
 
 def match_classes(sample: DatasetSample, others: Sequence[DatasetSample]) -> np.ndarray:

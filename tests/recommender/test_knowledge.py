@@ -48,9 +48,9 @@ def test_a_known_data_set_brought_again_rests_on_its_measurements(knowledge):
 
 def test_whether_a_data_set_is_known_is_asked_of_all_images_once(knowledge):
     sample, other = make_samples()[1], make_samples()[3]
-    few, _ = knowledge.look(sample, whole=other)
+    few, _ = knowledge.look(sample, knowledge.compare(other))
     assert few.recognise(TARGET, "abc") == ("", 0.0), "a draw that looks known does not decide"
-    assert knowledge.look(other, whole=sample)[0].recognise(TARGET, "abc")[0] == "b"
+    assert knowledge.look(other, knowledge.compare(sample))[0].recognise(TARGET, "abc")[0] == "b"
 
 
 def test_running_candidates_moves_them_and_leaves_a_ranking_without_news_alone(knowledge):

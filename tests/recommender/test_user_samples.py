@@ -14,7 +14,8 @@ def make_features(count):
 
 def draw(labels):
     features = make_features(len(labels))
-    return features, *draw_samples(features, labels, fit_reference_space(make_features(40), 5))
+    coordinates = fit_reference_space(make_features(40), 5).encode(features)
+    return features, *draw_samples(features[ENCODER], coordinates, labels)
 
 
 def test_images_of_any_size_and_kind_become_small_ones():
