@@ -9,12 +9,12 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks.growth import measure_growth
-from ptmrec.cli_context import show
+from ptmrec.cli.context import show
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import write_json
+from ptmrec.core.files import write_json
+from ptmrec.core.log import logger
 from ptmrec.hardware.machine import describe_machine
-from ptmrec.log import logger
 
 WORKS = ("commands", "kmeans", "ranking_loss", "loading", "choosing", "trainer", "weights", "scale", "zoo_cell")
 

@@ -12,7 +12,7 @@ from experiments.evaluation.baselines.estimators import ESTIMATORS, TargetSample
 from ptmrec.benchmark.battery import DEMO, read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import read_json
+from ptmrec.core.files import read_json
 from ptmrec.images.user_images import read_user_images
 from ptmrec.recommender.answer import answer
 from ptmrec.recommender.ensemble import Recommender

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from benchmarks.memory import peak_growth
 from benchmarks.timing import Row, against_limit, compare, take_turns
+from ptmrec.core.files import write_json
 from ptmrec.extractors.weights import WeightsExtractor
-from ptmrec.files import write_json
 from ptmrec.zoo.card import CARD_NAME
 from ptmrec.zoo.snapshot import WEIGHTS_NAME, read_snapshot
 

@@ -9,10 +9,10 @@ import click
 
 from experiments.cli_shards import ShardRequest, shard_options
 from experiments.cli_zoo import COMMANDS as ZOO_COMMANDS
-from ptmrec.cli_context import FORMATS, open_run, read_config, say, show
-from ptmrec.cli_recommend import demo_text
-from ptmrec.errors import ConfigError
-from ptmrec.processes import is_main
+from ptmrec.cli.context import FORMATS, open_run, read_config, say, show
+from ptmrec.cli.recommend import demo_text
+from ptmrec.core.errors import ConfigError
+from ptmrec.core.processes import is_main
 
 
 @click.command()
@@ -148,7 +148,7 @@ def readme(ctx: click.Context, copy: bool) -> None:
     """Write the numbers of README.md and docs/ and draw their figures anew, from constants/results."""
     from experiments.report.readme import copy_results, write_pages
     from ptmrec.config.sections import PathsConfig
-    from ptmrec.files import write_text
+    from ptmrec.core.files import write_text
 
     config = read_config(ctx)
     paths = config.get(PathsConfig)

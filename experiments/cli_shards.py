@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from experiments.sharding import TASK, Shard, array_text, parse_shard, shard_of_array
-from ptmrec.cli_context import say
-from ptmrec.errors import ConfigError
+from ptmrec.cli.context import say
+from ptmrec.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from experiments.shards import ShardedWork

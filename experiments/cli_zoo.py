@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from experiments.cli_shards import ShardRequest, shard_options
-from ptmrec.cli_context import FORMATS, read_config, say, show
+from ptmrec.cli.context import FORMATS, read_config, say, show
 
 
 @click.command("build")

@@ -16,8 +16,8 @@ from tqdm import tqdm
 from experiments.outputs import RUN
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError, PtmrecError, one_line
-from ptmrec.log import logger
+from ptmrec.core.errors import ConfigError, PtmrecError, one_line
+from ptmrec.core.log import logger
 
 
 class NotebookError(PtmrecError):

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import write_json, write_text
+from ptmrec.core.files import write_json, write_text
 from ptmrec.pipeline.step import code_version
 from ptmrec.plots.style import save_figure
 

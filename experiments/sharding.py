@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 
 Item = TypeVar("Item")
 TASK, COUNT, MIN, MAX = (f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "COUNT", "MIN", "MAX"))

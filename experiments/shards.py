@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.sharding import Shard, array_text
-from ptmrec.errors import ArtifactError, ConfigError
-from ptmrec.files import file_hash, read_json, write_json
-from ptmrec.log import logger
+from ptmrec.core.errors import ArtifactError, ConfigError
+from ptmrec.core.files import file_hash, read_json, write_json
+from ptmrec.core.log import logger
 from ptmrec.pipeline.step import hold
 
 _NAME = re.compile(r"(\d{1,6})-of-(\d{1,6})\.json")

@@ -9,9 +9,9 @@ import numpy as np
 
 from experiments.sharding import Shard
 from experiments.shards import ShardedWork
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import file_hash, read_npz, remove_temporaries, write_npz
 from ptmrec.dataloader.model_datasets import read_model_tokens, write_model_tokens
-from ptmrec.errors import ArtifactError
-from ptmrec.files import file_hash, read_npz, remove_temporaries, write_npz
 from ptmrec.pipeline.project import Project
 from ptmrec.pipeline.views import extract_views
 from ptmrec.zoo.real import is_real

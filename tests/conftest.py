@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 from toy_lists import make_circle, make_sources
 
-from ptmrec import trust
 from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.config.sections import REGIMES, GroundTruthConfig
-from ptmrec.files import file_hash
+from ptmrec.core import trust
+from ptmrec.core.files import file_hash
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.snapshot import write_snapshot

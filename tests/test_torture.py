@@ -52,7 +52,7 @@ def test_power_cuts_leave_the_old_or_the_new(tmp_path):
 
 
 def test_power_cuts_find_what_is_not_synced(tmp_path, monkeypatch):
-    monkeypatch.setattr("ptmrec.files._sync_tree", lambda _: None)
+    monkeypatch.setattr("ptmrec.core.files._sync_tree", lambda _: None)
     outcome = cut_power(800, 0, tmp_path)
     assert outcome.survived < outcome.tried
 

@@ -9,8 +9,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from ptmrec.config.sections import TrainingOptions
+from ptmrec.core.errors import TrainingError
 from ptmrec.dataloader import build_combined_similarity_loader
-from ptmrec.errors import TrainingError
 from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.loss.ranking_loss import RankingLoss
 from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransformer

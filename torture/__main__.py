@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ptmrec.files import read_json, write_json
+from ptmrec.core.files import read_json, write_json
 from torture.colleagues import try_all
 from torture.faults import damage_checkpoints, fail_trainings, fail_writes
 from torture.grid import resume_everywhere

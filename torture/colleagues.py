@@ -12,7 +12,7 @@ import torch
 from ptmrec.benchmark.battery import read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import write_text
+from ptmrec.core.files import write_text
 from ptmrec.inspection.data import inspect_data
 from ptmrec.inspection.examples import read_example
 from ptmrec.inspection.findings import Report

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ptmrec.errors import PtmrecError, describe_os_error
-from ptmrec.files import restore_folder, write_bytes, write_folder, write_json, write_npz, write_text
+from ptmrec.core.errors import PtmrecError, describe_os_error
+from ptmrec.core.files import restore_folder, write_bytes, write_folder, write_json, write_npz, write_text
 from ptmrec.train.checkpoints import load_tensors, save_tensors
 from ptmrec.train.history import History
 from torture.kills import fingerprint, train

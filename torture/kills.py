@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.data import _utils as torch_data
 
 from ptmrec.config.sections import TrainingOptions
-from ptmrec.files import is_temporary
+from ptmrec.core.files import is_temporary
 from ptmrec.train.base_trainer import BaseTrainer
 from ptmrec.train.checkpoints import load_tensors
 from torture.outcome import Outcome

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import PtmrecError
-from ptmrec.files import tree_hash
+from ptmrec.core.errors import PtmrecError
+from ptmrec.core.files import tree_hash
 from ptmrec.zoo.card import read_card
 from ptmrec.zoo.snapshot import weight_files
 from torture.outcome import Outcome

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ptmrec.errors import PtmrecError
+from ptmrec.core.errors import PtmrecError
 from ptmrec.train.checkpoints import load_tensors
 from torture.kills import NoisyTrainer, train
 from torture.outcome import Outcome

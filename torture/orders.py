@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from ptmrec.benchmark.ground_truth import read_ground_truth
+from ptmrec.core.errors import PtmrecError
+from ptmrec.core.files import tree_hash, write_json, write_npz
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
 from ptmrec.dataloader.relation_tables import read_relation_tables
-from ptmrec.errors import PtmrecError
-from ptmrec.files import tree_hash, write_json, write_npz
 from ptmrec.images.folders import list_images
 from ptmrec.relations.scores import read_scores
 from ptmrec.zoo.snapshot import read_zoo

@@ -17,11 +17,11 @@ from safetensors.torch import save
 from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.parser import ConfigParser
+from ptmrec.core.errors import PtmrecError
+from ptmrec.core.files import read_json, read_npz
 from ptmrec.dataloader.dataset_tokens import DatasetTokens
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.dataloader.relation_tables import read_relation_tables
-from ptmrec.errors import PtmrecError
-from ptmrec.files import read_json, read_npz
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import read_labelled_npz
 from ptmrec.images.files import open_image

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import PtmrecError
+from ptmrec.core.errors import PtmrecError
 from ptmrec.train.checkpoints import MARK
 from torture.kills import fork
 from torture.outcome import Outcome

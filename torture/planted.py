@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptmrec.files import write_text
+from ptmrec.core.files import write_text
 from torture.kills import train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,10 +41,10 @@ class Fault:
 
 
 _SAVE, _STEP, _RUN = "train/checkpoints.py", "pipeline/step.py", "train/run_state.py"
-_NPZ, _FILES, _CHECKPOINTS = "archives.py", "files.py", "train/test_checkpoints.py"
+_NPZ, _FILES, _CHECKPOINTS = "core/archives.py", "core/files.py", "train/test_checkpoints.py"
 _T_FILES, _T_NPZ, _T_STEP, _T_RUN = (
-    "test_files.py",
-    "test_archives.py",
+    "core/test_files.py",
+    "core/test_archives.py",
     "pipeline/test_step.py",
     "train/test_run_state.py",
 )
@@ -83,22 +83,26 @@ FAULTS = (
     Fault("unfinished files become results", _STEP, "            remove_temporaries(partial)\n", "", _T_STEP),
     Fault("work of the living is taken", _STEP, "not is_alive(int(pid))", "True", _T_STEP),
     Fault(
-        "committed files are not compared", "trust.py", "if found != _expected[place]:", "if False:", "test_trust.py"
+        "committed files are not compared",
+        "core/trust.py",
+        "if found != _expected[place]:",
+        "if False:",
+        "core/test_trust.py",
     ),
-    Fault("messages of any length", "errors.py", "LONGEST = 400", "LONGEST = 10**9", "test_errors.py"),
+    Fault("messages of any length", "core/errors.py", "LONGEST = 400", "LONGEST = 10**9", "core/test_errors.py"),
     Fault(
         "messages steer the terminal",
-        "errors.py",
+        "core/errors.py",
         '_INVISIBLE.sub(" ", str(message))',
         "str(message)",
-        "test_errors.py",
+        "core/test_errors.py",
     ),
     Fault(
         "system errors are tracebacks",
-        "cli_context.py",
+        "cli/context.py",
         "except (PtmrecError, OSError,",
         "except (PtmrecError, EOFError,",
-        "test_cli_context.py",
+        "cli/test_context.py",
     ),
     Fault(
         *("images are not sorted", "images/files.py", "return sorted(files), sorted(links)", "return files, links"),
@@ -136,7 +140,7 @@ FAULTS = (
     Fault("dead workers are tracebacks", _TRAINER, "if passed_on or not (", "if True or not (", _T_TRAINER),
     Fault("two processes at one run", _SAVE, "if not _lock(handle):", "if False:", _CHECKPOINTS),
     Fault(
-        *("SIGTERM ends without a word", "cli_context.py", "signal.signal(number, stop)", "pass"), "test_cli_context.py"
+        *("SIGTERM ends without a word", "cli/context.py", "signal.signal(number, stop)", "pass"), "cli/test_context.py"
     ),
     Fault(
         *("relations of a model twice", "dataloader/relation_tables.py", "if len(set(held)) < len(held):", "if False:"),

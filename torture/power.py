@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ptmrec.files import restore_folder, write_folder, write_json, write_npz, write_text
+from ptmrec.core.files import restore_folder, write_folder, write_json, write_npz, write_text
 from ptmrec.train.checkpoints import save_tensors
 from torture.disk import Disk, number_of, recording
 from torture.outcome import Outcome

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ptmrec.errors import TrainingError
+from ptmrec.core.errors import TrainingError
 from ptmrec.pipeline.step import Step, run_step
 from ptmrec.train.checkpoints import load_tensors
 from torture.kills import fingerprint, fork, train

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ptmrec.cli_context import CommandGroup
+from ptmrec.cli.context import CommandGroup
 from torture.kills import fingerprint, fork, hurry_workers, train
 from torture.outcome import Outcome
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json
 from ptmrec.pipeline import step as steps
 from torture.kills import fork
 from torture.outcome import Outcome

@@ -8,8 +8,8 @@ import pandas as pd
 
 from experiments.evaluation.statistics import mean_interval, paired_bootstrap, truth_ceiling
 from ptmrec.benchmark.ground_truth import GroundTruth
+from ptmrec.core.progress import progress
 from ptmrec.evaluation.metrics import METRICS, all_metrics
-from ptmrec.progress import progress
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.plots.style import TEXT_WIDTH, thesis_style
 
 COLUMNS = ("platform", "date", "metric", "value", "source")

@@ -9,7 +9,7 @@ import pandas as pd
 
 from experiments.figures.cost_growth import OVER
 from experiments.report.records import MEND, Record, Table, read_record
-from ptmrec.errors import ArtifactError, reading
+from ptmrec.core.errors import ArtifactError, reading
 
 BENCH, TORTURE, PLANTED, PROFILE = "bench.json", "torture.json", "planted_robustness.csv", "profile.json"
 """Files of results that the tables are made of."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptmrec.files import write_text
+from ptmrec.core.files import write_text
 from ptmrec.plots.style import REGIME_LABELS
 
 

@@ -8,8 +8,8 @@ from experiments.figures.cost_growth import plot_cost_growth
 from experiments.figures.figures import plot_method_bars
 from experiments.report import engineering, results
 from experiments.report.records import Table, read_lines, read_record
-from ptmrec.errors import ArtifactError
-from ptmrec.files import write_json, write_text
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_json, write_text
 from ptmrec.plots.style import save_figure
 
 COPIED = ("summary.csv", results.QUADRANTS, "hardware_choice_summary.csv", results.PUBLISHED)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ptmrec.errors import ArtifactError, one_line
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError, one_line
+from ptmrec.core.files import read_json
 
 MEND = "restore it with git, or copy a run's results with ptmrec readme --copy"
 

@@ -8,7 +8,7 @@ import pandas as pd
 from experiments.evaluation.baselines.measured import ROWS
 from experiments.evaluation.published.goals import LESS_IS_BETTER, against_goals
 from experiments.report.records import MEND, Record, Table, read_lines, read_record
-from ptmrec.errors import reading
+from ptmrec.core.errors import reading
 from ptmrec.plots.style import REGIME_LABELS
 
 QUADRANTS, PUBLISHED = "quadrants_summary.csv", "published_summary.csv"

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from experiments.studies.crossed import BLIND_DATA, TARGET, Case, CrossedEvaluation
+from ptmrec.core.progress import progress
 from ptmrec.evaluation.metrics import top1_regret, weighted_tau
-from ptmrec.progress import progress
 from ptmrec.relations.linear import NEW, fit_linear_ranker
 from ptmrec.relations.pairs import RELATIONS, PairTable
 

@@ -11,11 +11,11 @@ from experiments.evaluation.compare import Target
 from experiments.studies.hardware_lists import HardwareLists, hardware_loader
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.sections import REGIMES, RankerConfig
+from ptmrec.core.files import read_json
 from ptmrec.dataloader.combined_similarity_dataloader import CombinedSimilarityDataset
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
 from ptmrec.dataloader.relation_tables import read_relation_tables
-from ptmrec.files import read_json
 from ptmrec.model.ranker_files import RANKER_NAME, load_ranker, save_ranker
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.pipeline.committed import ProjectFiles

@@ -5,7 +5,7 @@ import numpy as np
 from experiments.evaluation.baselines.static import mean_rank
 from experiments.studies.crossed import BLIND_DATA, FIRST, TARGET, Case, CrossedEvaluation
 from experiments.studies.passes import PassTarget
-from ptmrec.progress import progress
+from ptmrec.core.progress import progress
 from ptmrec.relations.posterior import Posterior, fit_posterior
 
 ROUNDS = {0.2: "2 per class", 0.5: "5 per class"}

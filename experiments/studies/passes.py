@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ptmrec.core.progress import progress
 from ptmrec.evaluation.metrics import top1_regret, weighted_tau
-from ptmrec.progress import progress
 
 PASSES = (0, 1, 2, 3, 5, 8, 16, 32, 64)
 """Numbers of passes that are compared; all candidates come last."""

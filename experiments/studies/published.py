@@ -5,8 +5,8 @@ import pandas as pd
 from experiments.evaluation.published.results import BENCHMARKS, published_results, summarise_results
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EvaluationConfig, PathsConfig
+from ptmrec.core.files import write_text
 from ptmrec.evaluation.published.benchmarks import HEADLINES
-from ptmrec.files import write_text
 from ptmrec.pipeline.committed import watch_committed
 
 RESULT = "published"

@@ -23,8 +23,8 @@ from experiments.studies.crossed import (
     CrossedEvaluation,
 )
 from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
+from ptmrec.core.progress import progress
 from ptmrec.evaluation.metrics import METRICS, all_metrics
-from ptmrec.progress import progress
 from ptmrec.relations.pairs import PairTable
 
 TRANSPORT, LINEAR, ONE_DRAW = "transport", "ridge on relations", "ridge, features"

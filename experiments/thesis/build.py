@@ -14,9 +14,9 @@ from experiments.thesis.tables import write_tables
 from experiments.thesis.text import check_text, read_sources, unknown_macros, used_figures
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError, PtmrecError
-from ptmrec.files import atomic_write, write_text
-from ptmrec.log import logger
+from ptmrec.core.errors import ArtifactError, PtmrecError
+from ptmrec.core.files import atomic_write, write_text
+from ptmrec.core.log import logger
 from ptmrec.zoo.card import Card
 
 PACKAGES = "latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science"

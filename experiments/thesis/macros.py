@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 WORDS = {
     **dict(enumerate("Zero One Two Three Four Five Six Seven Eight Nine Ten".split())),

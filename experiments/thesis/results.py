@@ -8,8 +8,8 @@ import pandas as pd
 
 from experiments.outputs import Origin, origin_path
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
 
 RESULTS = (
     *("zoo.json", "autoencoder.json", "training.json", "quadrants_summary.csv", "summary.csv"),

@@ -11,8 +11,8 @@ from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
-from ptmrec.errors import reading
-from ptmrec.files import read_json
+from ptmrec.core.errors import reading
+from ptmrec.core.files import read_json
 
 MILLION, HOUR = 1_000_000, 3600
 MEGABYTES, DOLLARS, CORES = 350, 0.05, 1000

@@ -9,7 +9,7 @@ import numpy as np
 
 from ptmrec.benchmark.ground_truth import write_records
 from ptmrec.config.sections import GroundTruthConfig
-from ptmrec.files import write_text
+from ptmrec.core.files import write_text
 from ptmrec.zoo.card import Card
 
 SOURCE = "measured by ptmrec zoo build"

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from experiments.zoo_build.training import augment
 from ptmrec.config.sections import EncoderTrainingConfig
+from ptmrec.core.files import write_bytes, write_json
 from ptmrec.dataloader.image_data import ImageData
-from ptmrec.files import write_bytes, write_json
 from ptmrec.model.clip_encoder import CONFIG_NAME, WEIGHTS_NAME
 from ptmrec.train.base_trainer import BaseTrainer
 

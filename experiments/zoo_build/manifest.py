@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import hash_files, is_temporary, read_json, write_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import hash_files, is_temporary, read_json, write_json
 
 
 def committed_files(paths: PathsConfig) -> list[Path]:

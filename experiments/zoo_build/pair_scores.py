@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ptmrec.config.sections import RelationConfig
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.dataset_tokens import cluster_labels
-from ptmrec.progress import progress
 from ptmrec.recommender.references import ENCODER
 from ptmrec.relations.expected import KnownSeparation, known_separation
 from ptmrec.relations.reference import ReferenceSpace, fit_reference_space

@@ -21,12 +21,12 @@ from experiments.zoo_build.plan import ModelPlan, plan_models
 from experiments.zoo_build.training import Recipe, train_classifier
 from ptmrec.benchmark.image_sets import ImageSetEntry, check_image_sets
 from ptmrec.config.sections import GroundTruthConfig, ZooConfig
+from ptmrec.core.errors import DataError
+from ptmrec.core.files import read_json, write_json
+from ptmrec.core.log import logger
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
-from ptmrec.errors import DataError
-from ptmrec.files import read_json, write_json
 from ptmrec.hardware.counting import count_flops
-from ptmrec.log import logger
-from ptmrec.progress import progress
 from ptmrec.recommender.threads import one_thread
 from ptmrec.zoo.architectures import INPUT_SIZE, SmallModel, build_model
 from ptmrec.zoo.card import CARD_NAME, Card, read_card

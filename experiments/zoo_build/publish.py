@@ -25,14 +25,14 @@ from ptmrec.config.sections import (
     PathsConfig,
     ZooConfig,
 )
+from ptmrec.core.files import read_json, remove_temporaries, write_folder, write_json, write_text
+from ptmrec.core.log import logger
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.dataset_tokens import UNLABELLED, DatasetTokens, class_tokens, cluster_tokens, kind_of_shots
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
-from ptmrec.files import read_json, remove_temporaries, write_folder, write_json, write_text
 from ptmrec.hardware.costs import measure_costs
-from ptmrec.log import logger
 from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
 from ptmrec.pipeline.step import hold
-from ptmrec.progress import progress
 from ptmrec.zoo.real import read_real
 from ptmrec.zoo.snapshot import read_zoo
 

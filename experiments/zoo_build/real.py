@@ -17,13 +17,13 @@ from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json
+from ptmrec.core.log import logger
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_json
 from ptmrec.hardware.costs import measure_costs
 from ptmrec.hardware.machine import describe_machine
-from ptmrec.log import logger
-from ptmrec.progress import progress
 from ptmrec.recommender.threads import one_thread
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.photo_model import PhotoModel, fold_norms

@@ -11,11 +11,11 @@ from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.splits import Splits, read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
+from ptmrec.core.files import write_folder
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.extractors.explanation import INPUT_SIZE
 from ptmrec.extractors.probes import make_probes
-from ptmrec.files import write_folder
-from ptmrec.progress import progress
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.recommender.threads import one_thread
 from ptmrec.relations.expected import SEPARATIONS_NAME, write_separations

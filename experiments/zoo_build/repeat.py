@@ -16,8 +16,8 @@ from ptmrec.benchmark.ground_truth import GroundTruth, read_ground_truth
 from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, GroundTruthConfig, PathsConfig, ZooConfig
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
-from ptmrec.progress import progress
 from ptmrec.recommender.threads import one_thread
 from ptmrec.zoo.architectures import SmallModel
 from ptmrec.zoo.card import read_card

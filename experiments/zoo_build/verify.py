@@ -15,10 +15,10 @@ from ptmrec.benchmark.published import COSTS_ONLY, list_published
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.sections import REGIMES, PathsConfig
+from ptmrec.core.errors import ArtifactError, PtmrecError
+from ptmrec.core.files import read_json
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.dataset_tokens import SPLITS, DatasetTokenDataset
-from ptmrec.errors import ArtifactError, PtmrecError
-from ptmrec.files import read_json
-from ptmrec.progress import progress
 from ptmrec.zoo.real import LIBRARY, is_real, read_models, read_real
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 

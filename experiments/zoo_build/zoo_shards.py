@@ -13,8 +13,8 @@ from ptmrec.benchmark.image_sets import INDEX_NAME, read_image_sets
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import GroundTruthConfig, PathsConfig, ZooConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import file_hash, read_json, write_text
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import file_hash, read_json, write_text
 from ptmrec.pipeline.step import Step
 from ptmrec.zoo.snapshot import weight_files
 

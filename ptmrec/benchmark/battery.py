@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_npz, write_npz
 
 DEMO = "euro_coins"
 """The image set that demos ask about: the one blind set of the battery, nothing was learned from it."""

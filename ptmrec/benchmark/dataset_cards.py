@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
 
 PLACE = Path("cards/datasets.json")
 """Where the file is, inside the folder of the published zoos."""

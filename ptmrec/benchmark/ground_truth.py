@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ptmrec.config.sections import REGIMES
-from ptmrec.errors import ArtifactError, reading
-from ptmrec.files import read_json, write_text
+from ptmrec.core.errors import ArtifactError, reading
+from ptmrec.core.files import read_json, write_text
 
 RECORD_FIELDS = (
     "model_name",

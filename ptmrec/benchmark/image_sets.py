@@ -4,9 +4,9 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from ptmrec.errors import ArtifactError, DataError, reading
-from ptmrec.files import file_hash
-from ptmrec.trust import check
+from ptmrec.core.errors import ArtifactError, DataError, reading
+from ptmrec.core.files import file_hash
+from ptmrec.core.trust import check
 
 INDEX_NAME = "index.csv"
 """The table beside the image sets themselves; the committed one is a copy."""

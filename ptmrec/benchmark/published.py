@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ptmrec.benchmark.ground_truth import RECORD_FIELDS
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
 
 COSTS_ONLY = "costs_only"
 PUBLISHED_REGIMES = ("fine_tuning", "zero_shot", "as_trained", COSTS_ONLY)

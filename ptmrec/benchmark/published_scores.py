@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
 
 FOLDER = "scores"
 """Where the files are, inside the folder of the published zoos."""

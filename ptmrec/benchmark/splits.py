@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
 from ptmrec.zoo.card import Card
 
 ROLES = ("train", "validation", "blind")

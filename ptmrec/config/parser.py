@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 
 import ptmrec.config.sections  # noqa: F401  the sections register themselves
 from ptmrec.config.section import SECTIONS, Section
-from ptmrec.errors import ConfigError
-from ptmrec.files import write_json
-from ptmrec.places import committed_folder, find_clone, output_folder
-from ptmrec.words import suggest
+from ptmrec.core.errors import ConfigError
+from ptmrec.core.files import write_json
+from ptmrec.core.places import committed_folder, find_clone, output_folder
+from ptmrec.core.words import suggest
 
 FILE_NAME = "config.ini"
 ENVIRONMENT = "PTMREC_CONFIG"

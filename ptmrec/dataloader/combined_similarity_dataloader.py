@@ -12,10 +12,10 @@ from ptmrec.benchmark.ground_truth import GroundTruth, read_ground_truth
 from ptmrec.benchmark.splits import KNOWN, read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, DatasetTokenConfig, PathsConfig, RankerConfig
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, kind_of_shots, pad_tokens
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, find_model_tokens, find_recommender
 from ptmrec.dataloader.relation_tables import RELATIONS_NAME, RelationTables, read_relation_tables
-from ptmrec.errors import ArtifactError
 from ptmrec.zoo.snapshot import read_zoo
 
 

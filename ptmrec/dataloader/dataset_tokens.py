@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_npz, write_npz
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import DataError
-from ptmrec.files import read_npz
+from ptmrec.core.errors import DataError
+from ptmrec.core.files import read_npz
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_npz, write_npz
 
 MODEL_TOKENS = "model_tokens"
 """Folder of the model tokens inside a recommender's folder."""

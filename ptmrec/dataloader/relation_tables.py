@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError, reading
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError, reading
+from ptmrec.core.files import read_npz, write_npz
 
 RELATIONS_NAME = "relations.npz"
 """File of the relations inside a recommender's folder."""

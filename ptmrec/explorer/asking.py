@@ -4,7 +4,7 @@ from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
 from ptmrec.benchmark.battery import BatterySet, read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.recommender.ranking import recommend
 from ptmrec.recommender.recommendation import Recommendation
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PRESETS
-from ptmrec.errors import PtmrecError
+from ptmrec.core.errors import PtmrecError
 from ptmrec.explorer.asking import Asker
 from ptmrec.explorer.drawing import ALT, draw, readable, short_count, table_html
 from ptmrec.plots.style import picture

@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from ptmrec.config.sections import ExtractConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.zoo.snapshot import Snapshot
 
 SourceTokens = Mapping[str, np.ndarray]

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from ptmrec.config.sections import ExtractConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.extractors.base import SourceTokens, register_extractor
 from ptmrec.extractors.probes import make_probes, probes_hash
 from ptmrec.zoo.architectures import INPUT_SIZE

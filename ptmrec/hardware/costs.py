@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ptmrec.config.sections import CostConfig
+from ptmrec.core.progress import progress
 from ptmrec.hardware.counting import count_flops, peak_memory
 from ptmrec.hardware.machine import describe_machine
-from ptmrec.progress import progress
 from ptmrec.zoo.snapshot import Snapshot
 
 METHOD = (

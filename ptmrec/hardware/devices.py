@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError, ConfigError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError, ConfigError
+from ptmrec.core.files import read_json
 from ptmrec.hardware.estimates import Estimate, LatencyModel, conformal_factor, fit_latency
 from ptmrec.hardware.timings import Timings, read_timings
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ptmrec.config.sections import HardwareConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
 from ptmrec.hardware.energy import EnergyMeter
 from ptmrec.hardware.load import wait_until_quiet

@@ -2,7 +2,7 @@
 
 import re
 
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 
 _PREFIXES = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 _UNITS = {

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_json, write_text
-from ptmrec.log import logger
-from ptmrec.words import csv_cell
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json, write_text
+from ptmrec.core.log import logger
+from ptmrec.core.words import csv_cell
 from ptmrec.zoo.snapshot import Snapshot, tensor_hash
 
 if TYPE_CHECKING:

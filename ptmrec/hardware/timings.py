@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ptmrec.benchmark.published import PublishedZoo, read_published
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 COUNTED = ("gmacs", "macts", "num_params")
 """What is counted of a model: 1e9 multiply-accumulates, 1e6 activations, parameters."""

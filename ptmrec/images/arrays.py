@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError, DataError
-from ptmrec.files import read_npz
+from ptmrec.core.errors import ArtifactError, DataError
+from ptmrec.core.files import read_npz
 from ptmrec.images.account import Account
 from ptmrec.images.files import open_image, to_rgb
 from ptmrec.images.labels import check_names, index_labels

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import picture
 from ptmrec.images.folders import part_of

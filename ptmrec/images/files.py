@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ptmrec.errors import UNFIT, DataError, one_line
+from ptmrec.core.errors import UNFIT, DataError, one_line
 
 if TYPE_CHECKING:
     from PIL import Image

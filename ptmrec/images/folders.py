@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images.account import Account
 from ptmrec.images.files import BESIDE, CONVERT, IMAGE_SUFFIXES, SYSTEM, UNREAD, find_files, is_image_file, list_folders
 from ptmrec.images.labels import LISTS, check_names, has_labels, read_label_file

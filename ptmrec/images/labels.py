@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images.account import Account
 
 FILE_COLUMNS = ("file", "filename", "file_name", "image", "path", "name", "img", "filepath", "file_path", "image_path")

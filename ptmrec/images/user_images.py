@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError, DataError
+from ptmrec.core.errors import ArtifactError, DataError
+from ptmrec.core.log import logger
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import check_pixels, read_labelled_npz, read_list
 from ptmrec.images.datasets import UNLABELLED_IMAGES, is_dataset, not_needed, read_dataset, spread
 from ptmrec.images.files import open_image
 from ptmrec.images.folders import list_images
 from ptmrec.images.labels import index_labels
-from ptmrec.log import logger
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.inspection.duplicates import check_duplicates
 from ptmrec.inspection.findings import Finding, Report, close_report
 from ptmrec.inspection.labels import check_labels

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ptmrec.benchmark.battery import DEMO, read_battery
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
+from ptmrec.core.words import suggest
 from ptmrec.inspection.subjects import EXAMPLE, call_function, guarded, is_file, run_file, split_subject
-from ptmrec.words import suggest
 from ptmrec.zoo.features import normalise
 from ptmrec.zoo.real import is_real, read_models
 

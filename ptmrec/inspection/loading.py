@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images.files import open_image
 from ptmrec.inspection.findings import Finding
 from ptmrec.train.batches import batch_size

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.inspection.blocks import split_blocks, watch
 from ptmrec.inspection.examples import Example, inputs_of, loss_of, output_of, targets_of
 from ptmrec.inspection.findings import Finding, Report, close_report

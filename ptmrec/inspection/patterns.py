@@ -9,8 +9,8 @@ from pathlib import Path
 from string import Template
 
 from ptmrec.config.section import SECTIONS
-from ptmrec.errors import ConfigError
-from ptmrec.temporaries import TEMPORARY, remove_stale, temporary_prefix
+from ptmrec.core.errors import ConfigError
+from ptmrec.core.temporaries import TEMPORARY, remove_stale, temporary_prefix
 
 PATTERNS = {
     "tensor": "batches are tensors: a reconstruction",

@@ -8,11 +8,11 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
+from ptmrec.core.progress import progress
 from ptmrec.images.account import Account
 from ptmrec.images.files import open_image
 from ptmrec.images.folders import list_images
-from ptmrec.progress import progress
 
 MAX_IMAGES = 20_000
 """Images that are looked into, spread over the sorted list; about 1.5 kB each stay in memory."""

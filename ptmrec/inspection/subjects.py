@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from ptmrec.config.section import SECTIONS
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 
 EXAMPLE = "example"
 """Function of a file that gives what to inspect with."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ptmrec.errors import PtmrecError
+from ptmrec.core.errors import PtmrecError
 from ptmrec.inspection.findings import Finding, Report, close_report
 from ptmrec.inspection.subjects import describe
 from ptmrec.inspection.trainers import MOST_BATCHES, TrainerExample

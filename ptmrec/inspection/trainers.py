@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig, TrainingOptions
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.inspection.examples import call_pair
 from ptmrec.inspection.subjects import EXAMPLE, guarded, is_file, run_file, split_subject
 from ptmrec.model.build import build_autoencoder, build_ranker

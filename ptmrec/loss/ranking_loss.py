@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 
 REDUCTIONS = ("mean", "sum", "none")
 

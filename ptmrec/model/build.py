@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransformer
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer

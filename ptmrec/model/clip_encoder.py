@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, PathsConfig
-from ptmrec.errors import ArtifactError, ConfigError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError, ConfigError
+from ptmrec.core.files import read_json
+from ptmrec.core.progress import progress
 from ptmrec.model.image_tower import load_image_tower, understands
-from ptmrec.progress import progress
 
 CONFIG_NAME = "open_clip_config.json"
 WEIGHTS_NAME = "open_clip_model.safetensors"

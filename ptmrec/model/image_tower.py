@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from ptmrec.trust import check
+from ptmrec.core.trust import check
 
 _EXPANSION = 4
 _HEAD_WIDTH = 64

@@ -6,10 +6,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from ptmrec.errors import UNFIT, ArtifactError
-from ptmrec.files import write_bytes
+from ptmrec.core.errors import UNFIT, ArtifactError
+from ptmrec.core.files import write_bytes
+from ptmrec.core.trust import check
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
-from ptmrec.trust import check
 
 RANKER_NAME = "ranker.safetensors"
 """File of one ranker within the folder it was trained in."""

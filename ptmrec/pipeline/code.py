@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 
-from ptmrec.files import tree_hash
-from ptmrec.places import PACKAGE
+from ptmrec.core.files import tree_hash
+from ptmrec.core.places import PACKAGE
 
 ROOT = PACKAGE.parent
 OURS = ("ptmrec", "experiments")

@@ -15,10 +15,10 @@ from ptmrec.config.sections import (
     RankerConfig,
     ZooConfig,
 )
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
+from ptmrec.core.trust import watch
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, kind_of_shots
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
-from ptmrec.trust import watch
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.real import is_real, read_models
 from ptmrec.zoo.snapshot import Snapshot, read_zoo

@@ -18,6 +18,8 @@ import torch
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, RelationConfig, ZooConfig
+from ptmrec.core.processes import is_alone, is_main, world_size
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.combined_similarity_dataloader import TokenSources
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
 from ptmrec.dataloader.relation_tables import RELATIONS_NAME, read_relation_tables
@@ -34,8 +36,6 @@ from ptmrec.pipeline.relations import write_relations
 from ptmrec.pipeline.step import Step, code_version, hold, run_step
 from ptmrec.pipeline.transport import explain_zoo
 from ptmrec.pipeline.views import extract_zoo
-from ptmrec.processes import is_alone, is_main, world_size
-from ptmrec.progress import progress
 from ptmrec.recommender.ensemble import Networks, Recommender
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.sections import RankerConfig
+from ptmrec.core.processes import is_main
 from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
 from ptmrec.dataloader.relation_tables import read_relation_tables
 from ptmrec.model.ranker_files import RANKER_NAME, save_ranker
 from ptmrec.pipeline.committed import ProjectFiles
-from ptmrec.processes import is_main
 from ptmrec.train.ranker_trainer import make_ranker_trainer
 
 

@@ -17,12 +17,20 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ptmrec.config.section import Section
-from ptmrec.errors import ArtifactError
-from ptmrec.files import ATTEMPTS, read_json, remove_temporaries, replace_folder, restore_folder, tree_hash, write_json
-from ptmrec.log import logger
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import (
+    ATTEMPTS,
+    read_json,
+    remove_temporaries,
+    replace_folder,
+    restore_folder,
+    tree_hash,
+    write_json,
+)
+from ptmrec.core.log import logger
+from ptmrec.core.processes import alone, is_main, share, wait_for_all
+from ptmrec.core.temporaries import is_alive
 from ptmrec.pipeline.code import OURS, ROOT, code_hash
-from ptmrec.processes import alone, is_main, share, wait_for_all
-from ptmrec.temporaries import is_alive
 
 ABANDONED = 24 * 3600
 """Seconds after which another machine's unfinished work counts as abandoned, when nothing in it has changed."""

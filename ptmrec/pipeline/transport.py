@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ptmrec.config.sections import RelationConfig
+from ptmrec.core.progress import progress
 from ptmrec.extractors.explanation import explanation_images
 from ptmrec.pipeline.committed import ProjectFiles
-from ptmrec.progress import progress
 from ptmrec.recommender.references import References
 from ptmrec.relations.transport import Explainer
 from ptmrec.relations.transport_files import write_transport

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ptmrec.core.progress import progress
 from ptmrec.dataloader.dataset_tokens import SPLITS
 from ptmrec.dataloader.model_datasets import write_model_tokens
 from ptmrec.extractors.views import ViewExtractor
 from ptmrec.pipeline.committed import ProjectFiles
-from ptmrec.progress import progress
 from ptmrec.zoo.snapshot import Snapshot
 
 

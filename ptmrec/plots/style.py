@@ -10,8 +10,8 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import write_bytes
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_bytes
 
 TEXT_WIDTH = 5.9
 """Width of the thesis's text block, in inches."""

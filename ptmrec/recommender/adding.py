@@ -7,8 +7,8 @@ import numpy as np
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.model_datasets import KNOWLEDGE, find_recommender
-from ptmrec.errors import ArtifactError
 from ptmrec.recommender.knowledge_files import read_knowledge
 from ptmrec.recommender.references import References
 from ptmrec.recommender.registered import REGISTERED, write_registered

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.registered import Added, leave_out, read_registered
 from ptmrec.recommender.registration import extend

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
 from ptmrec.hardware.devices import Device, Devices
 from ptmrec.hardware.estimates import Estimate
 from ptmrec.hardware.limits import Costs, costs_of

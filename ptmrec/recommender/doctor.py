@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, PathsConfig
+from ptmrec.core.errors import PtmrecError
 from ptmrec.dataloader.model_datasets import find_recommender
-from ptmrec.errors import PtmrecError
 from ptmrec.zoo.real import INSTALL, read_real
 from ptmrec.zoo.snapshot import read_zoo
 

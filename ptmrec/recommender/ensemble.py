@@ -11,6 +11,8 @@ import numpy as np
 import torch
 
 from ptmrec.config.sections import RankerConfig
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import check_hashes, read_json, write_folder, write_hashes, write_json
 from ptmrec.dataloader.dataset_tokens import pad_tokens
 from ptmrec.dataloader.model_datasets import (
     KNOWLEDGE,
@@ -19,8 +21,6 @@ from ptmrec.dataloader.model_datasets import (
     ModelEmbeddingDataset,
     write_all_model_tokens,
 )
-from ptmrec.errors import ArtifactError
-from ptmrec.files import check_hashes, read_json, write_folder, write_hashes, write_json
 from ptmrec.model.build import build_ranker
 from ptmrec.model.ranker_files import load_ranker, save_ranker
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer

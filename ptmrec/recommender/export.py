@@ -6,9 +6,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.errors import ConfigError
-from ptmrec.files import write_bytes, write_text
-from ptmrec.words import csv_cell
+from ptmrec.core.errors import ConfigError
+from ptmrec.core.files import write_bytes, write_text
+from ptmrec.core.words import csv_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,9 @@ from fnmatch import fnmatchcase
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
+from ptmrec.core.words import suggest
 from ptmrec.recommender.registered import REGISTERED, read_registered_snapshots
-from ptmrec.words import suggest
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot
 from ptmrec.zoo.sources import open_source

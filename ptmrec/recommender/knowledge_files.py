@@ -6,15 +6,15 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, read_npz, write_bytes, write_json, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, read_npz, write_bytes, write_json, write_npz
+from ptmrec.core.trust import check
 from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
 from ptmrec.relations.conformal import Conformal
 from ptmrec.relations.expected import ExpectedAccuracy
 from ptmrec.relations.linear import COLUMNS, LinearRanker
 from ptmrec.relations.samples import read_samples, write_samples
 from ptmrec.relations.scores import SCORES_NAME, read_scores, write_scores
-from ptmrec.trust import check
 from ptmrec.zoo.card import Card
 
 MODELS, TRANSPORTS, FITTED, SAMPLES = "models.json", "transports.safetensors", "fitted.npz", "samples"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.errors import NothingLeftError
+from ptmrec.core.errors import NothingLeftError
 from ptmrec.hardware.limits import (
     Costs,
     Limits,

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ptmrec.config.sections import HardwareConfig, PathsConfig
+from ptmrec.core.progress import progress
 from ptmrec.hardware.limits import Limits
 from ptmrec.hardware.measurement import measure_models
 from ptmrec.hardware.saved import MEASUREMENTS, save_measurement
-from ptmrec.progress import progress
 from ptmrec.recommender.costing import CostBook
 from ptmrec.recommender.limiting import Limiting, keep_limits
 from ptmrec.zoo.snapshot import Snapshot

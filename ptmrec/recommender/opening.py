@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.model_datasets import find_recommender
-from ptmrec.errors import ArtifactError
 from ptmrec.recommender.ensemble import Recommender
 from ptmrec.recommender.references import References
 

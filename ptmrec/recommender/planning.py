@@ -10,7 +10,7 @@ import torch
 from ptmrec.benchmark.published import read_published
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import read_json
+from ptmrec.core.files import read_json
 from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
 from ptmrec.hardware.devices import Device, Devices
 from ptmrec.hardware.timings import architecture

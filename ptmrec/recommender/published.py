@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 
 from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, read_published
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import NothingLeftError
+from ptmrec.core.errors import NothingLeftError
 from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
 from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of

@@ -13,7 +13,7 @@ import numpy as np
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import MEASURES, PRESETS, REGIMES, PathsConfig
-from ptmrec.errors import ConfigError, NothingLeftError
+from ptmrec.core.errors import ConfigError, NothingLeftError
 from ptmrec.hardware.limits import Limits
 from ptmrec.hardware.quantities import KINDS, parse_quantity
 from ptmrec.images.user_images import choose_regime, read_user_images

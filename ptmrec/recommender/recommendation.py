@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.images.account import Account
 from ptmrec.recommender.export import Exports
 
@@ -97,7 +97,7 @@ class Recommendation(Exports):
 
     def __str__(self) -> str:
         """The table as a terminal shows it, with what to read beside it."""
-        from ptmrec.text import format_rows
+        from ptmrec.core.text import format_rows
 
         rows = self.readable(self.count).to_dict("records")
         return "\n".join([format_rows(rows, "table"), *self.remarks()])

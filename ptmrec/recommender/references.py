@@ -5,7 +5,7 @@ import numpy as np
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.model.clip_encoder import ClipImageEncoder, load_encoder
 from ptmrec.relations.reference import ReferenceSpace
 from ptmrec.relations.samples import DatasetSample, read_space

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError, one_line, reading
-from ptmrec.files import is_temporary, read_json, read_npz, write_folder, write_json, write_npz
-from ptmrec.log import logger
+from ptmrec.core.errors import ArtifactError, one_line, reading
+from ptmrec.core.files import is_temporary, read_json, read_npz, write_folder, write_json, write_npz
+from ptmrec.core.log import logger
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.hub import HubSnapshot
 from ptmrec.zoo.snapshot import Snapshot

@@ -11,8 +11,8 @@ import numpy as np
 from ptmrec.benchmark.battery import read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
+from ptmrec.core.progress import progress
 from ptmrec.extractors.explanation import explanation_images
-from ptmrec.progress import progress
 from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
 from ptmrec.recommender.references import References
 from ptmrec.recommender.registered import REGISTERED, read_registered, write_registered

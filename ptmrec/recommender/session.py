@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
+from ptmrec.core.words import suggest
 from ptmrec.images.user_images import UserImages
 from ptmrec.recommender.knowledge import TARGET, Knowledge
 from ptmrec.recommender.ties import ranked, tied_with_best
@@ -19,7 +20,6 @@ from ptmrec.relations.expected import Separation
 from ptmrec.relations.pairs import PairTable, skill_logits
 from ptmrec.relations.reasons import Reasons, explain_score
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.words import suggest
 from ptmrec.zoo.snapshot import Snapshot
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json
 from ptmrec.relations.ridge import ridge_left_out
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.transport import left_out_shares

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError, reading
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError, reading
+from ptmrec.core.files import read_npz, write_npz
 from ptmrec.relations.reference import ReferenceSpace
 from ptmrec.relations.similarity import covariances
 

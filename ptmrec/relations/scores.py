@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError, reading
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError, reading
+from ptmrec.core.files import read_npz, write_npz
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.similarity import class_match, covariance_similarity
 from ptmrec.relations.transport import transports_left_out

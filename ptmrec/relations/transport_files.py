@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_npz, write_npz
 from ptmrec.relations.transport import Explainer
 
 

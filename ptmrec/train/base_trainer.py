@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from ptmrec.config.sections import TrainingOptions
-from ptmrec.errors import TrainingError, one_line
-from ptmrec.log import logger
-from ptmrec.processes import gather, wait_for_all
-from ptmrec.progress import progress
+from ptmrec.core.errors import TrainingError, one_line
+from ptmrec.core.log import logger
+from ptmrec.core.processes import gather, wait_for_all
+from ptmrec.core.progress import progress
 from ptmrec.train.batches import batch_size, end_workers, set_epoch, to_device
 from ptmrec.train.checkpoints import load_into, load_tensors
 from ptmrec.train.history import History

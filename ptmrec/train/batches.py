@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ptmrec.errors import TrainingError
+from ptmrec.core.errors import TrainingError
 
 
 def to_device(batch: Any, device: torch.device) -> Any:

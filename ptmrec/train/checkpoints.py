@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ptmrec.errors import ArtifactError, TrainingError, describe_os_error
-from ptmrec.files import TEMPORARY, naming, write_bytes
+from ptmrec.core.errors import ArtifactError, TrainingError, describe_os_error
+from ptmrec.core.files import TEMPORARY, naming, write_bytes
 
 try:
     import fcntl

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json
 
 LEADING_COLUMNS = ("epoch", "train_loss", "validation_loss")
 

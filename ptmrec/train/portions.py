@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ptmrec.processes import is_alone, rank, world_size
+from ptmrec.core.processes import is_alone, rank, world_size
 from ptmrec.train.batches import batch_size, take_rows
 
 _DRAWS, _LIKE = (torch.rand, torch.randn), (torch.rand_like, torch.randn_like)

@@ -11,8 +11,8 @@ from accelerate.utils import DistributedType, set_seed
 from torch import Tensor, nn
 
 from ptmrec.config.sections import TrainingOptions
-from ptmrec.log import logger
-from ptmrec.processes import is_alone, is_main, share, wait_for_all, world_size
+from ptmrec.core.log import logger
+from ptmrec.core.processes import is_alone, is_main, share, wait_for_all, world_size
 from ptmrec.train.checkpoints import (
     CheckpointStore,
     Standing,

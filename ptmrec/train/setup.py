@@ -11,8 +11,8 @@ from accelerate.utils import patch_environment
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from ptmrec.config.sections import PRECISIONS, SCHEDULERS, TrainingOptions
-from ptmrec.errors import TrainingError
-from ptmrec.processes import share, world_size
+from ptmrec.core.errors import TrainingError
+from ptmrec.core.processes import share, world_size
 
 
 def settings_of(options: TrainingOptions) -> dict[str, str]:

@@ -7,8 +7,8 @@ from dataclasses import Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
 
 CARD_NAME = "config.json"
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.errors import ArtifactError, reading
-from ptmrec.files import read_json
-from ptmrec.log import logger
+from ptmrec.core.errors import ArtifactError, reading
+from ptmrec.core.files import read_json
+from ptmrec.core.log import logger
 from ptmrec.zoo.card import CARD_NAME, LARGEST_IMAGE, Card
 from ptmrec.zoo.hub_card import LONGEST_WORD, UNKNOWN, Stated, check_size, read_stated
 from ptmrec.zoo.hub_files import count_parameters, hub_folder, model_files

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ptmrec.errors import UNFIT, ArtifactError, one_line
-from ptmrec.log import logger
+from ptmrec.core.errors import UNFIT, ArtifactError, one_line
+from ptmrec.core.log import logger
 
 UNKNOWN = "unknown"
 IMAGE_SETS = {

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import file_hash
-from ptmrec.log import logger
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import file_hash
+from ptmrec.core.log import logger
 from ptmrec.zoo.snapshot import INDEX_NAME, PICKLES, WEIGHTS_NAME, read_shapes, weight_files
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")

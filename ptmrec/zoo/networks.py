@@ -9,7 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.zoo.photo_model import PhotoModel
 from ptmrec.zoo.shaping import KEPT, Held, bounded, check_number, check_options, check_tower
 from ptmrec.zoo.snapshot import unwrapped

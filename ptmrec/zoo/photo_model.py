@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 BATCH = 8
 """Images that pass through the body at a time: so few keep its feature maps in the processor's cache."""

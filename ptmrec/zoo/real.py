@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.log import logger
-from ptmrec.places import committed_folder
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.log import logger
+from ptmrec.core.places import committed_folder
 from ptmrec.zoo.card import Card, read_card
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 KEPT = ("mean", "std", "fixed_input_size", "interpolation", "crop_pct", "first_conv", "classifier", "pool_size")
 """What is taken of timm's ``pretrained_cfg``: enough to build the model and feed it, no address to load from."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptmrec.errors import UNFIT, ArtifactError, one_line, reading
-from ptmrec.files import read_json, write_bytes, write_json
-from ptmrec.places import find_clone
-from ptmrec.trust import check
+from ptmrec.core.errors import UNFIT, ArtifactError, one_line, reading
+from ptmrec.core.files import read_json, write_bytes, write_json
+from ptmrec.core.places import find_clone
+from ptmrec.core.trust import check
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 from ptmrec.zoo.shaping import Held, check_number
 

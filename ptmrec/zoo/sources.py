@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json
-from ptmrec.words import suggest
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json
+from ptmrec.core.words import suggest
 from ptmrec.zoo.card import CARD_NAME, LONGEST_NAME, card_from, read_card
 from ptmrec.zoo.hub import (
     CLIP_CONFIG,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from ptmrec.benchmark.battery import BatterySet, read_battery, write_battery
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_npz, write_npz
 
 GENERATOR = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ import pytest
 from ptmrec.benchmark.dataset_cards import PLACE, read_dataset_cards
 from ptmrec.benchmark.published import read_published
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 CARD = {
     **{"aliases": ["pets"], "classes": 37, "domain": "photo", "kind": "fine-grained", "subject": "animals"},

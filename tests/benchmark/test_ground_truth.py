@@ -8,11 +8,11 @@ from conftest import make_card, make_ground_truth
 from experiments.zoo_build.assemble import assemble_ground_truth
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.sections import GroundTruthConfig
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.combined_similarity_dataloader import (
     TokenSources,
     build_combined_similarity_loader,
 )
-from ptmrec.errors import ArtifactError
 
 
 def test_some_of_the_models_keep_their_measurements(sources):

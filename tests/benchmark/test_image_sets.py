@@ -2,7 +2,7 @@ import pytest
 from conftest import write_image_set, write_index
 
 from ptmrec.benchmark.image_sets import check_image_sets, read_image_sets
-from ptmrec.errors import ArtifactError, DataError
+from ptmrec.core.errors import ArtifactError, DataError
 
 
 def test_the_table_says_what_may_be_shared(tmp_path):

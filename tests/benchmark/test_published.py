@@ -11,7 +11,7 @@ from ptmrec.benchmark.ground_truth import RECORD_FIELDS
 from ptmrec.benchmark.published import COSTS_ONLY, NOT_STATED, PublishedZoo, list_published, read_published
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 FOLDER = ConfigParser().get(PathsConfig).published
 COUNTS = {  # data sets, models, pairs measured

@@ -5,7 +5,7 @@ import pytest
 
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from conftest import make_card
 
 from ptmrec.benchmark.splits import read_splits
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 
 def write_splits(path, datasets, **groups):

@@ -10,7 +10,7 @@ import pytest
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.section import SECTIONS, Section, setting
 from ptmrec.config.sections import PathsConfig, RankerConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 
 
 @dataclass(frozen=True)

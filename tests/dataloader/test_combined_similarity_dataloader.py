@@ -4,11 +4,11 @@ import torch
 from scipy.stats import rankdata
 from toy_lists import MODELS, write_tokens
 
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.combined_similarity_dataloader import (
     build_combined_similarity_loader,
     true_ranks,
 )
-from ptmrec.errors import ArtifactError
 
 
 def test_batches_align_names_indices_tokens_and_measurements(sources):

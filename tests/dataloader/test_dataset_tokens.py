@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from toy_lists import write_tokens
 
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.dataset_tokens import (
     DatasetTokenDataset,
     DatasetTokens,
@@ -10,7 +11,6 @@ from ptmrec.dataloader.dataset_tokens import (
     cluster_tokens,
     pad_tokens,
 )
-from ptmrec.errors import ArtifactError
 
 GENERATOR = np.random.default_rng(0)
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from conftest import write_image_set
 
+from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.dataloader.image_data import load_image_npz
-from ptmrec.errors import ArtifactError, DataError
 
 
 def test_image_set(tmp_path):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from toy_lists import MODELS
 
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, ModelParameterDataset, write_model_tokens
-from ptmrec.errors import ArtifactError
 
 
 def test_model_datasets(sources, tmp_path):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.relation_tables import read_relation_tables, write_relation_tables
-from ptmrec.errors import ArtifactError
 
 
 def test_tables_come_back_for_the_models_asked_for(tmp_path):

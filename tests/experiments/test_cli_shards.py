@@ -3,7 +3,7 @@ import re
 import pytest
 from cli_calls import call
 
-from ptmrec.files import tree_hash
+from ptmrec.core.files import tree_hash
 
 pytestmark = pytest.mark.slow
 

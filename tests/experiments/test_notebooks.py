@@ -6,7 +6,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from experiments.notebooks import NotebookError, find_notebooks, reproduce, run_notebook
 from ptmrec.config.parser import ConfigParser
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 
 pytestmark = pytest.mark.slow
 

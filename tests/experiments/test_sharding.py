@@ -3,7 +3,7 @@ import random
 import pytest
 
 from experiments.sharding import Shard, array_text, parse_shard, shard_of_array
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 
 
 def array(task, numbers):

@@ -5,8 +5,8 @@ import pytest
 from experiments import shards
 from experiments.sharding import Shard
 from experiments.shards import ShardedWork
-from ptmrec.errors import ArtifactError, ConfigError
-from ptmrec.files import write_text
+from ptmrec.core.errors import ArtifactError, ConfigError
+from ptmrec.core.files import write_text
 
 MODELS = [f"m{number}" for number in range(5)]
 

@@ -2,8 +2,8 @@ import pytest
 
 from experiments.sharding import Shard
 from experiments.view_shards import ViewShards
-from ptmrec.errors import ArtifactError
-from ptmrec.files import file_hash
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import file_hash
 from ptmrec.pipeline.project import open_project
 from ptmrec.pipeline.views import extract_views
 

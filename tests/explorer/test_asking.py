@@ -4,7 +4,7 @@ import pytest
 from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PRESETS
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.explorer import asking
 from ptmrec.explorer.asking import DEMO, Asker
 

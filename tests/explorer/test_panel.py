@@ -10,7 +10,7 @@ from conftest import write_images
 from matplotlib.figure import Figure
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.explorer.asking import Asker
 from ptmrec.explorer.panel import FOLDER, MOST_SHOWN, Explorer, image_html, parameter_limits, show_explorer
 from ptmrec.recommender.recommendation import Recommendation

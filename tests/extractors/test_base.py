@@ -1,7 +1,7 @@
 import pytest
 
 from ptmrec.config.sections import ExtractConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.extractors.base import get_extractor
 from ptmrec.extractors.views import ViewExtractor
 from ptmrec.extractors.weights import WeightsExtractor

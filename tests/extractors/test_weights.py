@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.extractors import weights
 from ptmrec.extractors.kmeans import sorted_centres
 from ptmrec.extractors.weights import WeightsExtractor

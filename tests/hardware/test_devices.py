@@ -5,7 +5,7 @@ import pytest
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError, ConfigError
+from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.hardware.devices import Devices, read_profiles
 
 PATHS = ConfigParser().get(PathsConfig)

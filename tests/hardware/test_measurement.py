@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ptmrec.config.sections import HardwareConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.hardware import measurement
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.hardware.measurement import measure_models

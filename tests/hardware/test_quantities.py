@@ -1,6 +1,6 @@
 import pytest
 
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.hardware.quantities import KINDS, parse_quantity, say_quantity
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ptmrec.files import read_json, write_json
+from ptmrec.core.files import read_json, write_json
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.hardware.measurement import Measurement
 from ptmrec.hardware.saved import (

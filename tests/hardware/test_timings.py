@@ -4,7 +4,7 @@ from scipy.stats import spearmanr
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.hardware.timings import architecture, read_timings
 
 PATHS = ConfigParser().get(PathsConfig)

@@ -4,8 +4,8 @@ import torch
 from conftest import write_image_set
 from PIL import Image
 
+from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.dataloader.image_data import load_image_npz
-from ptmrec.errors import ArtifactError, DataError
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import check_pixels, picture, read_labelled_npz, read_list
 

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torchvision.datasets import FakeData
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images.account import Account
 from ptmrec.images.datasets import is_dataset, read_dataset
 

@@ -5,7 +5,7 @@ import pytest
 from conftest import write_images
 from PIL import Image
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images.folders import LINKS, list_images, part_of
 
 

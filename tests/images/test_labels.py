@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images.account import Account
 from ptmrec.images.labels import check_names, has_labels, index_labels, read_label_file
 

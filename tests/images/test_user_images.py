@@ -8,7 +8,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.datasets import FakeData
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images import user_images
 from ptmrec.images.user_images import choose_regime, read_user_images
 

@@ -8,7 +8,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 from toy_images import write_pictures
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.inspection.data import inspect_data, inspect_loader
 
 

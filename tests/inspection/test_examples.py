@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.inspection.examples import inputs_of, loss_of, output_of, read_example, targets_of
 
 ROOT = Path(__file__).resolve().parents[2]

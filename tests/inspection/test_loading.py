@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 from toy_images import write_pictures
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.inspection.loading import Files, check_loading, loader_rate, measure_loading, suggest, worker_counts
 
 

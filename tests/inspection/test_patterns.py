@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from ptmrec.config.section import SECTIONS
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.inspection.patterns import PATTERNS, check_name, write_trainer
 from ptmrec.inspection.subjects import run_file
 

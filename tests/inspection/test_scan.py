@@ -5,7 +5,7 @@ import pytest
 from conftest import write_images
 from PIL import Image, ImageFilter
 
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.inspection.scan import perceptual_hashes, scan_folder
 
 

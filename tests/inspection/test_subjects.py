@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ptmrec.config.section import SECTIONS
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.inspection.subjects import call_function, is_file, run_file, split_subject
 
 

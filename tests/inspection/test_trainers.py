@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.inspection.trainers import make_lists, read_trainer
 
 FILE = """

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from ptmrec.core.errors import ConfigError
 from ptmrec.dataloader import true_ranks
-from ptmrec.errors import ConfigError
 from ptmrec.loss.ranking_loss import (
     LOSSES,
     RankingLoss,

@@ -1,7 +1,7 @@
 import pytest
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.model.build import build_autoencoder, build_ranker
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.train.autoencoder_trainer import split_models

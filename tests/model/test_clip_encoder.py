@@ -4,7 +4,7 @@ from PIL import Image
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError, ConfigError
+from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.model.clip_encoder import ClipImageEncoder
 
 

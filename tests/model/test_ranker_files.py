@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.model.ranker_files import load_ranker, read_weights, save_ranker, save_tensors
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 

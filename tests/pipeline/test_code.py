@@ -105,7 +105,7 @@ def test_what_a_work_is_given_it_imports(works):
         ("ranker", "ptmrec.benchmark.ground_truth"),
         ("views", "ptmrec.zoo.photo_model"),
         ("views", "ptmrec.pipeline.views"),
-        ("zoo_build", "ptmrec.archives"),
+        ("zoo_build", "ptmrec.core.archives"),
     ],
 )
 def test_what_the_lists_by_hand_had_left_out(names, step, module):
@@ -164,7 +164,7 @@ def test_every_form_of_an_import_is_followed(tmp_path, monkeypatch, text):
 
 def test_a_function_of_anybody_counts_with_its_file_and_what_it_takes_of_the_package(tmp_path):
     found = code_files(test_every_form_of_an_import_is_followed)
-    assert Path(__file__) in found and code.ROOT / "ptmrec" / "files.py" in found
+    assert Path(__file__) in found and code.ROOT / "ptmrec" / "core" / "files.py" in found
     space = {}
     exec("def work(folder):\n    pass\n", space)
     with pytest.raises(ValueError, match="has to be a function in a file"):

@@ -11,7 +11,7 @@ import pytest
 from toy_processes import run_together
 
 from ptmrec.config.section import SECTIONS, Section, setting
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.pipeline import step as step_module
 from ptmrec.pipeline.step import Step, run_step
 
@@ -221,7 +221,7 @@ def test_of_two_processes_of_a_run_one_works_unless_the_step_is_theirs_together(
     (tmp_path / "data.txt").write_text("one")
     code = f"""
     from pathlib import Path
-    from ptmrec.processes import rank, share
+    from ptmrec.core.processes import rank, share
     from ptmrec.pipeline.step import Step, run_step
 
     root = Path({str(tmp_path)!r})

@@ -14,7 +14,7 @@ from experiments.studies.comparison import OURS, SINGLE
 from experiments.studies.passes import HALVING, LOGME, RANDOM
 from experiments.studies.quadrants import LINEAR, ONE_DRAW, TRANSPORT
 from ptmrec.config.sections import EvaluationConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.plots.style import (
     METHOD_COLOURS,
     SOURCE_GROUPS,

@@ -6,7 +6,7 @@ from toy_hub import write_hub_model, write_remote_code
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.recommender.adding import Adder
 from ptmrec.recommender.ranking import recommend
 from ptmrec.recommender.registered import REGISTERED

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.images.user_images import read_user_images
 from ptmrec.recommender.answer import answer
 from ptmrec.recommender.ensemble import Recommender, predict

@@ -2,7 +2,7 @@ import pytest
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import read_json, write_json
+from ptmrec.core.files import read_json, write_json
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.hardware.saved import MEASUREMENTS, machine_folder
 from ptmrec.hardware.timings import read_timings

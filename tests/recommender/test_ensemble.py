@@ -8,8 +8,8 @@ from safetensors.torch import load_file, save_file
 from toy_knowledge import make_knowledge
 from toy_lists import ON_CIRCLE, train_ranker
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import write_hashes
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_hashes
 from ptmrec.model.build import build_ranker
 from ptmrec.recommender.ensemble import Networks, Recommender, predict
 from ptmrec.relations.linear import COLUMNS

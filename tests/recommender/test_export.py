@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from toy_answer import make_answer
 
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.recommender.export import SCHEMA
 from ptmrec.recommender.verify import Verification
 

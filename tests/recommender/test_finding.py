@@ -1,7 +1,7 @@
 import pytest
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.errors import ArtifactError, ConfigError
+from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.recommender.finding import find_models
 from ptmrec.recommender.registered import REGISTERED, write_registered
 

@@ -3,8 +3,8 @@ import pytest
 from toy_knowledge import make_knowledge
 from toy_relations import make_samples, make_transports
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json
 from ptmrec.recommender.knowledge_files import MODELS, TRANSPORTS, read_knowledge, to_bytes, write_knowledge
 from ptmrec.relations.transport import transport_scores
 

@@ -4,7 +4,7 @@ from sklearn.datasets import load_digits
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError, NothingLeftError
+from ptmrec.core.errors import ConfigError, NothingLeftError
 from ptmrec.hardware.limits import Limits
 from ptmrec.recommender.costing import CostBook
 from ptmrec.recommender.limiting import keep_limits

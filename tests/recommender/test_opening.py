@@ -4,8 +4,8 @@ import pytest
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import write_hashes
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_hashes
 from ptmrec.recommender.opening import open_recommender
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.recommender.planning import RUNTIME_MIB, Needs, find_needs, plan
 
 CONFIG = ConfigParser()

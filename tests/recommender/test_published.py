@@ -10,7 +10,7 @@ from scipy.stats import weightedtau
 from ptmrec.benchmark.published import read_published
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError, NothingLeftError
+from ptmrec.core.errors import ConfigError, NothingLeftError
 from ptmrec.evaluation.published.protocols import BEST_OTHER, PLAIN
 from ptmrec.images.user_images import UserImages
 from ptmrec.recommender.asked import Asked

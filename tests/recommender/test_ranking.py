@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.recommender.ranking import recommend
 from ptmrec.zoo import real
 from ptmrec.zoo.real import read_real

@@ -4,7 +4,7 @@ import pytest
 from ptmrec.benchmark.battery import read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.relations.samples import read_samples, read_space
 from ptmrec.relations.similarity import covariance_similarity

@@ -7,7 +7,7 @@ from toy_hub import write_hub_model, write_remote_code
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import read_json, write_json, write_npz
+from ptmrec.core.files import read_json, write_json, write_npz
 from ptmrec.recommender.registered import Added, read_registered, read_registered_cards, write_registered
 from ptmrec.zoo.sources import open_source
 

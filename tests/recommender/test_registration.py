@@ -7,8 +7,8 @@ from sklearn.datasets import load_digits
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
+from ptmrec.core.files import read_json, write_json
 from ptmrec.dataloader.model_datasets import KNOWLEDGE
-from ptmrec.files import read_json, write_json
 from ptmrec.recommender.knowledge_files import read_knowledge
 from ptmrec.recommender.ranking import recommend
 from ptmrec.recommender.references import References

@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from toy_relations import make_samples, make_transports
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.relations.expected import (
     COPIES,
     PENALTY,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_npz, write_npz
 from ptmrec.relations.reference import fit_reference_space
 from ptmrec.relations.samples import DatasetSample, read_samples, read_space, write_samples, write_space
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from toy_relations import DATASETS, make_samples, make_scores, make_transports, transport_score
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_npz, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_npz, write_npz
 from ptmrec.relations.scores import join_rows, read_scores, score_dataset, write_scores
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_npz
 from ptmrec.relations.transport import Explainer, explain
 from ptmrec.relations.transport_files import read_transports, write_transport
 

@@ -18,7 +18,7 @@ from toy_training import (
     weights_of,
 )
 
-from ptmrec.errors import ArtifactError, TrainingError
+from ptmrec.core.errors import ArtifactError, TrainingError
 from ptmrec.train.base_trainer import BaseTrainer
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, DistributedSampler
 
-from ptmrec.errors import TrainingError
+from ptmrec.core.errors import TrainingError
 from ptmrec.train.batches import batch_size, end_workers, set_epoch, take_rows, to_device
 
 Pair = namedtuple("Pair", "left right")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from toy_training import BEST, PERIODIC, make_model, make_trainer, names
 
-from ptmrec.errors import ArtifactError, TrainingError
+from ptmrec.core.errors import ArtifactError, TrainingError
 from ptmrec.train.checkpoints import MARK, claim, load_tensors, save_tensors
 
 
@@ -82,7 +82,7 @@ def test_a_full_disk_keeps_the_last_state_and_is_named(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("ptmrec.files.os.fsync", full)
+    monkeypatch.setattr("ptmrec.core.files.os.fsync", full)
     with pytest.raises(OSError, match=r"No space left on device: .*toy_last\.pt"):
         save_tensors({"standing": 2}, path)
     assert load_tensors(path) == {"standing": 1}

@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import write_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_json
 from ptmrec.train.history import History
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from toy_processes import ROOT, run_together
 from toy_training import make_trainer
 
-from ptmrec.files import read_json
+from ptmrec.core.files import read_json
 from ptmrec.train.portions import Portion, add_gradients, divide, share_weights
 
 TRAIN = """

@@ -25,7 +25,7 @@ from toy_training import (
     names,
 )
 
-from ptmrec.errors import ArtifactError, TrainingError
+from ptmrec.core.errors import ArtifactError, TrainingError
 
 
 def scripted(folder, losses, **options):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from toy_training import Options, Scripted, ToyTrainer, make_trainer
 
-from ptmrec.errors import TrainingError
+from ptmrec.core.errors import TrainingError
 from ptmrec.train.setup import build_accelerator
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ptmrec.config.sections import ZooConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.zoo.architectures import build_model
 
 

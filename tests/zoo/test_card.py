@@ -3,7 +3,7 @@ import json
 import pytest
 from conftest import make_card
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.zoo.card import read_card
 
 

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from toy_hub import write_hub_model, write_remote_code
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_json
 from ptmrec.extractors.weights import WeightsExtractor
-from ptmrec.files import write_json
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.hub import input_size_of, read_hub_folder, restore
 

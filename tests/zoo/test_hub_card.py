@@ -4,7 +4,7 @@ import tracemalloc
 import pytest
 from toy_hub import README
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.zoo.hub_card import check_size, image_set, read_stated, reported_accuracies
 
 

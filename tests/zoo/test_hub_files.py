@@ -6,7 +6,7 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNot
 from safetensors.torch import save_file
 from toy_hub import into_cache, link_blobs, write_hub_model, write_remote_code
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.zoo.hub_files import HUB_ID, count_parameters, hub_folder, model_files
 from ptmrec.zoo.snapshot import read_shapes, read_tensors
 

@@ -4,7 +4,7 @@ import pytest
 import timm
 import torch
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.zoo.features import extract_features, extract_outputs
 from ptmrec.zoo.networks import as_photo_model, build_network, fill, measure, timm_family
 

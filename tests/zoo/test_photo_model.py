@@ -9,7 +9,7 @@ from sklearn.datasets import load_sample_images
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.zoo.features import extract_features, extract_outputs
 from ptmrec.zoo.photo_model import build_photo_model, fold_norms
 from ptmrec.zoo.real import read_real

@@ -8,7 +8,7 @@ import torch
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.zoo import real
 from ptmrec.zoo.real import RealSnapshot, is_real, read_models, read_real
 from ptmrec.zoo.snapshot import read_zoo

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import make_card
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.hardware.counting import count_flops
 from ptmrec.zoo.architectures import FAMILIES, build_model
 from ptmrec.zoo.snapshot import Snapshot, read_snapshot, read_zoo, unwrapped, write_snapshot
@@ -85,7 +85,7 @@ def test_a_failed_write_leaves_no_card(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("ptmrec.files.os.fsync", fail)
+    monkeypatch.setattr("ptmrec.core.files.os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         write_snapshot(tmp_path / "m", make_card(), build_model("vgg", "small", 3))
     assert list((tmp_path / "m").iterdir()) == []

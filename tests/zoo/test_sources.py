@@ -8,8 +8,8 @@ from toy_hub import into_cache, write_hub_model
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json
 from ptmrec.zoo.real import RealSnapshot
 from ptmrec.zoo.sources import from_record, list_sources, open_source, record_of
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.evaluation.compare import Method, Target
 from ptmrec.benchmark.ground_truth import GroundTruth
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 from ptmrec.relations.pairs import skill_of
 from ptmrec.zoo.card import Card
 

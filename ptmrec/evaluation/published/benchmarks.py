@@ -10,9 +10,9 @@ import numpy as np
 from ptmrec.benchmark.dataset_cards import PLACE, DatasetCard, read_dataset_cards
 from ptmrec.benchmark.published import PublishedZoo, read_published
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
+from ptmrec.core.files import read_json
 from ptmrec.evaluation.published.cards import dataset_features, log_size, model_features
 from ptmrec.evaluation.published.ranker import Problem
-from ptmrec.files import read_json
 
 TORCHVISION = Path("cards/torchvision.json")
 """Sizes and ImageNet accuracies of torchvision's models, for tables that name only the architecture."""

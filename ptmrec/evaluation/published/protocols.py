@@ -8,13 +8,13 @@ from scipy.stats import rankdata
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold
 
+from ptmrec.core.progress import progress
 from ptmrec.evaluation.metrics import kendall_tau_b, top1_regret, weighted_tau, weighted_tau_default
 from ptmrec.evaluation.published.benchmarks import HEADLINES, Benchmark
 from ptmrec.evaluation.published.cards import log_size, model_features
 from ptmrec.evaluation.published.lovm import recall_of_best
 from ptmrec.evaluation.published.ranker import normal_scores, rank_models, rank_unknown, relate, static_names
 from ptmrec.evaluation.published.stack import Measure, Pairs, Stack, fit_stack
-from ptmrec.progress import progress
 
 COLUMNS = ("benchmark", "protocol", "method", "target", "metric", "value", "source")
 OURS = "ours"

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from experiments.figures.growth import growth_facts, plot_growth, read_growth
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.plots.style import TEXT_WIDTH, save_figure
 
 COMMITTED = Path(__file__).resolve().parents[3] / "constants" / "growth.csv"

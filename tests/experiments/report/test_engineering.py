@@ -15,7 +15,7 @@ from experiments.report.engineering import (
     times,
     torture_table,
 )
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 RESULTS = Path(__file__).resolve().parents[3] / "constants" / "results"
 ROW = {

@@ -9,7 +9,7 @@ from nbformat import write
 from nbformat.v4 import new_notebook
 
 from experiments.report.readme import REGIONS, copy_results, draw_figures, fill_page, list_pages, write_pages
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 ROOT = Path(__file__).resolve().parents[3]
 RESULTS = ROOT / "constants" / "results"

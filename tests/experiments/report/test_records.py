@@ -1,7 +1,7 @@
 import pytest
 
 from experiments.report.records import Record, Table, read_lines, read_record
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 
 def refused(tmp_path, ask, *words):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments.report import results
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 CONSTANTS = Path(__file__).resolve().parents[3] / "constants"
 

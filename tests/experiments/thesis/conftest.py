@@ -22,7 +22,7 @@ from experiments.studies.latency import latency_findings
 from experiments.thesis.text import read_sources, used_figures
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.files import read_json
+from ptmrec.core.files import read_json
 from ptmrec.plots.style import REGIME_LABELS
 from ptmrec.relations.pairs import RELATIONS
 from ptmrec.zoo.card import read_card

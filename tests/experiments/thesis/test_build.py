@@ -9,7 +9,7 @@ from experiments.thesis.build import MAIN, PACKAGES, LatexError, build_thesis, c
 from experiments.thesis.text import read_sources
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from experiments.thesis.macros import Macros, camel, number, plain
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 
 def test_names_are_letters_only():

@@ -3,8 +3,8 @@ import pytest
 from experiments.outputs import Origin, origin_path
 from experiments.thesis.results import RESULTS, Results, check_agreement
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import read_json, write_json
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json
 
 
 def test_a_whole_run_is_read(config, run):

@@ -6,9 +6,9 @@ from experiments.thesis.scale import LINES, MEGABYTES, add_scale, costs
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_json, write_json
 from ptmrec.extractors.explanation import explanation_images
-from ptmrec.files import read_json, write_json
 
 FACTS = {"pass_seconds": 0.1, "weights_seconds": 2.0, "bytes_per_model": 5000, "images": 100}
 

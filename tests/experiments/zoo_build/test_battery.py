@@ -4,8 +4,8 @@ from conftest import write_image_set, write_index
 
 from experiments.zoo_build.battery import build_battery
 from ptmrec.benchmark.battery import read_battery
+from ptmrec.core.errors import DataError
 from ptmrec.dataloader.image_data import load_image_npz
-from ptmrec.errors import DataError
 
 
 def test_only_sets_that_may_be_passed_on_and_only_training_images(tmp_path):

@@ -10,7 +10,7 @@ from experiments.zoo_build.assemble import assemble_ground_truth
 from experiments.zoo_build.pieces import CELL_KINDS, build_zoo, cell_path, read_cells
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.sections import ZooConfig
-from ptmrec.errors import DataError
+from ptmrec.core.errors import DataError
 from ptmrec.zoo.snapshot import read_zoo
 
 pytestmark = pytest.mark.slow

@@ -12,9 +12,9 @@ from experiments.zoo_build.measure import draw_shots, estimate, probe_accuracies
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, PathsConfig
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_json
 from ptmrec.dataloader.image_data import load_image_npz
-from ptmrec.errors import ArtifactError
-from ptmrec.files import write_json
 from ptmrec.zoo import real as zoo_real
 from ptmrec.zoo.features import extract_features, extract_outputs
 from ptmrec.zoo.real import read_real

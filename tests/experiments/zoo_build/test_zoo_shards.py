@@ -7,8 +7,8 @@ from experiments.zoo_build import zoo_shards
 from experiments.zoo_build.pieces import build_zoo
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import GroundTruthConfig, PathsConfig, ZooConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import tree_hash
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import tree_hash
 
 pytestmark = pytest.mark.slow
 QUICK = {

@@ -4,7 +4,7 @@ from conftest import DATASETS, make_ground_truth
 
 from experiments.evaluation.baselines import BASELINES, Evidence, build_baselines
 from experiments.evaluation.compare import Target
-from ptmrec.errors import ConfigError
+from ptmrec.core.errors import ConfigError
 
 GENERATOR = np.random.default_rng(1)
 TRUTH, CARDS = make_ground_truth(GENERATOR.random((4, 12)))

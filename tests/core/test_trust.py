@@ -5,10 +5,10 @@ from safetensors.torch import save
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
-from ptmrec.errors import ArtifactError
-from ptmrec.files import file_hash, read_json, read_npz, write_bytes, write_json, write_npz
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import file_hash, read_json, read_npz, write_bytes, write_json, write_npz
+from ptmrec.core.trust import check, release, watch
 from ptmrec.pipeline.committed import ProjectFiles
-from ptmrec.trust import check, release, watch
 from ptmrec.zoo.snapshot import read_tensors
 
 
@@ -49,7 +49,7 @@ def test_a_file_is_hashed_once_and_what_this_process_writes_is_its_own(committed
     path = committed / "sub" / "a.json"
     read_json(path)
     with monkeypatch.context() as patch:
-        patch.setattr("ptmrec.trust.hashlib.file_digest", None)
+        patch.setattr("ptmrec.core.trust.hashlib.file_digest", None)
         read_json(path)
     write_json(path, {"accuracy": 0.6})
     assert read_json(path) == {"accuracy": 0.6}

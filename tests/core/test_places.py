@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from ptmrec import places
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
+from ptmrec.core import places
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

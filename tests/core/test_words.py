@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from ptmrec.words import csv_cell, suggest, visible
+from ptmrec.core.words import csv_cell, suggest, visible
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 from cli_calls import call
 from conftest import write_images
 
-from ptmrec.cli_recommend import demo_text
+from ptmrec.cli.recommend import demo_text
 from ptmrec.config.parser import ConfigParser
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 

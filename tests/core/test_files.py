@@ -4,8 +4,8 @@ import os
 import numpy as np
 import pytest
 
-from ptmrec.errors import ArtifactError
-from ptmrec.files import (
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import (
     atomic_write,
     check_hashes,
     file_hash,
@@ -133,7 +133,7 @@ def test_a_fault_at_any_operation_keeps_the_old_file_and_names_it(tmp_path, monk
     def fail(*_, **__):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(f"ptmrec.files.{'tempfile' if operation == 'mkstemp' else 'os'}.{operation}", fail)
+    monkeypatch.setattr(f"ptmrec.core.files.{'tempfile' if operation == 'mkstemp' else 'os'}.{operation}", fail)
     with pytest.raises(OSError, match="a.txt") as caught:
         write_bytes(path, b"new")
     monkeypatch.undo()
@@ -210,7 +210,7 @@ def test_the_files_of_a_folder_are_those_that_were_noted(tmp_path):
 def test_json_has_a_largest_size(tmp_path, monkeypatch):
     path = write_json(tmp_path / "a.json", ["x" * 2000])
     read_json(path)
-    monkeypatch.setattr("ptmrec.files.LARGEST_JSON", 1000)
+    monkeypatch.setattr("ptmrec.core.files.LARGEST_JSON", 1000)
     with pytest.raises(ArtifactError, match="larger than"):
         read_json(path)
 

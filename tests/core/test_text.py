@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from ptmrec.text import format_rows
+from ptmrec.core.text import format_rows
 
 ROWS = [
     {"name": "a, b", "count": 3, "score": 0.5, "tied": True},

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from ptmrec.cli_context import FORMATS, CommandGroup, read_config, say, show
-from ptmrec.cli_hardware import measure, plan
-from ptmrec.cli_inspect import inspect, new
-from ptmrec.cli_recommend import doctor, recommend
-from ptmrec.cli_zoo import zoo
+from ptmrec.cli.context import FORMATS, CommandGroup, read_config, say, show
+from ptmrec.cli.hardware import measure, plan
+from ptmrec.cli.inspect import inspect, new
+from ptmrec.cli.recommend import doctor, recommend
+from ptmrec.cli.zoo import zoo
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})

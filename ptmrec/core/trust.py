@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 _expected: dict[str, str] = {}
 """Absolute path -> SHA-256 of the files watched."""

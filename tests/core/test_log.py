@@ -12,7 +12,7 @@ def run(code, cwd, **changed):
 
 
 def test_lines_go_to_stderr_and_nothing_into_the_working_directory(tmp_path):
-    done = run("from ptmrec.log import logger; logger.info('hello %d', 3); print('answer')", tmp_path)
+    done = run("from ptmrec.core.log import logger; logger.info('hello %d', 3); print('answer')", tmp_path)
     assert done.stdout == "answer\n"
     assert "INFO hello 3" in done.stderr
     assert "\x1b" not in done.stderr
@@ -22,7 +22,7 @@ def test_lines_go_to_stderr_and_nothing_into_the_working_directory(tmp_path):
 def test_libraries_may_warn_but_not_chat(tmp_path):
     code = """
 import logging
-from ptmrec.log import logger
+from ptmrec.core.log import logger
 logging.getLogger('library').setLevel(logging.INFO)
 logging.getLogger('library').info('progress of a library')
 logging.getLogger('library').warning('careful')
@@ -33,15 +33,15 @@ logging.getLogger('library').warning('careful')
 
 
 def test_a_message_is_one_line_and_steers_no_terminal(tmp_path):
-    lines = run("from ptmrec.log import logger; logger.warning('%s is bad', 'a\\nb\\x1b[2J')", tmp_path).stderr
+    lines = run("from ptmrec.core.log import logger; logger.warning('%s is bad', 'a\\nb\\x1b[2J')", tmp_path).stderr
     assert lines.count("\n") == 1 and "a b\\u001b[2J is bad" in lines
 
 
 INSTALLED = """
 from pathlib import Path
-from ptmrec import places
+from ptmrec.core import places
 places.find_clone = lambda: None
-from ptmrec.log import logger
+from ptmrec.core.log import logger
 logger.info("hello")
 print(*[path.stat().st_mode & 0o777 for path in Path.home().rglob("log")])
 """
@@ -71,5 +71,7 @@ def test_without_a_place_for_a_log_there_is_none_and_nothing_fails(tmp_path, pla
 
 def test_settings_a_user_names_are_followed(tmp_path):
     (tmp_path / "own.ini").write_text("[logger]\nsave_to_file = True\n[file_logger]\nlog_file_path = own.log\n")
-    run("from ptmrec.log import logger; logger.info('hello')", "/", BEAUTILOG_CONFIG_PATH=str(tmp_path / "own.ini"))
+    run(
+        "from ptmrec.core.log import logger; logger.info('hello')", "/", BEAUTILOG_CONFIG_PATH=str(tmp_path / "own.ini")
+    )
     assert "hello" in (tmp_path / "own.log").read_text()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import read_config, say
-from ptmrec.errors import ConfigError, DataError
+from ptmrec.cli.context import read_config, say
+from ptmrec.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from ptmrec.config.parser import ConfigParser

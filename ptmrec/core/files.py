@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from ptmrec.archives import read_arrays
-from ptmrec.errors import ArtifactError
-from ptmrec.temporaries import TEMPORARY, is_temporary, mode_of, remove_stale, temporary_prefix
-from ptmrec.trust import check, release
+from ptmrec.core.archives import read_arrays
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.temporaries import TEMPORARY, is_temporary, mode_of, remove_stale, temporary_prefix
+from ptmrec.core.trust import check, release
 
 ATTEMPTS = 50
 """How often a folder is moved into a place that other processes move theirs to, before that counts as an error."""

@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from ptmrec.files import atomic_write, write_folder, write_text
-from ptmrec.temporaries import is_temporary, mode_of, remove_stale, temporary_prefix
+from ptmrec.core.files import atomic_write, write_folder, write_text
+from ptmrec.core.temporaries import is_temporary, mode_of, remove_stale, temporary_prefix
 
 HANG = """
 import sys, time
 from pathlib import Path
-from ptmrec.files import {name}
+from ptmrec.core.files import {name}
 
 def write(fresh):
     print("writing", flush=True)

@@ -1,7 +1,7 @@
 import pytest
 from toy_processes import run_together
 
-from ptmrec.processes import alone, gather, is_alone, is_main, rank, share, world_size
+from ptmrec.core.processes import alone, gather, is_alone, is_main, rank, share, world_size
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_within_alone_nobody_is_waited_for(monkeypatch):
 @pytest.mark.slow
 def test_two_processes_hear_of_each_other(tmp_path):
     code = """
-from ptmrec.processes import gather, rank, share, wait_for_all
+from ptmrec.core.processes import gather, rank, share, wait_for_all
 
 wait_for_all()
 answer = [share(f"from {rank()}"), gather(rank())]

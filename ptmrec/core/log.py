@@ -12,9 +12,9 @@ from logging.handlers import RotatingFileHandler
 
 from tqdm import tqdm
 
-from ptmrec.places import PACKAGE, make_log_folder
-from ptmrec.processes import is_main
-from ptmrec.words import visible
+from ptmrec.core.places import PACKAGE, make_log_folder
+from ptmrec.core.processes import is_main
+from ptmrec.core.words import visible
 
 LOG_NAME, LARGEST, KEPT = "beauti-run.log", 100 * 2**20, 5
 _SETTINGS = str(PACKAGE / "beautilog.ini")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from ptmrec.processes import is_main
+from ptmrec.core.processes import is_main
 
 Item = TypeVar("Item")
 LONG_SILENCE = 300.0

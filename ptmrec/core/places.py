@@ -6,7 +6,7 @@ A wheel carries ``constants/`` within the package. What an installed package wri
 import os
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 NAME = PACKAGE.name
 OWNER_ONLY = 0o700
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ptmrec.progress import progress
+from ptmrec.core.progress import progress
 
 
 @pytest.mark.parametrize("mode", ["bar", "plain", "off"])
@@ -25,7 +25,7 @@ def test_plain_lines_are_few_and_without_carriage_returns(monkeypatch, capsys):
 def test_plain_lines_of_long_jobs_say_what_is_left(monkeypatch, capsys):
     monkeypatch.setenv("PTMREC_PROGRESS", "plain")
     clock = iter(range(0, 10**6, 60))
-    monkeypatch.setattr("ptmrec.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("ptmrec.core.progress.time.monotonic", lambda: next(clock))
     list(progress(range(100), "measuring"))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "measuring: 6/100, about 94 min left", "a minute each, and five minutes of silence are enough"

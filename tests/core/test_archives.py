@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from ptmrec.archives import RATIO, ROOM, read_arrays
-from ptmrec.errors import ArtifactError
+from ptmrec.core.archives import RATIO, ROOM, read_arrays
+from ptmrec.core.errors import ArtifactError
 
 HEADER = "{'descr': '<f8', 'fortran_order': False, 'shape': (%s,), }"
 
@@ -102,8 +102,8 @@ def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
     assert ROOM + RATIO * bomb.stat().st_size < 3 * ROOM
     code = (
         "import resource, sys, pathlib\n"
-        "from ptmrec.archives import read_arrays\n"
-        "from ptmrec.errors import ArtifactError\n"
+        "from ptmrec.core.archives import read_arrays\n"
+        "from ptmrec.core.errors import ArtifactError\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: read_arrays(pathlib.Path(sys.argv[1]))\n"
         "except ArtifactError as error: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, error)\n"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ptmrec.cli_context import FORMATS, TimeLimit, read_config, say, show
+from ptmrec.cli.context import FORMATS, TimeLimit, read_config, say, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def measure(
     from dataclasses import replace
 
     from ptmrec.config.sections import HardwareConfig, PathsConfig
-    from ptmrec.errors import ConfigError
+    from ptmrec.core.errors import ConfigError
     from ptmrec.hardware.saved import write_device_table
     from ptmrec.recommender.finding import find_models
 
@@ -65,10 +65,10 @@ def _records(
 ) -> list[dict[str, Any]]:
     """Measurements of the models, those that were kept as they were; each new one is kept at once."""
     from ptmrec.config.sections import PathsConfig
+    from ptmrec.core.progress import progress
     from ptmrec.hardware.machine import describe_machine
     from ptmrec.hardware.measurement import measure_models
     from ptmrec.hardware.saved import MEASUREMENTS, find_saved, save_measurement
-    from ptmrec.progress import progress
 
     folder, machine = config.get(PathsConfig).artifacts / MEASUREMENTS, describe_machine()
     kept = {s.name: None if again else find_saved(folder, s, machine, settings.threads) for s in found}

@@ -14,9 +14,9 @@ import pytest
 from cli_calls import call
 from click.testing import CliRunner
 
-from ptmrec import cli_context
-from ptmrec.cli_context import CommandGroup, TimeLimit, say, show
-from ptmrec.errors import ArtifactError
+from ptmrec.cli import context
+from ptmrec.cli.context import CommandGroup, TimeLimit, say, show
+from ptmrec.core.errors import ArtifactError
 
 
 def test_options_of_the_group_may_stand_after_the_command(tmp_path):
@@ -163,13 +163,13 @@ def test_a_line_stays_one(capsys):
 
 
 def test_every_command_writes_through_one_function():
-    for path in Path(say.__code__.co_filename).parent.glob("cli*.py"):
-        assert path.read_text().count("click.echo(") == (path.name == "cli_context.py"), path
+    for path in Path(say.__code__.co_filename).parent.glob("*.py"):
+        assert path.read_text().count("click.echo(") == (path.name == "context.py"), path
 
 
 STARTED = """
 import ctypes, os, click
-from ptmrec.cli_context import CommandGroup
+from ptmrec.cli.context import CommandGroup
 
 @click.command()
 def load():
@@ -185,7 +185,7 @@ CommandGroup("ptmrec", commands={"load": load}).main(["load"])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_within_an_import_has_its_status_too(tmp_path, number, status):
     (tmp_path / "started.py").write_text(STARTED.replace("NUMBER", str(int(number))))
-    path = os.pathsep.join((str(tmp_path), str(Path(cli_context.__file__).parents[1])))
+    path = os.pathsep.join((str(tmp_path), str(Path(context.__file__).parents[2])))
     hearing = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
     command = [sys.executable, "-m", "started"]  # of a module Python remembers the interrupt, of a script it does not
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, **hearing)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ptmrec.words import csv_cell, visible
+from ptmrec.core.words import csv_cell, visible
 
 Rows = Sequence[Mapping[str, Any]]
 """Rows that all have the same columns; a value is text, a number, a truth value, or None (as NaN: unknown)."""

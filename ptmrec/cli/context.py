@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ptmrec.errors import ConfigError, PtmrecError, describe_os_error, one_line
-from ptmrec.words import visible
+from ptmrec.core.errors import ConfigError, PtmrecError, describe_os_error, one_line
+from ptmrec.core.words import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +199,7 @@ def show(data: "pd.DataFrame | list[dict[str, Any]]", style: str = "table") -> N
 
     A table has spaces for the underscores of the column names.
     """
-    from ptmrec.text import format_cells, format_rows
+    from ptmrec.core.text import format_cells, format_rows
 
     rows = data if isinstance(data, list) else data.to_dict("records")
     if style == "table":

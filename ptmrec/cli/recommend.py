@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import FORMATS, TimeLimit, ask_again, read_config, say, show
+from ptmrec.cli.context import FORMATS, TimeLimit, ask_again, read_config, say, show
 from ptmrec.config.sections import MEASURES, PRESETS, REGIMES
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ def demo_text(config: "ConfigParser") -> str:
     """What ``ptmrec recommend --demo --zoo real`` answers, for the README; without seconds."""
     from dataclasses import replace
 
+    from ptmrec.core.text import format_rows
     from ptmrec.recommender.ranking import recommend as run
-    from ptmrec.text import format_rows
 
     part = demo_images(config)
     found = run(part.images, [part.class_names[label] for label in part.labels], zoo="real", config=config)

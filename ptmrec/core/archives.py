@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError
 
 ROOM = 2**26
 """Bytes that the arrays of any file may take, however small it is."""

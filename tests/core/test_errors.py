@@ -2,7 +2,7 @@ import inspect
 
 import pytest
 
-from ptmrec import errors
+from ptmrec.core import errors
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli_context import FORMATS, complain, read_config, say, show
-from ptmrec.errors import ConfigError, PtmrecError, describe_os_error
-from ptmrec.words import suggest
+from ptmrec.cli.context import FORMATS, complain, read_config, say, show
+from ptmrec.core.errors import ConfigError, PtmrecError, describe_os_error
+from ptmrec.core.words import suggest
 
 if TYPE_CHECKING:
     from ptmrec.config.sections import PathsConfig
