@@ -14,10 +14,11 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.files import read_json
 from ptmrec.images.user_images import read_user_images
-from ptmrec.recommender.answer import answer
 from ptmrec.recommender.ensemble import Recommender
 from ptmrec.recommender.knowledge import Knowledge
+from ptmrec.recommender.ranking import rank
 from ptmrec.recommender.references import References
+from ptmrec.recommender.request import Request
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import read_zoo
 
@@ -34,7 +35,8 @@ class Demo:
         self.paths = self.config.get(PathsConfig)
         part = read_battery(self.paths.battery)[DEMO]
         self.images, self.labels = part.images, part.labels
-        self.chosen = read_user_images(part.images, [part.class_names[label] for label in part.labels])
+        read = read_user_images(part.images, [part.class_names[label] for label in part.labels])
+        self.request = Request(read, "low_data", self.config)
         self.recommender, self.references = Recommender.load(self.paths.recommender), References(self.config)
         self.zoo = [s for s in read_zoo(self.paths.zoo) if s.name in self.recommender.knowledge.cards]
 
@@ -42,7 +44,7 @@ class Demo:
         """Rank the first models of the zoo, when no others are known."""
         listed = self.zoo[:count]
         knowledge = narrow(self.recommender.knowledge, [snapshot.name for snapshot in listed])
-        len(answer(self.recommender, knowledge, self.references, listed, self.chosen, "low_data", self.config).frame)
+        len(rank(self.request, self.recommender, knowledge, self.references, listed).frame)
 
     def run_all(self, count: int, estimator: str) -> None:
         """Run the first models of the zoo on the images, and judge their features."""

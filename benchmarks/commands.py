@@ -28,7 +28,7 @@ def _warm() -> np.ndarray:
     from ptmrec.benchmark.battery import DEMO, read_battery
     from ptmrec.config.parser import ConfigParser
     from ptmrec.config.sections import PathsConfig
-    from ptmrec.recommender.ranking import recommend
+    from ptmrec.recommender.request import recommend
 
     part = read_battery(ConfigParser().get(PathsConfig).battery)[DEMO]
     labels, seconds = [part.class_names[label] for label in part.labels], []

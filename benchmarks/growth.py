@@ -12,9 +12,9 @@ from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.sections import REGIMES
 from ptmrec.dataloader.model_datasets import KNOWLEDGE, MODEL_TOKENS
 from ptmrec.pipeline.relations import FIRST
-from ptmrec.recommender.answer import answer
 from ptmrec.recommender.knowledge import Knowledge, fit_knowledge
 from ptmrec.recommender.knowledge_files import TRANSPORTS
+from ptmrec.recommender.ranking import rank
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
 
 CHOSEN = COUNTS[-1]
@@ -99,4 +99,4 @@ def _fit(demo: Demo, whole: Knowledge, count: int) -> Knowledge:
 
 def _answer(demo: Demo, known: Knowledge) -> None:
     recommender = replace(demo.recommender, knowledge=known)
-    len(answer(recommender, known, demo.references, demo.zoo, demo.chosen, "low_data", demo.config).frame)
+    len(rank(demo.request, recommender, known, demo.references, demo.zoo).frame)

@@ -19,7 +19,7 @@ warnings.filterwarnings("ignore", message="IProgress not found")
 _HOMES = {
     "open_project": "ptmrec.pipeline.project",
     "read_zoo": "ptmrec.zoo.snapshot",
-    "recommend": "ptmrec.recommender.ranking",
+    "recommend": "ptmrec.recommender.request",
 }
 """Where the calls of the front door live; each module is imported when its call is first asked for."""
 

@@ -5,7 +5,7 @@ import pytest
 
 import ptmrec
 from ptmrec.pipeline.project import open_project
-from ptmrec.recommender.ranking import recommend
+from ptmrec.recommender.request import recommend
 from ptmrec.zoo.snapshot import read_zoo
 
 

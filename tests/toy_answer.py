@@ -1,10 +1,14 @@
 """An answer made by hand."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 
+from ptmrec.images.account import Account
+from ptmrec.recommender.published import Records
 from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.recommender.request import Request
 
 
 def make_frame(count=3, tied=(True, True, False)):
@@ -29,10 +33,19 @@ def make_frame(count=3, tied=(True, True, False)):
 
 
 def make_answer(**changes):
+    """A recommendation about 303 of 600 images; changes are of the request, the ranking or the answer."""
     rejected = ({"model": "big", "limit": "the recommender does not know it", "value": ""},)
+    images = SimpleNamespace(
+        images=range(303), total=600, num_classes=10, part="train", class_names=("a",) * 10, account=Account()
+    )
     fields = {
-        **{"frame": make_frame(), "regime": "low_data", "images_there": 600, "images_used": 303, "num_classes": 10},
-        **{"part": "train", "ranked_by": Path("constants/recommender"), "nearest": {"mnist": 0.6, "sign_digits": 0.2}},
-        **{"rejected": rejected, "seconds": 2.5, "data": "my_images"},
+        Request: {"images": images, "regime": "low_data", "config": None, "data": "my_images"},
+        Records: {
+            **{"frame": make_frame(), "ranked_by": Path("constants/recommender")},
+            "nearest": {"mnist": 0.6, "sign_digits": 0.2},
+        },
+        Recommendation: {"unranked": rejected, "seconds": 2.5},
     }
-    return Recommendation(**{**fields, **changes})
+    for kind, own in fields.items():
+        own |= {name: value for name, value in changes.items() if name in kind.__dataclass_fields__}
+    return Recommendation(Request(**fields[Request]), Records(**fields[Records]), **fields[Recommendation])

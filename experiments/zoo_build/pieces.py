@@ -27,7 +27,7 @@ from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.hardware.counting import count_flops
-from ptmrec.recommender.threads import one_thread
+from ptmrec.recommender.references import one_thread
 from ptmrec.zoo.architectures import INPUT_SIZE, SmallModel, build_model
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 from ptmrec.zoo.features import accuracy

@@ -24,7 +24,7 @@ from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.hardware.costs import measure_costs
 from ptmrec.hardware.machine import describe_machine
-from ptmrec.recommender.threads import one_thread
+from ptmrec.recommender.references import one_thread
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.photo_model import PhotoModel, fold_norms
 from ptmrec.zoo.real import INSTALL, read_real

@@ -16,8 +16,7 @@ from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.extractors.explanation import INPUT_SIZE
 from ptmrec.extractors.probes import make_probes
-from ptmrec.recommender.references import ENCODER, References
-from ptmrec.recommender.threads import one_thread
+from ptmrec.recommender.references import ENCODER, References, one_thread
 from ptmrec.relations.expected import SEPARATIONS_NAME, write_separations
 from ptmrec.relations.reference import fit_reference_space
 from ptmrec.relations.samples import DatasetSample, write_samples, write_space

@@ -18,7 +18,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, GroundTruthConfig, PathsConfig, ZooConfig
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
-from ptmrec.recommender.threads import one_thread
+from ptmrec.recommender.references import one_thread
 from ptmrec.zoo.architectures import SmallModel
 from ptmrec.zoo.card import read_card
 from ptmrec.zoo.features import extract_features

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -107,6 +108,19 @@ class TimeLimit(click.ParamType):
         if not seconds:
             self.fail(f"{value!r} is no time with its unit; write for example 60s or 2m", param, ctx)
         return seconds
+
+
+class FilePath(click.Path):
+    """A path; an empty one is refused, which would be the current folder."""
+
+    def __init__(self, as_text: bool = False) -> None:
+        super().__init__(path_type=str if as_text else Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, as text for options that take names as well."""
+        if not str(value).strip():
+            self.fail("an empty path; name a folder or file, or . for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def options_first(arguments: list[str]) -> list[str]:

@@ -44,7 +44,7 @@ def measure(
     from ptmrec.config.sections import HardwareConfig, PathsConfig
     from ptmrec.core.errors import ConfigError
     from ptmrec.hardware.saved import write_device_table
-    from ptmrec.recommender.finding import find_models
+    from ptmrec.recommender.added_models import find_models
 
     if output is not None and output.suffix.lower() != ".csv":
         raise ConfigError(f"{output}: a device table is written as .csv; give this ending")
@@ -127,7 +127,7 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
     if (model is None) != devices:
         raise click.UsageError("give a model, or --devices")
     from ptmrec.config.sections import PathsConfig
-    from ptmrec.hardware.quantities import parse_quantity
+    from ptmrec.hardware.limits import parse_quantity
     from ptmrec.recommender.planning import find_needs, list_devices
     from ptmrec.recommender.planning import plan as run
 
@@ -150,13 +150,17 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
 
 def _brief(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The columns a terminal has room for."""
+    from ptmrec.hardware.limits import format_number
+
     span = [
-        f"{low:.3g}-{high:.3g}" if low < high else ""
+        f"{format_number(low)}-{format_number(high)}" if low < high else ""
         for low, high in zip(frame["latency_low_ms"], frame["latency_high_ms"], strict=True)
     ]
     kept = frame[[name for name in ("device", "kind", "memory_gib", "fits", "latency_ms", "keeps") if name in frame]]
     return kept.assign(
-        latency_ms=frame["latency_ms"].round(2), nine_in_ten=span, basis=frame["basis"].str.split().str[0]
+        latency_ms=frame["latency_ms"].round(2),
+        nine_in_ten=span,
+        basis=frame["basis"].str.split().str[0].replace("not", "not known"),
     )
 
 

@@ -1,13 +1,15 @@
-"""The commands of somebody with images: recommend, and doctor, which says what works here."""
+"""The commands for a user's images: recommend, and doctor, which checks the installation."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli.context import FORMATS, TimeLimit, ask_again, read_config, say, show
+from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show
 from ptmrec.config.sections import MEASURES, PRESETS, REGIMES
+from ptmrec.hardware.limits import LIMITS
 
 if TYPE_CHECKING:
     from ptmrec.benchmark.battery import BatterySet
@@ -18,13 +20,21 @@ SHOWING = ("output", "style", "why", "pareto", "model")
 """Options about how an answer is shown, which the next command has no use for."""
 
 
+def limit_options(command: Callable | click.Command) -> Callable | click.Command:
+    """Give a command one option for each limit of the table."""
+    for limit in reversed(LIMITS.values()):
+        option = click.option(limit.option, limit.name, metavar=limit.typed, help=f"Hard limit on {limit.about}.")
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path), required=False)
+@click.argument("dataset", type=FilePath(), required=False)
 @click.option("--demo", is_flag=True, help="Answer for committed images instead of your own.")
-@click.option("--labels", type=click.Path(path_type=Path), help="CSV of file names and labels for a folder of images.")
+@click.option("--labels", type=FilePath(), help="CSV of file names and labels for a folder of images.")
 @click.option("-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Models to show.")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Also write FILE: .json, .csv, .html, .png.")
+@click.option("-o", "output", type=FilePath(), help="Also write FILE: .json, .csv, .html, .png.")
 @click.option(
     "--regime",
     type=click.Choice([name.replace("_", "-") for name in REGIMES]),
@@ -32,18 +42,15 @@ SHOWING = ("output", "style", "why", "pareto", "model")
 )
 @click.option(
     "--zoo",
+    type=FilePath(as_text=True),
+    metavar="NAME",
     help="Folder of models to rank; real (installed ImageNet models); hf180, openclip121, timm (published records).",
 )
 @click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
 @click.option("--preset", type=click.Choice(PRESETS), help="Run 0, 3 or 8 of the first candidates on the images.")
 @click.option("--verify", type=click.IntRange(min=1), help="Run this many of the first candidates on the images.")
 @click.option("--time-limit", type=TimeLimit(), help="Run first candidates for so long, such as 60s or 2m.")
-@click.option("--max-params", metavar="5M", help="Hard limit on the parameters.")
-@click.option("--max-flops", metavar="1G", help="Hard limit on the operations of one forward pass.")
-@click.option("--max-memory", metavar="64MiB", help="Hard limit on weights and activations of one image.")
-@click.option("--max-latency", metavar="20ms", help="Hard limit on nine of ten forward passes of one image.")
-@click.option("--min-throughput", metavar="100/s", help="Images per second at least.")
-@click.option("--max-energy", metavar="50mJ", help="Hard limit on the energy for one image.")
+@limit_options
 @click.option("--device", metavar="NAME", help="Whose costs count, such as 'Raspberry Pi 5'; default: this machine.")
 @click.option(
     "--measure",
@@ -53,7 +60,6 @@ SHOWING = ("output", "style", "why", "pareto", "model")
     help="Measure the models shown, or all, on this machine before they are named.",
 )
 @click.option("--pareto", is_flag=True, help="Show the models of which none is as good at less latency.")
-@click.option("--licence", "licences", metavar="A,B", default="", help="Licences that are accepted.")
 @click.option("--why", is_flag=True, help="Say why the first models rank where they do.")
 @click.option("--explain", "model", metavar="MODEL", help="Say why this model ranks where it does.")
 @click.pass_context
@@ -80,8 +86,10 @@ def recommend(
     """
     if (dataset is None) != demo:
         raise click.UsageError("give a folder of images, or --demo")
+    if demo and labels is not None:
+        raise click.UsageError("--demo has labels of its own; leave --labels away")
     from ptmrec.recommender.export import check_ending
-    from ptmrec.recommender.ranking import recommend as run
+    from ptmrec.recommender.request import recommend as run
 
     options["regime"] = options["regime"] and options["regime"].replace("-", "_")
     if output is not None:
@@ -91,23 +99,26 @@ def recommend(
         part = demo_images(config)
         images, labels = part.images, [part.class_names[label] for label in part.labels]
     found = run(images, labels, n=count, config=config, **options)
+    reasons = (*([found.explain(model)] if model else ()), *(found.reasons if why else ()))
+    typed = ctx.get_parameter_source("count") is click.core.ParameterSource.COMMANDLINE
+    shown = count if typed or not pareto else None  # all of the front, unless a number is asked for
     if output is not None:
-        found.save(output, only_pareto=pareto)
-    _answer(found, style, count, pareto)
-    names = () if found.session is None else found.session.chosen.class_names
-    explained = [found.explain(model)] if model else []
-    for reason in (*explained, *(found.reasons if why else ())):
-        say(f"why {reason.sentence(names)}", err=True)
-    for line in (*found.remarks(), *_next(ctx, found, output)):
+        found.save(output, pareto, shown)
+    _answer(found, style, shown, pareto)
+    explained = (f"why {reason.sentence(found.class_names)}" for reason in reasons)
+    for line in (*explained, *found.remarks(), *_next(ctx, found, output)):
         say(line, err=True)
 
 
-def _answer(found: "Recommendation", style: str, count: int, pareto: bool) -> None:
-    count = len(found) if pareto else count
+def _answer(found: "Recommendation", style: str, count: int | None, pareto: bool) -> None:
     if style == "ids":
-        say(*found.leaderboard(all_models=True, only_pareto=pareto)["model"].head(count))
+        say(
+            *found.leaderboard(all_models=True, only_pareto=pareto)["model"].head(
+                len(found) if count is None else count
+            )
+        )
     elif style == "json":
-        say(*found.to_json().split("\n"))
+        say(*found.to_json(count, pareto).split("\n"))
     elif style == "csv":
         show(found.leaderboard(count=count, only_pareto=pareto).round(3), style)
     else:
@@ -115,9 +126,9 @@ def _answer(found: "Recommendation", style: str, count: int, pareto: bool) -> No
 
 
 def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> list[str]:
-    """What was written, and what somebody may want to do now: the same question, one step further."""
+    """Lines about the file that was written and the next command: the same question, one step further."""
     lines = [f"written: {output}"] if output is not None else []
-    if found.session is None:
+    if not found.runnable:
         source = str(found.frame["source"].iloc[0])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
     if found.num_classes > 1 and found.verification is None:
@@ -139,11 +150,12 @@ def demo_text(config: "ConfigParser") -> str:
     from dataclasses import replace
 
     from ptmrec.core.text import format_rows
-    from ptmrec.recommender.ranking import recommend as run
+    from ptmrec.recommender.request import recommend as run
 
     part = demo_images(config)
     found = run(part.images, [part.class_names[label] for label in part.labels], zoo="real", config=config)
-    lines = (*found.remarks()[:-1], replace(found, seconds=0.0, ranked_by=Path("constants/recommender")).describe())
+    here = str(found.ranked_by)
+    lines = (*found.remarks()[:-1], replace(found, seconds=0.0).describe().replace(here, "constants/recommender"))
     return "\n".join([format_rows(found.readable(5).to_dict("records"), "table"), *lines])
 
 

@@ -40,11 +40,11 @@ zoo.add_command(zoo_list, "ls")
 
 
 def _list_models(paths: "PathsConfig", style: str) -> None:
-    from ptmrec.recommender.registered import REGISTERED, read_registered_cards
+    from ptmrec.recommender.added_models import ADDED, added_snapshots
     from ptmrec.zoo.real import read_models
 
     cards = {snapshot.name: snapshot.card for snapshot in read_models(paths)}
-    for card in read_registered_cards(paths.artifacts / REGISTERED):
+    for card in (snapshot.card for snapshot in added_snapshots(paths.artifacts / ADDED)):
         cards.pop(card.name, None)  # an added model takes the place of another of its name, as in recommend
         cards[card.name] = card
     cards = list(cards.values())
@@ -94,11 +94,11 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
     open_clip:NAME/TAG. Of a Hub id only JSON and safetensors are taken; without network it is looked up in the local
     cache. Pickled weights are never read. Exit status 1: some models of a folder could not be added.
     """
-    from ptmrec.recommender.adding import Adder
+    from ptmrec.recommender.added_models import ModelAdder
     from ptmrec.zoo.sources import list_sources
 
     parts, failed = list_sources(source), 0
-    adder = Adder(read_config(ctx), random_weights)
+    adder = ModelAdder(read_config(ctx), random_weights)
     for part in parts:
         try:
             say(adder.add(part))
@@ -121,13 +121,13 @@ def zoo_show(ctx: click.Context, name: str) -> None:
 
     from ptmrec.benchmark.ground_truth import read_ground_truth
     from ptmrec.config.sections import PathsConfig
-    from ptmrec.recommender.registered import REGISTERED, read_registered_cards
+    from ptmrec.recommender.added_models import ADDED, added_snapshots
     from ptmrec.zoo.real import read_models
 
     paths = read_config(ctx).get(PathsConfig)
     cards = {snapshot.name: snapshot.card for snapshot in read_models(paths, installed_only=False)}
     measured = set(cards)
-    cards |= {card.name: card for card in read_registered_cards(paths.artifacts / REGISTERED)}
+    cards |= {snapshot.name: snapshot.card for snapshot in added_snapshots(paths.artifacts / ADDED)}
     if name not in cards:
         raise ConfigError(f"no model {name!r} in the zoo{suggest(name, cards)}")
     accuracies = {}

@@ -5,8 +5,8 @@ from ptmrec.benchmark.battery import BatterySet, read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ConfigError, DataError
-from ptmrec.recommender.ranking import recommend
 from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.recommender.request import recommend
 
 DEMO = "demo:"
 """What stands before the name of an image set of the battery; anything else is a path."""
@@ -38,7 +38,7 @@ class Asker:
 
         Raises:
             ConfigError: unknown preset or demo.
-            DataError, ArtifactError: see :func:`ptmrec.recommender.ranking.recommend`.
+            DataError, ArtifactError: see :func:`ptmrec.recommender.request.recommend`.
         """
         source, labels = images.strip(), None
         if not source:

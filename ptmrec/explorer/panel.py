@@ -183,7 +183,7 @@ class Explorer:
         """Why the chosen model ranks where it does."""
         reasons = self.found.explain(self.model.value)
         phrase = reasons.phrase()
-        return f"{phrase[0].upper()}{phrase[1:]}. {reasons.sentence(self.found.session.chosen.class_names)}."
+        return f"{phrase[0].upper()}{phrase[1:]}. {reasons.sentence(self.found.class_names)}."
 
     def remarks(self) -> list[str]:
         """What to read beside the table, without the folder of the recommender, which says nothing to who asks."""

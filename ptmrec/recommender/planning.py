@@ -14,7 +14,7 @@ from ptmrec.core.files import read_json
 from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
 from ptmrec.hardware.devices import Device, Devices
 from ptmrec.hardware.timings import architecture
-from ptmrec.recommender.finding import find_models
+from ptmrec.recommender.added_models import find_models
 from ptmrec.zoo.snapshot import Snapshot
 
 USUAL = 224

@@ -6,8 +6,8 @@ out, with what a folder of images tells of one; else by the static rule that did
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +15,17 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, read_published
-from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import NothingLeftError
 from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
 from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of
 from ptmrec.evaluation.published.ranker import rank_models
-from ptmrec.hardware.limits import Limits, broken, relieved
 from ptmrec.images.user_images import UserImages
-from ptmrec.recommender.asked import Asked
-from ptmrec.recommender.costing import CostBook
-from ptmrec.recommender.limiting import Limiting, divide, relief_step
+from ptmrec.recommender.costs import CostBook, keep_limits
+from ptmrec.recommender.ranking import ranked
 from ptmrec.recommender.recommendation import Recommendation
-from ptmrec.recommender.ties import ranked
+from ptmrec.recommender.request import Request
+from ptmrec.recommender.verify import Verification
 from ptmrec.relations.conformal import LEVELS, fit_conformal
 
 FEWEST = 5
@@ -148,58 +146,71 @@ def ranker_scores(zoo: PublishedZoo, folder: Path, name: str, chosen: UserImages
     return np.array([scores.get(model, np.nan) for model in zoo.models])
 
 
-def recommend_published(paths: PathsConfig, name: str, asked: Asked) -> Recommendation:
+@dataclass(frozen=True)
+class Records:
+    """A ranking of published records: a table without weights to run.
+
+    Attributes:
+        frame: the models best first, see :class:`~ptmrec.recommender.recommendation.Recommendation`.
+        ranked_by: the published table.
+        notes: sentences about the order.
+        doubts: notes that warn against relying on it.
+        whole: the models of every limit, best first; ``frame`` without it.
+        nearest: known data sets that weigh most.
+        verification: results of candidates that were run.
+    """
+
+    frame: pd.DataFrame
+    ranked_by: Path
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    whole: pd.DataFrame | None = None
+    nearest: Mapping[str, float] = field(default_factory=dict)
+    verification: Verification | None = None
+
+    runnable = False
+
+    def best_of(self, names: Collection[str]) -> tuple[str, float]:
+        """The first of the models of these names and its expected accuracy."""
+        frame = self.frame if self.whole is None else self.whole
+        first = frame[frame["model"].isin(names)].iloc[0]
+        return str(first["model"]), float(first["expected_accuracy"])
+
+
+def recommend_published(request: Request, name: str) -> Recommendation:
     """Rank published models for images they have never seen.
 
     Args:
-        paths: where the published tables lie.
+        request: the question; of the images only classes and pixels have a part in the order.
         name: of the table.
-        asked: the question; of the images nothing has a part in the order.
 
     Raises:
         NothingLeftError: nothing was measured there, or no model keeps the limits.
     """
-    path, book = paths.published / f"{name}.json", CostBook(paths, asked.device)
+    path, book = request.paths.published / f"{name}.json", CostBook(request.paths, request.device)
     zoo = read_published(path)
     taus = judge_rules(zoo) if zoo.about.regime != COSTS_ONLY else {}
     if not taus:
         raise NothingLeftError(f"{path}: the table holds no accuracies to rank by")
-    every = np.ones(len(zoo.datasets), dtype=bool)
-    rule, scores, why = _order(zoo, taus, path, asked.chosen)
-    frame = _frame(zoo, scores, mean_accuracies(zoo, every), rule)
-    costs = {name: book.published(name, zoo.cards[name]) for name in frame["model"]}
-    kept, limiting, out = divide(costs, asked.limits)
-    limiting = _with_relief(replace(limiting, device=book.said), frame)
-    frame = frame[frame["model"].isin(kept)]
+    rule, scores, why = _order(zoo, taus, path, request.images)
+    whole = _frame(zoo, scores, mean_accuracies(zoo, np.ones(len(zoo.datasets), dtype=bool)), rule)
+    costs = {name: book.published(name, zoo.cards[name]) for name in whole["model"]}
+    frame = whole[whole["model"].isin(keep_limits(costs, request.limits))]
     frame = ranked(frame.assign(tied_with_best=frame["score"] == frame["score"].max()))
-    notes = (
-        f"Published records only ({zoo.about.origin}): your images were read, but cannot change this order.",
-        *why,
-    )
-    if rule == RANKER:
-        notes = (notes[0].replace("but cannot", "but beyond their classes and pixels cannot"), *notes[1:])
-    chosen = asked.chosen
-    return Recommendation(
-        *(frame, asked.regime, chosen.total, len(chosen.images), chosen.num_classes, chosen.part, path),
-        account=chosen.account,
-        notes=notes,
-        doubts=notes[:1],
-        rejected=tuple(out),
-        count=asked.count,
-        seconds=time.perf_counter() - asked.started,
-        data=asked.data,
-        limiting=limiting,
-    )
+    used = "but beyond their classes and pixels cannot" if rule == RANKER else "but cannot"
+    notes = (f"Published records only ({zoo.about.origin}): your images were read, {used} change this order.", *why)
+    ranking = Records(frame, path, notes, notes[:1], whole)
+    return Recommendation(request, ranking, costs, book.device_info, seconds=time.perf_counter() - request.started)
 
 
 def _order(
     zoo: PublishedZoo, taus: Mapping[str, float], path: Path, chosen: UserImages
 ) -> tuple[str, np.ndarray, tuple[str, ...]]:
-    """What models are ordered by, their scores ``(N,)``, and sentences that say why."""
+    """Name of the order, scores ``(N,)`` of the models, and sentences with its reasons."""
     trial = read_trial(path.parent, path.stem)
     if trial is not None and trial.won:
-        said = f"Ordered by {RANKER}: {trial}. Models that were not measured on every data set are left out."
-        return RANKER, ranker_scores(zoo, path.parent, path.stem, chosen), (said,)
+        why = f"Ordered by {RANKER}: {trial}. Models that were not measured on every data set are left out."
+        return RANKER, ranker_scores(zoo, path.parent, path.stem, chosen), (why,)
     rule, tau = next(iter(taus.items()))
     others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
     static = (
@@ -208,21 +219,6 @@ def _order(
     )
     tested = "was not tested on this table" if trial is None else f"does not beat it for sure: {trial}"
     return rule, RULES[rule](zoo, np.ones(len(zoo.datasets), dtype=bool)), (static, f"Ordering by {RANKER} {tested}.")
-
-
-def _with_relief(limiting: Limiting, frame: pd.DataFrame) -> Limiting:
-    """What a step of relief of each limit would gain, by the mean accuracies."""
-    by_limits = {name: relieved(limiting.limits, name) for name in limiting.limits.to_dict()}
-
-    def best(limits: Limits) -> pd.Series:
-        return frame[[not broken(limiting.costs[name], limits) for name in frame["model"]]].iloc[0]
-
-    within, steps = best(limiting.limits)["expected_accuracy"], []
-    for name, wider in by_limits.items():
-        row = best(wider)
-        if row["expected_accuracy"] > within:
-            steps.append(relief_step(name, wider, row["model"], row["expected_accuracy"] - within))
-    return replace(limiting, relief=tuple(steps))
 
 
 def _frame(zoo: PublishedZoo, scores: np.ndarray, expected: np.ndarray, rule: str) -> pd.DataFrame:
@@ -247,7 +243,7 @@ def _frame(zoo: PublishedZoo, scores: np.ndarray, expected: np.ndarray, rule: st
 
 
 def _source(name: str, card: dict) -> str:
-    """What ``ptmrec zoo add`` takes to fetch the model."""
+    """Source of the model for ``ptmrec zoo add``."""
     if "weights" in card:
         return f"timm:{card['weights']}"
     return f"open_clip:{card['architecture']}/{card['pretrained']}" if "pretrained" in card else name

@@ -1,76 +1,161 @@
-"""The answer to somebody's images, for the command line, scripts and notebooks alike."""
+"""The answer to a request, for the command line, scripts and notebooks alike."""
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ConfigError
+from ptmrec.hardware.limits import LIMITS, Costs, broken, relieved
 from ptmrec.images.account import Account
-from ptmrec.recommender.export import Exports
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from ptmrec.recommender.limiting import Limiting
     from ptmrec.recommender.loading import Loaded
-    from ptmrec.recommender.session import Session
+    from ptmrec.recommender.published import Records
+    from ptmrec.recommender.ranking import Ranking
+    from ptmrec.recommender.request import Request
     from ptmrec.recommender.verify import Verification
     from ptmrec.relations.reasons import Reasons
 
 COUNT = 5
-"""Models shown unless somebody asks for more."""
+"""Models shown by default."""
 EXPLAINED = 3
-"""How many of the first models ``reasons`` explains."""
+"""Number of first models that ``reasons`` explains."""
 
 
 @dataclass(frozen=True, repr=False)
-class Recommendation(Exports):
+class Recommendation:
     """Models ranked for images.
 
     Attributes:
-        frame: all models best first: ``rank`` (1 for all that tie with the best), ``model, source, family, parameters,
-            licence, trained_on, score, expected_accuracy, low_80, high_80, low_95, high_95`` (intervals around it),
-            ``tied_with_best``, and ``verified`` when candidates were run; accuracies from 0 to 1.
-        regime: ``low_data`` or ``fine_tuning``.
-        images_there: images of the data set.
-        images_used: images the ranking was made from.
-        num_classes: classes of the data set, 0 when unlabelled.
-        part: folder of the training part that was used, empty when the data set has no parts.
-        ranked_by: folder of the recommender.
-        notes: sentences about how far the answer can be trusted.
-        verification: what running candidates on the images gave and cost; None when none was run.
-        doubts: those of the notes that say not to rely on it.
-        nearest: the known data sets whose measurements weigh most, with their share of the weight.
-        rejected: models left out: ``model``, ``limit`` (what it broke, or why it cannot be ranked), ``value``.
-        count: models that are shown.
-        seconds: time the answer took, with what was verified since.
-        data: what was brought, in words.
-        limiting: limits that were asked for, what models cost, and what relief would gain.
-        session: what the ranking can be gone on with.
-        account: what of the images was left out, and what was read otherwise than it stands.
+        request: the question.
+        ranking: the models in order, with all that is known about the order.
+        costs: of each model by name, those that break a limit included; empty when costs are not known.
+        device: of the costs, with its ``name``.
+        unranked: models that cannot be ranked: ``model``, ``limit`` (the reason) and ``value``.
+        seconds: time the answer took, later verification included.
     """
 
-    frame: "pd.DataFrame"
-    regime: str
-    images_there: int
-    images_used: int
-    num_classes: int
-    part: str
-    ranked_by: Path
-    notes: tuple[str, ...] = ()
-    verification: "Verification | None" = None
-    doubts: tuple[str, ...] = ()
-    nearest: dict[str, float] = field(default_factory=dict)
-    rejected: tuple[dict[str, Any], ...] = ()
-    count: int = COUNT
+    request: "Request"
+    ranking: "Ranking | Records"
+    costs: "Mapping[str, Costs]" = field(default_factory=dict, compare=False)
+    device: "Mapping[str, Any]" = field(default_factory=dict)
+    unranked: tuple[dict[str, Any], ...] = ()
     seconds: float = 0.0
-    data: str = "images"
-    limiting: "Limiting | None" = field(default=None, repr=False, compare=False)
-    session: "Session | None" = field(default=None, repr=False, compare=False)
-    account: Account = field(default_factory=Account)
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """All models best first.
+
+        ``rank`` (1 for all that tie with the best), ``model, source, family, parameters, licence, trained_on, score,
+        expected_accuracy, low_80, high_80, low_95, high_95`` (intervals around it), ``tied_with_best``, and
+        ``verified`` when candidates were run; accuracies from 0 to 1.
+        """
+        return self.ranking.frame
+
+    @property
+    def regime(self) -> str:
+        """``low_data`` or ``fine_tuning``."""
+        return self.request.regime
+
+    @property
+    def count(self) -> int:
+        """Models that are shown."""
+        return self.request.count
+
+    @property
+    def data(self) -> str:
+        """Name of the images."""
+        return self.request.data
+
+    @property
+    def images_there(self) -> int:
+        """Images of the data set."""
+        return self.request.images.total
+
+    @property
+    def images_used(self) -> int:
+        """Images the ranking was made from."""
+        return len(self.request.images.images)
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the data set, 0 when unlabelled."""
+        return self.request.images.num_classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, empty when unlabelled."""
+        return self.request.images.class_names
+
+    @property
+    def part(self) -> str:
+        """Folder of the training part that was used, empty when the data set has no parts."""
+        return self.request.images.part
+
+    @property
+    def account(self) -> Account:
+        """Images that were left out, and what was read otherwise than it stands."""
+        return self.request.images.account
+
+    @property
+    def ranked_by(self) -> Path:
+        """Folder of the recommender, or table of published records."""
+        return self.ranking.ranked_by
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about how far the answer can be trusted."""
+        return self.ranking.notes
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Notes that warn against relying on the answer."""
+        return self.ranking.doubts
+
+    @property
+    def nearest(self) -> dict[str, float]:
+        """Known data sets whose measurements weigh most, with their share of the weight."""
+        return self.ranking.nearest
+
+    @property
+    def verification(self) -> "Verification | None":
+        """Results of candidates that were run on the images; None without any."""
+        return self.ranking.verification
+
+    @property
+    def runnable(self) -> bool:
+        """True when the models have weights, False for published records."""
+        return self.ranking.runnable
+
+    @property
+    def rejected(self) -> tuple[dict[str, Any], ...]:
+        """Models left out: ``model``, ``limit`` (that it breaks, or why it cannot be ranked), ``value``."""
+        if not self.request.limits:
+            return self.unranked
+        from ptmrec.recommender.costs import list_cut
+
+        return (*self.unranked, *list_cut(self.costs, self.request.limits))
+
+    @cached_property
+    def relief(self) -> tuple[dict[str, Any], ...]:
+        """Limits whose next step brings a better first model: ``limit, to, model, gain`` in expected accuracy."""
+        steps, limits = [], self.request.limits
+        for name in limits:
+            wider = relieved(limits, name)
+            within, more = ([own for own, cost in self.costs.items() if not broken(cost, b)] for b in (limits, wider))
+            model, accuracy = self.ranking.best_of(more)
+            gain = accuracy - self.ranking.best_of(within)[1]
+            if gain > 0:
+                steps.append({"limit": name, "to": LIMITS[name].format(wider.get(name)), "model": model, "gain": gain})
+        return tuple(steps)
 
     @property
     def best(self) -> str:
@@ -79,7 +164,7 @@ class Recommendation(Exports):
 
     @property
     def trusted(self) -> bool:
-        """Whether nothing speaks against relying on the answer."""
+        """True when there are no warnings."""
         return not self.doubts
 
     @property
@@ -89,14 +174,14 @@ class Recommendation(Exports):
 
     @property
     def reasons(self) -> "tuple[Reasons, ...]":
-        """Why the first models rank where they do."""
+        """Reasons of the ranks of the first models."""
         return tuple(self.explain(name) for name in self.frame["model"].head(EXPLAINED))
 
     def __len__(self) -> int:
         return len(self.frame)
 
     def __str__(self) -> str:
-        """The table as a terminal shows it, with what to read beside it."""
+        """The table as a terminal shows it, with its remarks."""
         from ptmrec.core.text import format_rows
 
         rows = self.readable(self.count).to_dict("records")
@@ -107,7 +192,7 @@ class Recommendation(Exports):
     def leaderboard(
         self, all_models: bool = False, count: int | None = None, only_pareto: bool = False
     ) -> "pd.DataFrame":
-        """The models best first: accuracies and intervals, what each costs, and ``why`` for each that is shown.
+        """The models best first: accuracies and intervals, costs, and ``why`` for each that is shown.
 
         Args:
             all_models: every ranked model, without the phrases.
@@ -116,56 +201,51 @@ class Recommendation(Exports):
                 fewer parameters), all of them unless ``count`` is given.
         """
         first = ["rank", "model", "expected_accuracy", "low_80", "high_80"]
-        board = self._with_costs(self.frame[[*first, *(name for name in self.frame if name not in first)]])
+        board = self.frame[[*first, *(name for name in self.frame if name not in first)]]
+        if self.costs:
+            from ptmrec.recommender.costs import with_costs
+
+            board = with_costs(board, [self.costs[name] for name in board["model"]])
         if only_pareto:
             board = board[board["on_pareto"]]
         if all_models:
-            return board
+            return board.copy()
         shown = board.head((len(board) if only_pareto else self.count) if count is None else count)
-        if self.session is None:
+        if not self.runnable:
             return shown.copy()
-        return shown.assign(why=[self.session.phrase(name) for name in shown["model"]])
-
-    def _with_costs(self, frame: "pd.DataFrame") -> "pd.DataFrame":
-        """The frame with what each model costs, and what that rests on."""
-        if self.limiting is None:
-            return frame.copy()
-        from ptmrec.recommender.cost_columns import with_costs
-
-        return with_costs(frame, [self.limiting.costs[name] for name in frame["model"]])
-
-    def plot_pareto(self, ax: "Axes | None" = None) -> "Axes":
-        """Expected accuracy against latency (or parameters), with the front of models nobody should pass over."""
-        from ptmrec.plots.pareto import plot_pareto
-
-        return plot_pareto(self.leaderboard(all_models=True), ax)
+        return shown.assign(why=[self.ranking.explain(name, by_class=False).phrase() for name in shown["model"]])
 
     def readable(self, count: int | None = None, only_pareto: bool = False) -> "pd.DataFrame":
         """The first ``count`` models in few enough columns for a terminal; ``1=`` marks a tie with the best."""
         frame = self.leaderboard(count=len(self) if count is None else count, only_pareto=only_pareto)
         tied = frame["tied_with_best"] & (self.num_tied > 1)
-        rank = ["1=" if equal else str(rank) for rank, equal in zip(frame["rank"], tied, strict=True)]
         parts = zip(*(frame[name] for name in ("expected_accuracy", "low_80", "high_80")), strict=True)
-        kept = frame[["rank", "model", "parameters"]]
-        kept = kept.assign(rank=rank, accuracy=[f"{value:.2f} ({low:.2f}-{high:.2f})" for value, low, high in parts])
-        kept = kept.rename(columns={"parameters": "params"})
-        kept = kept.assign(params=[_short(value) for value in kept["params"]])
-        if self.limiting is not None and (self.limiting.limits or only_pareto):
-            from ptmrec.recommender.cost_columns import readable_costs
+        columns = {
+            "rank": ["1=" if equal else str(rank) for rank, equal in zip(frame["rank"], tied, strict=True)],
+            "model": frame["model"],
+            "params": [_short(value) for value in frame["parameters"]],
+            "accuracy": [f"{value:.2f} ({low:.2f}-{high:.2f})" for value, low, high in parts],
+        }
+        if self.costs and (self.request.limits or only_pareto):
+            from ptmrec.recommender.costs import readable_costs
 
-            kept = kept.assign(**readable_costs(frame, self.limiting.limits))
+            columns |= readable_costs(frame, self.request.limits)
         if "licence" in frame:
-            kept = kept.assign(licence=frame["licence"].str.partition(";")[0], source=frame["source"])
-        kept = kept.assign(why=frame["why"]) if "why" in frame else kept
-        return kept.assign(run=frame["verified"].map({True: "yes", False: ""})) if "verified" in frame else kept
+            columns |= {"licence": frame["licence"].str.partition(";")[0], "source": frame["source"]}
+        if "why" in frame:
+            columns["why"] = frame["why"]
+        if "verified" in frame:
+            columns["run"] = frame["verified"].map({True: "yes", False: ""})
+        return frame[[]].assign(**columns)
 
     def explain(self, model: str) -> "Reasons":
-        """Why a model ranks where it does.
+        """Reasons of a model's rank.
 
         Raises:
-            ConfigError: it was not ranked.
+            ConfigError: it was not ranked; names the limit that cut it.
         """
-        return self._going_on("explained").explain(model)
+        self._check_ranked(model, "explained")
+        return self.ranking.explain(model)
 
     def verify(self, count: int | None = 3, time_limit: float | None = None) -> "Recommendation":
         """Run the first candidates that were not run yet on the images, and rank anew.
@@ -178,31 +258,35 @@ class Recommendation(Exports):
             ConfigError: neither is positive.
             DataError: the images have no labels.
         """
-        from ptmrec.recommender.threads import one_thread
-
-        session, started = self._going_on("verified"), time.perf_counter()
-        check_limits(count, time_limit)
-        with one_thread(session.config):
-            session = session.verify(count, time_limit)
-            took = self.seconds + time.perf_counter() - started
-            return replace(self, frame=session.frame, verification=session.verification, session=session, seconds=took)
+        started = time.perf_counter()
+        self._check_ranked(None, "verified")
+        check_budget(count, time_limit)
+        ranking = self.ranking.verify(count, time_limit)
+        return replace(self, ranking=ranking, seconds=self.seconds + time.perf_counter() - started)
 
     def load(self, model: str | None = None) -> "Loaded":
         """A model to fine-tune: backbone, transform, and number of features; the best one without a name.
 
         Raises:
-            ConfigError: it was not ranked.
+            ConfigError: it was not ranked; names the limit that cut it.
             ArtifactError: its weights are not there.
         """
         from ptmrec.recommender.loading import load_backbone
 
-        return load_backbone(self._going_on("loaded").find(model or self.best))
+        self._check_ranked(model, "loaded")
+        return load_backbone(self.ranking.find(model or self.best))
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Expected accuracies with their intervals."""
         from ptmrec.plots.recommendation import plot_recommendation
 
         return plot_recommendation(self.leaderboard(), ax)
+
+    def plot_pareto(self, ax: "Axes | None" = None) -> "Axes":
+        """Expected accuracy against latency (or parameters), with the Pareto front."""
+        from ptmrec.plots.pareto import plot_pareto
+
+        return plot_pareto(self.leaderboard(all_models=True), ax)
 
     def describe_tie(self) -> str:
         """One sentence about the models tied with the best; empty when there are none."""
@@ -211,7 +295,7 @@ class Recommendation(Exports):
         return f"the first {self.num_tied} models are tied: they differ by less than their uncertainty"
 
     def describe(self) -> str:
-        """One line: how many images there are and were used, the regime, and what ranked how many models."""
+        """One line: images found and used, regime, number of models, recommender and seconds."""
         images = f"{self.images_used} of {self.images_there} images used"
         part = f" (training part {self.part}/)" if self.part else ""
         kind = count_of(self.num_classes, "class") if self.num_classes else "unlabelled images"
@@ -226,39 +310,72 @@ class Recommendation(Exports):
         return f"nearest known data sets: {named}" if named else ""
 
     def describe_trust(self) -> str:
-        """One line: whether to rely on the answer; empty when nobody could tell."""
-        if self.session is None:
+        """One line: whether to rely on the answer; empty for published records, which no test judges."""
+        if not self.runnable:
             return ""
         return "trust it: nothing speaks against it" if self.trusted else "do not trust it: see above"
 
     def remarks(self) -> list[str]:
-        """What to read beside the table, a sentence each."""
+        """Everything to read beside the table, a sentence each."""
         verified = "" if self.verification is None else self.verification.describe()
         lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), verified)
         read = self.account.lines(self.images_used)
-        return [line for line in (*lines, *self._left_out(), *read, self.describe()) if line]
+        return [line for line in (*lines, *self._describe_limits(), *read, self.describe()) if line]
 
-    def _left_out(self) -> list[str]:
-        """Models left out by name, and by number those that break a limit."""
-        if self.limiting is not None and self.limiting.limits:
-            bases = dict.fromkeys(self.limiting.costs[name].basis for name in self.frame["model"].head(self.count))
-            return [*self.limiting.sentences(), f"costs: {'; '.join(bases)}"]
-        return [f"left out: {one['model']} ({one['limit']})" for one in self.rejected]
+    def _describe_limits(self) -> list[str]:
+        """Models left out: by number where limits are set, otherwise by name."""
+        limits = self.request.limits
+        if not limits:
+            return [f"left out: {one['model']} ({one['limit']})" for one in self.rejected]
+        from ptmrec.recommender.costs import describe_cut
 
-    def _going_on(self, what: str) -> "Session":
-        if self.session is None:
+        lines = describe_cut(self.costs, limits)
+        for step in self.relief:
+            bound = LIMITS[step["limit"]].format(limits[step["limit"]])
+            lines.append(
+                f"{step['to']} instead of {bound}: {100 * step['gain']:+.1f} points expected ({step['model']})"
+            )
+        bases = dict.fromkeys(self.costs[name].basis for name in self.frame["model"].head(self.count))
+        return [*lines, f"costs: {'; '.join(bases)}"]
+
+    def _check_ranked(self, model: str | None, what: str) -> None:
+        """Refuse to run, explain or load what was not ranked or has no weights."""
+        if not self.runnable:
             raise ConfigError(f"this answer rests on only records, no weights, so no model can be {what} here")
-        return self.session
+        for row in self.rejected:
+            if row["model"] == model:
+                keeps = f"it does not keep {row['limit']} ({row['value']})" if row["value"] else row["limit"]
+                raise ConfigError(f"{model} was left out: {keeps}")
+
+    def to_json(self, count: int | None = None, only_pareto: bool = False) -> str:
+        """The answer as JSON; an unknown number is null. Arguments as of :meth:`leaderboard`."""
+        from ptmrec.recommender.export import to_json
+
+        return to_json(self, count, only_pareto)
+
+    def save(self, path: Path | str, only_pareto: bool = False, count: int | None = None) -> Path:
+        """Write the answer in the layout of the path's ending.
+
+        Args:
+            path: the file: ``.json``, ``.csv``, ``.html`` or ``.png``.
+            only_pareto: the models on the Pareto front; as PNG the figure of it.
+            count: so many models instead of :attr:`count`; all of the front.
+
+        Raises:
+            ConfigError: another ending.
+        """
+        from ptmrec.recommender.export import save
+
+        return save(self, Path(path), only_pareto, count)
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from ptmrec.recommender.export import to_html
 
-        lines = "<br>".join(escape(line) for line in self.remarks())
-        return f"{self.readable(self.count).to_html(index=False)}<p>{lines}</p>"
+        return to_html(self)
 
 
-def check_limits(verify: int | None, time_limit: float | None) -> None:
-    """Refuse numbers of candidates and times that are none.
+def check_budget(verify: int | None, time_limit: float | None) -> None:
+    """Refuse numbers of candidates and times that are not positive.
 
     Raises:
         ConfigError: one of them is no number, or not positive.
@@ -275,7 +392,7 @@ def count_of(count: int, what: str) -> str:
 
 
 def _short(count: int) -> str:
-    """A number of parameters as people say it: 4.7M, 35k."""
+    """A number of parameters with a letter: 4.7M, 35k."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g}{letter}"

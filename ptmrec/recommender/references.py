@@ -1,10 +1,15 @@
-"""Running the references (the image encoder and a bank of zoo models) on images."""
+"""The references (the image encoder and a bank of zoo models) and how they are run: on one thread."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import PathsConfig, RelationConfig
+from ptmrec.config.sections import EncoderConfig, PathsConfig, RelationConfig
 from ptmrec.core.errors import ConfigError
 from ptmrec.model.clip_encoder import ClipImageEncoder, load_encoder
 from ptmrec.relations.reference import ReferenceSpace
@@ -59,3 +64,25 @@ def _bank(names: list[str], paths: PathsConfig) -> list[Snapshot]:
         if splits.model_role(snapshots[name].card) == "blind":
             raise ConfigError(f"[relations] references: {name!r} is of a blind family or source; name another")
     return [snapshots[name] for name in names]
+
+
+@contextmanager
+def one_thread(config: ConfigParser | None = None) -> Iterator[None]:
+    """Run torch and the linear algebra of NumPy on one thread; torch's number is put back afterwards.
+
+    Models this small gain nothing by more threads, and pools of threads fight for the cores.
+
+    Args:
+        config: that of an answer, in which an encoder of one's own keeps torch's threads. Without it a zoo is built:
+            every pool has one thread, and numbers too small to matter are zero.
+    """
+    before = torch.get_num_threads()
+    if config is None:
+        torch.set_flush_denormal(True)  # tiny activations of dying units slow the CPU down several times
+    if config is None or config.get(EncoderConfig).model == "embedded":
+        torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1, user_api="blas" if config else None):
+            yield
+    finally:
+        torch.set_num_threads(before)

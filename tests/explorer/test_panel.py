@@ -13,7 +13,9 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.explorer.asking import Asker
 from ptmrec.explorer.panel import FOLDER, MOST_SHOWN, Explorer, image_html, parameter_limits, show_explorer
+from ptmrec.images.account import Account
 from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.recommender.request import Request
 
 DEMOS = {"demo:a": "demo: a", "demo:b": "demo: b"}
 
@@ -43,9 +45,14 @@ class Recorder:
         if images == "nowhere":
             raise DataError("nowhere: no such folder <b>")
         frame = make_frame(3 if images == "demo:b" else 8, images[-1])
-        session = SimpleNamespace(explain=Why, chosen=SimpleNamespace(class_names=("a",)))
-        numbers = {"images_there": 9, "images_used": 9, "num_classes": 2, "part": "", "ranked_by": Path("folder")}
-        return Recommendation(frame, "low_data", **numbers, notes=(f"{images} at {preset}.",), session=session)
+        user_images = SimpleNamespace(
+            images=range(9), total=9, num_classes=2, part="", class_names=("a",), account=Account()
+        )
+        ranking = SimpleNamespace(
+            **{"frame": frame, "notes": (f"{images} at {preset}.",), "doubts": (), "nearest": {}, "verification": None},
+            **{"ranked_by": Path("folder"), "runnable": True, "explain": lambda model, by_class=True: Why(model)},
+        )
+        return Recommendation(Request(user_images, "low_data", None), ranking)
 
 
 class Why:

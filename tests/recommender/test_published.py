@@ -1,5 +1,3 @@
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +7,10 @@ from scipy.stats import weightedtau
 
 from ptmrec.benchmark.published import read_published
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ConfigError, NothingLeftError
 from ptmrec.evaluation.published.protocols import BEST_OTHER, PLAIN
+from ptmrec.hardware.limits import read_limits
 from ptmrec.images.user_images import UserImages
-from ptmrec.recommender.asked import Asked
 from ptmrec.recommender.published import (
     RANKER,
     RULES,
@@ -23,16 +20,16 @@ from ptmrec.recommender.published import (
     read_trial,
     recommend_published,
 )
-from ptmrec.recommender.ranking import PUBLISHED, read_limits, recommend
+from ptmrec.recommender.request import PUBLISHED, Request, recommend
 
 FOLDER = Path(__file__).resolve().parents[2] / "constants" / "published"
-PATHS = ConfigParser().get(PathsConfig)
+CONFIG = ConfigParser()
 IMAGES = UserImages(np.zeros((4, 8, 8, 3), np.uint8), np.array([0, 0, 1, 1]), 2)
 
 
 def ask(name, count=5, device=None, **limits):
-    asked = Asked(IMAGES, "low_data", count, "my_images", time.perf_counter(), read_limits(**limits), device)
-    return recommend_published(PATHS, PUBLISHED[name], asked)
+    request = Request(IMAGES, "low_data", CONFIG, count, "my_images", read_limits(**limits), name, device)
+    return recommend_published(request, PUBLISHED[name])
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -75,7 +72,7 @@ def test_limits_hold_for_published_models_on_a_named_device():
     assert board["rank"].tolist() == list(range(1, len(board) + 1)) and board["tied_with_best"].iloc[0]
     assert set(board["latency_basis"]) <= {"table", "estimated"} and "table" in set(board["latency_basis"])
     assert len(tight.rejected) + len(board) == len(free)
-    assert any(step["limit"] == "max_latency" and step["gain"] > 0 for step in tight.limiting.relief)
+    assert any(step["limit"] == "max_latency" and step["gain"] > 0 for step in tight.relief)
     assert any("models break 20 ms" in line for line in tight.remarks())
     assert board.loc[board["on_pareto"], "expected_accuracy"].max() == board["expected_accuracy"].max()
 
@@ -107,8 +104,9 @@ def test_the_ranker_orders_where_its_held_out_test_says_so(tmp_path, gain_low):
     path = committed(tmp_path, gain_low)
     trial = read_trial(path.parent, "openclip")
     assert (trial.rule, trial.won) == ("mean rank", gain_low > 0)
-    asked = Asked(IMAGES, "low_data", 5, "my_images", time.perf_counter(), read_limits(max_params="200M"))
-    answer = recommend_published(replace(PATHS, published=path.parent), "openclip", asked)
+    config = ConfigParser(overrides={"paths.published": str(path.parent)})
+    request = Request(IMAGES, "low_data", config, limits=read_limits(max_params="200M"))
+    answer = recommend_published(request, "openclip")
     frame = answer.frame
     assert frame["score"].is_monotonic_decreasing and frame["parameters"].max() <= 200e6
     assert set(frame["why"]) == ({RANKER} if trial.won else {next(iter(judge_rules(read_published(path))))})

@@ -1,107 +1,278 @@
+import copy
+import shutil
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import PathsConfig
-from ptmrec.core.errors import ConfigError, DataError
-from ptmrec.recommender.ranking import recommend
-from ptmrec.zoo import real
-from ptmrec.zoo.real import read_real
+from ptmrec.config.sections import DatasetTokenConfig, PathsConfig
+from ptmrec.core.errors import ArtifactError, ConfigError, DataError
+from ptmrec.core.files import write_hashes
+from ptmrec.dataloader.dataset_tokens import class_tokens
+from ptmrec.images.user_images import read_user_images
+from ptmrec.recommender.ensemble import predict
+from ptmrec.recommender.knowledge import TARGET
+from ptmrec.recommender.ranking import (
+    CLASSES,
+    DRAWS,
+    SHOTS,
+    SIZE,
+    draw_samples,
+    open_recommender,
+    pseudo_labels,
+    rank,
+    ranked,
+    shrink,
+    tied_with_best,
+)
+from ptmrec.recommender.references import ENCODER
+from ptmrec.recommender.request import Request, recommend
+from ptmrec.relations.reference import fit_reference_space
+from ptmrec.zoo.snapshot import read_zoo
 
-pytestmark = pytest.mark.slow
+CONFIG = ConfigParser()
+PATHS = CONFIG.get(PathsConfig)
+GENERATOR = np.random.default_rng(0)
+
+
+def test_a_difference_that_members_agree_on_is_no_tie():
+    generator = np.random.default_rng(0)
+    shared = generator.normal(size=(3, 8, 1))  # moves all models alike
+    scores = np.array([1.0, 0.9, 0.2]) + shared + 0.001 * generator.normal(size=(3, 8, 3))
+    assert tied_with_best(scores).tolist() == [True, False, False]
+
+
+def test_members_that_disagree_make_a_tie_however_many_draws_there_are():
+    difference = np.array([0.07, -0.01, 0.02])[:, None] + np.zeros((3, 1000))
+    scores = np.stack([difference, np.zeros((3, 1000)), np.full((3, 1000), -1.0)], axis=-1)
+    assert tied_with_best(scores).tolist() == [True, True, False]
+
+
+def test_the_error_is_that_of_independent_members_and_draws():
+    generator = np.random.default_rng(1)
+    means = [
+        (generator.normal(size=(4, 1)) + 0.5 * generator.normal(size=(1, 6))).mean() for _ in range(4000)
+    ]  # a crossed design
+    stated = np.sqrt(1 / 4 + 0.5**2 / 6)
+    assert abs(np.std(means) / stated - 1) < 0.05
+
+
+def test_equals_are_tied_even_with_one_sample():
+    assert tied_with_best(np.array([[[0.5, 0.5, 0.4]]])).tolist() == [True, True, False]
+
+
+def test_ties_are_contiguous_and_ranks_grow():
+    frame = pd.DataFrame({"model": list("abcd"), "score": [4.0, 3, 2, 1], "tied_with_best": [True, True, False, True]})
+    found = ranked(frame.sample(frac=1, random_state=1))
+    assert found["rank"].tolist() == [1, 1, 3, 4] and found["model"].tolist() == list("abcd")
+    assert found["tied_with_best"].tolist() == [True, True, False, False]
+    assert list(found)[0] == "rank"
+
+
+def make_features(count):
+    return {ENCODER: GENERATOR.normal(size=(count, 8)), "model": GENERATOR.normal(size=(count, 6))}
+
+
+def draw(labels):
+    features = make_features(len(labels))
+    coordinates = fit_reference_space(make_features(40), 5).encode(features)
+    return features, *draw_samples(features[ENCODER], coordinates, labels)
+
+
+def test_images_of_any_size_and_kind_become_small_ones():
+    array = GENERATOR.integers(0, 256, (2, 50, 70, 3), dtype=np.uint8)
+    small = shrink(array)
+    assert small.shape == (2, SIZE, SIZE, 3) and small.dtype == np.uint8
+    np.testing.assert_array_equal(shrink([Image.fromarray(image) for image in array]), small)
+    already = GENERATOR.integers(0, 256, (1, SIZE, SIZE, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(shrink(already), already)
+
+
+def test_labels_are_kept_and_clusters_take_their_place():
+    tokens = np.repeat(np.eye(4), 5, axis=0)
+    labels = np.arange(20) % 2
+    assert pseudo_labels(tokens, labels, 10, 0) is labels
+    for missing in (None, np.zeros(20, int)):
+        found = pseudo_labels(tokens, missing, 4, 0)
+        assert len(np.unique(found)) == 4
+        assert (found.reshape(4, 5) == found.reshape(4, 5)[:, :1]).all()
+
+
+def test_draws_take_as_many_of_each_class_as_are_known_of_known_data_sets():
+    labels = np.repeat(np.arange(3), 25)
+    features, samples, positions = draw(labels)
+    assert len(samples) == DRAWS
+    for sample, rows in zip(samples, positions, strict=True):
+        assert np.bincount(sample.labels).tolist() == [SHOTS] * 3
+        np.testing.assert_array_equal(sample.labels, labels[rows])
+        np.testing.assert_allclose(sample.token, features[ENCODER][rows].mean(axis=0))
+    assert not np.array_equal(positions[0], positions[1])
+
+
+def test_one_draw_is_enough_where_all_would_be_the_same():
+    assert len(draw(np.repeat(np.arange(3), SHOTS))[1]) == 1
+
+
+def test_many_classes_are_sampled():
+    _, samples, _ = draw(np.repeat(np.arange(CLASSES + 20), 2))
+    assert len(np.unique(samples[0].labels)) == CLASSES
 
 
 @pytest.fixture(scope="module")
-def digits():
-    data = load_digits()
-    pixels = (data.images[:200] * 255 / 16).astype(np.uint8)
-    return np.repeat(pixels[..., None], 3, axis=3), data.target[:200]
+def parts():
+    return *open_recommender(CONFIG), read_zoo(PATHS.zoo)
 
 
-def test_arrays_and_pil_images_get_the_same_answer(digits):
-    images, labels = digits
-    threads = torch.get_num_threads()
-    first = recommend(images, labels)
-    second = recommend([Image.fromarray(image) for image in images], labels.astype(str))
-    assert first.frame.equals(second.frame)
-    assert first.best == first.frame["model"][0]
-    assert first.frame["tied_with_best"][0]
-    assert (first.images_there, first.images_used, first.num_classes, first.regime) == (200, 200, 10, "low_data")
-    assert torch.get_num_threads() == threads
+def ask(parts, images, labels, snapshots=None):
+    recommender, references, zoo = parts
+    request = Request(read_user_images(images, labels), "low_data", CONFIG)
+    return rank(request, recommender, recommender.knowledge, references, zoo if snapshots is None else snapshots)
 
 
-def test_unlabelled_images_are_ranked_for_too(digits):
-    answer = recommend(digits[0], regime="fine_tuning")
-    assert (answer.num_classes, answer.regime) == (0, "fine_tuning")
+@pytest.mark.slow
+def test_models_come_best_first_with_intervals_around_what_is_expected(ranked_digits):
+    found = ranked_digits
+    frame = found.frame
+    assert frame["score"].is_monotonic_decreasing
+    assert frame["rank"].is_monotonic_increasing and frame["rank"].iloc[-1] == len(frame)
+    assert ((frame["rank"] == 1) == frame["tied_with_best"]).all()
+    for inner, outer in (("low_80", "low_95"), ("expected_accuracy", "low_80"), ("high_95", "high_80")):
+        assert (frame[inner] >= frame[outer]).all()
+    assert (frame["high_80"] >= frame["expected_accuracy"]).all()
+    assert found.verification is None
 
 
-def test_different_images_get_different_answers(digits):
-    """Digits, the same turned and inverted, and colours: none of them was prepared by anybody."""
-    images, labels = digits
-    colours = (np.arange(10)[labels][:, None, None, None] * np.array([25, 12, 5]) % 256).astype(np.uint8)
-    others = [255 - images.transpose(0, 2, 1, 3), np.broadcast_to(colours, (len(labels), 24, 24, 3)).copy()]
-    first = recommend(images, labels, regime="low_data").frame.set_index("model")["score"]
-    for other in others:
-        second = recommend(other, labels, regime="low_data").frame.set_index("model")["score"]
-        assert second.corr(first, method="spearman") < 0.99
+@pytest.mark.slow
+def test_a_models_score_does_not_depend_on_which_others_are_listed(parts, digits):
+    whole = ask(parts, *digits).frame.set_index("model")
+    few = ask(parts, *digits, parts[2][::10][::-1]).frame.set_index("model")
+    columns = ["score", "expected_accuracy", "low_95"]
+    np.testing.assert_allclose(few[columns], whole.loc[few.index, columns])
 
 
-def test_arbitrary_labels_are_said_to_be_arbitrary(digits):
-    images, labels = digits
-    honest = recommend(images, labels, regime="low_data")
-    answer = recommend(images, np.random.default_rng(0).permutation(labels), regime="low_data")
-    assert "do not separate better than shuffled labels" in answer.notes[0]
-    assert answer.frame["expected_accuracy"].max() < 0.2 < honest.frame["expected_accuracy"].max()
-    assert not honest.notes
+@pytest.mark.slow
+def test_unlabelled_images_are_ranked_by_clusters_and_cannot_be_verified(parts, digits):
+    blank = ask(parts, digits[0], None)
+    assert np.ptp(blank.frame["score"]) > 0
+    assert not any("shuffled labels" in note for note in blank.notes)
+    with pytest.raises(DataError, match="two classes or more"):
+        blank.verify(1)
 
 
-def test_images_unlike_all_that_is_known_are_said_to_be(digits):
-    noise = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
-    assert "Nothing known is like this data set" in " ".join(recommend(noise, np.arange(60) % 3).notes)
+@pytest.mark.slow
+def test_a_trained_correction_reads_the_relations_and_is_added_once(parts, digits):
+    """Linear part and correction together are what the networks answer on tokens and relations."""
+    recommender, references, zoo = parts
+    torch.manual_seed(0)
+    networks = recommender.networks
+    member = copy.deepcopy(networks.members[0])
+    for parameter in member.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    trained = replace(recommender, read_networks=lambda: replace(networks, members=[member]), epochs=1)
+    found, plain = ask((trained, references, zoo), *digits), ask(parts, *digits)
+    ranker, names = found.knowledge.regimes["low_data"].ranker, [snapshot.name for snapshot in zoo]
+    relations = np.mean([ranker.inputs(pairs, TARGET) for pairs in found.tables], axis=0)[found.listed]
+    features, settings = references.features(shrink(digits[0]))[ENCODER], CONFIG.get(DatasetTokenConfig)
+    tokens = class_tokens(features, found.request.images.labels, settings.shots, settings.draws, settings.seed)
+    answers = predict([member], networks.tokens_of(names), tokens, "low_data", relations)
+    np.testing.assert_allclose(found.prior[found.listed], answers.mean(axis=(0, 1)), rtol=1e-3, atol=1e-3)
+    assert np.abs(found.prior - plain.prior).max() > 0.01
+    without = predict([member], networks.tokens_of(names), tokens, "low_data")
+    added = (found.prior - plain.prior)[found.listed]
+    assert np.abs(added - without.mean(axis=(0, 1))).max() > 0.01, "a correction that does not see them is another"
 
 
-def test_first_candidates_can_be_run(digits):
-    images, labels = digits
-    plain = recommend(images, labels, regime="low_data")
-    verified = recommend(images, labels, regime="low_data", verify=2)
-    run = set(verified.frame[verified.frame["verified"]]["model"])
-    assert run == set(plain.frame["model"].head(2))
-    assert verified.verification.passes == 2
-    assert "verified 2 of" in " ".join(verified.remarks())
-    assert recommend(images, labels, regime="low_data", time_limit=1e-6).verification.passes == 1
+@pytest.mark.slow
+def test_verifying_goes_on_from_where_it_is(ranked_digits, digits):
+    first = ranked_digits.verify(1)
+    second = first.verify(2)
+    assert (first.verification.passes, second.verification.passes) == (1, 3)
+    run = [set(one.frame[one.frame["verified"]]["model"]) for one in (first, second)]
+    assert run[0] == {ranked_digits.best} and run[0] < run[1]
+    at_once = recommend(*digits, regime="low_data", verify=1)
+    np.testing.assert_allclose(at_once.frame["score"], first.frame["score"])
+    for before, after in ((ranked_digits, first), (first, second)):
+        spent = after.verification.total_seconds - (before.verification.total_seconds if before.verification else 0)
+        assert after.seconds >= before.seconds + spent > before.seconds
+    moved = ranked_digits.frame.set_index("model")["score"] - first.frame.set_index("model")["score"]
+    assert abs(moved[ranked_digits.best]) > 1e-6, "what running it showed counts"
+    assert "verified" not in ranked_digits.frame, "the answer before is as it was"
+    with pytest.raises(ConfigError, match="at least one"):
+        ranked_digits.verify(0)
 
 
-def test_candidates_cannot_be_run_without_labels(digits):
-    with pytest.raises(DataError, match="labelled images of two classes or more"):
-        recommend(digits[0], verify=1)
+@pytest.mark.slow
+def test_the_leaderboard_has_a_phrase_for_each_model(ranked_digits):
+    board = ranked_digits.leaderboard()
+    assert len(board) == 4 and board["why"].str.len().min() > 3
+    assert len(ranked_digits.leaderboard(all_models=True)) == len(ranked_digits) == len(ranked_digits.frame)
+    assert set(ranked_digits.frame) < set(board)
 
 
-def test_the_first_models_are_explained(digits):
-    answer = recommend(*digits, regime="low_data")
-    assert [reason.model for reason in answer.reasons] == answer.frame["model"].head(3).tolist()
-    assert "skill carried by" in answer.reasons[0].sentence()
+@pytest.mark.slow
+def test_any_ranked_model_is_explained_and_found_by_name_or_source(ranked_digits):
+    last = ranked_digits.frame.iloc[-1]
+    assert ranked_digits.explain(last["model"]).model == last["model"]
+    assert ranked_digits.explain(last["source"]).model == last["model"]
+    with pytest.raises(ConfigError, match="did you mean"):
+        ranked_digits.explain(ranked_digits.best + "x")
 
 
-@pytest.mark.parametrize("change", [{"verify": 0}, {"time_limit": 0.0}])
-def test_limits_that_are_none(digits, change):
-    with pytest.raises(ConfigError, match="or leave it away"):
-        recommend(*digits, **change)
+@pytest.mark.slow
+def test_the_known_data_sets_that_weigh_most_are_named(ranked_digits):
+    assert len(ranked_digits.nearest) == 3 and 0 < sum(ranked_digits.nearest.values()) <= 1
+    assert list(ranked_digits.nearest.values()) == sorted(ranked_digits.nearest.values(), reverse=True)
+    assert ranked_digits.trusted and any(line.startswith("trust it") for line in ranked_digits.remarks())
 
 
-def test_unknown_regime(digits):
-    with pytest.raises(ConfigError, match="choose one of low_data, fine_tuning"):
-        recommend(*digits, regime="zero_shot")
+@pytest.mark.slow
+def test_the_best_model_is_loaded(ranked_digits):
+    backbone, transform, width = ranked_digits.load()
+    assert backbone(transform(np.zeros((32, 32, 3), np.uint8))[None]).shape == (1, width)
 
 
-def test_real_models_are_ranked_when_installed(digits, monkeypatch, tmp_path):
-    real_names = [snapshot.name for snapshot in read_real(ConfigParser().get(PathsConfig).real)]
-    with_them = recommend(*digits).frame
-    assert real_names and set(real_names) < set(with_them["model"])
-    monkeypatch.setattr(real, "find_spec", lambda name: None)
-    without = recommend(*digits).frame
-    assert set(without["model"]) == set(with_them["model"]) - set(real_names)
-    shared = with_them[~with_them["model"].isin(real_names)]
-    np.testing.assert_allclose(shared["expected_accuracy"], without["expected_accuracy"], atol=1e-5)
+@pytest.fixture
+def config(tmp_path):
+    paths = ConfigParser().get(PathsConfig)
+    shutil.copytree(paths.recommender, tmp_path / "recommender")
+    return ConfigParser(
+        overrides={"paths.recommender": str(tmp_path / "recommender"), "paths.artifacts": str(tmp_path / "runs")}
+    )
+
+
+def test_it_is_read_once_while_its_files_stay_as_they_are(config):
+    first = open_recommender(config)
+    assert open_recommender(config) is first
+    spec = config.get(PathsConfig).recommender / "recommender.json"
+    spec.write_text(spec.read_text() + "\n")
+    write_hashes(spec.parent)
+    again = open_recommender(config)
+    assert again is not first
+    assert again[0].knowledge.cards == first[0].knowledge.cards
+    spec.unlink()
+    with pytest.raises(ArtifactError, match="no recommender there"):
+        open_recommender(config)
+
+
+def test_other_settings_are_another_one(config):
+    first = open_recommender(config)
+    fewer = ",".join(first[1].bank)[: ",".join(first[1].bank).rindex(",")]
+    other = ConfigParser(overrides={**_places(config), "relations.references": fewer})
+    assert len(open_recommender(other)[1].bank) == len(first[1].bank) - 1
+
+
+def test_an_encoder_it_was_not_trained_with_is_refused(config):
+    spec = config.get(PathsConfig).recommender / "recommender.json"
+    spec.write_text(spec.read_text().replace('"encoder": "', '"encoder": "other-'))
+    write_hashes(spec.parent)
+    with pytest.raises(ArtifactError, match=r"is not the one the ranker was trained with \(other-"):
+        open_recommender(config)
+
+
+def _places(config):
+    paths = config.get(PathsConfig)
+    return {"paths.recommender": str(paths.recommender), "paths.artifacts": str(paths.artifacts)}

@@ -1,36 +1,28 @@
+import base64
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from toy_answer import make_answer, make_frame
 
-from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.core.errors import ConfigError
+from ptmrec.recommender.export import SCHEMA
 from ptmrec.recommender.verify import Verification
 
+GOLDEN = Path(__file__).parent / "golden_answer.json"
 
-def make(tied, part=""):
-    count = len(tied)
-    frame = pd.DataFrame(
-        {
-            "rank": [1 if equal else place for place, equal in enumerate(tied, start=1)],
-            "model": [f"m{i}" for i in range(count)],
-            "family": "vgg",
-            "parameters": 10,
-            "trained_on": "toy",
-            "score": [1 - i / 7 for i in range(count)],
-            "expected_accuracy": 0.5,
-            "low_80": 0.4,
-            "high_80": 0.6,
-            "low_95": 0.3,
-            "high_95": 0.7,
-            "tied_with_best": tied,
-        }
-    )
-    return Recommendation(frame, "low_data", 600, 303, 10, part, Path("constants/recommender"))
+
+def make(tied, **changes):
+    ranks = [1 if equal else place for place, equal in enumerate(tied, start=1)]
+    frame = make_frame(3, (*tied, False)[:3]).head(len(tied)).assign(expected_accuracy=0.5, high_80=0.6)
+    return make_answer(frame=frame.assign(rank=ranks), **changes)
 
 
 def test_what_it_says():
-    answer = make([True, False], part="train")
+    answer = make([True, False], seconds=0.0)
     assert (answer.best, len(answer), answer.num_tied) == ("m0", 2, 1)
     assert answer.describe() == (
         "303 of 600 images used (training part train/), 10 classes; regime low data; "
@@ -64,9 +56,58 @@ def test_a_notebook_shows_table_and_sentences():
 def test_remarks_come_in_the_order_in_which_they_matter():
     frame = make([True, True]).frame.assign(verified=[True, False])
     verification = Verification(np.array([-0.5, np.nan]), np.array([0.25, np.nan]))
-    answer = Recommendation(frame, "low_data", 9, 9, 3, "", Path("r"), ("Beware.",), verification)
+    answer = make_answer(frame=frame, notes=("Beware.",), verification=verification, unranked=(), nearest={})
     first, tie, verified, last = answer.remarks()
-    assert first == "Beware." and "tied" in tie and "9 of 9 images used" in last
+    assert first == "Beware." and "tied" in tie and "303 of 600 images used" in last
     assert verified == "verified 1 of 2 candidates on the images in 0.2 s"
     assert answer.readable()["run"].tolist() == ["yes", ""]
     assert answer.readable()["accuracy"].tolist() == ["0.50 (0.40-0.60)"] * 2
+
+
+def test_the_json_is_the_golden_one():
+    """A changed key breaks programs: add keys, and raise the schema when one has to go."""
+    ran = Verification(np.array([0.5, np.nan, np.nan]), np.array([1.25, np.nan, np.nan]))
+    answer = make_answer(notes=("Beware.",), doubts=("Beware.",), verification=ran)
+    assert answer.to_json() + "\n" == GOLDEN.read_text()
+
+
+def test_what_programs_rely_on():
+    data = json.loads(make_answer().to_json())
+    assert data["schema"] == SCHEMA
+    assert data["trusted"] is True and data["verification"] is None
+    assert data["request"]["limits"] == {} and data["device"] is None
+    assert data["results"][2]["expected_accuracy"] is None, "JSON knows no NaN"
+    assert data["rejected"][0]["model"] == "big"
+
+
+@pytest.mark.parametrize("ending", ["json", "csv", "html", "png"])
+def test_an_answer_is_written_by_its_ending(ending, tmp_path):
+    answer = make_answer()
+    path = answer.save(tmp_path / f"answer.{ending}")
+    content = path.read_bytes()
+    if ending == "json":
+        assert json.loads(content) == json.loads(answer.to_json())
+    elif ending == "csv":
+        pd.testing.assert_frame_equal(pd.read_csv(path), answer.leaderboard(), check_dtype=False)
+    elif ending == "png":
+        assert content.startswith(b"\x89PNG")
+    else:
+        picture = re.search(rb'alt="[^"]+" src="data:image/png;base64,([^"]+)"', content)
+        assert base64.b64decode(picture[1]).startswith(b"\x89PNG")
+        assert b"600 images used" in content
+    assert [own.name for own in tmp_path.iterdir()] == [path.name]
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="answer.xls.*one of these endings"):
+        make_answer().save(tmp_path / "answer.xls")
+    assert not list(tmp_path.iterdir())
+
+
+def test_text_from_outside_is_neither_formula_nor_markup(tmp_path):
+    answer = make_answer(frame=make_frame().assign(licence="=<b>&\x1b", source="-0.5"), data="<script>")
+    table = pd.read_csv(answer.save(tmp_path / "a.csv"), dtype=str)
+    assert set(table["licence"]) == {"'=<b>&\\u001b"} and set(table["source"]) == {"-0.5"}
+    assert table["score"].astype(float).notna().all()
+    page = answer.save(tmp_path / "a.html").read_text()
+    assert "<script>" not in page and "<b>" not in page and "=&lt;b&gt;&amp;" in page

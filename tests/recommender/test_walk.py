@@ -7,7 +7,7 @@ from ptmrec.benchmark.battery import read_battery
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.images.arrays import read_labelled_npz
-from ptmrec.recommender.ranking import recommend
+from ptmrec.recommender.request import recommend
 
 pytestmark = pytest.mark.slow
 PATHS = ConfigParser().get(PathsConfig)
@@ -55,8 +55,8 @@ def test_every_image_set_is_answered_and_no_other_task_is_taken_for_it(name):
         found = recommend(*as_task(task, images, labels), regime=regime, preset=preset)
         frame = found.frame
         assert np.isfinite(frame[["score", "expected_accuracy", "low_95", "high_95"]]).all(axis=None), (task, preset)
-        assert frame["rank"].is_monotonic_increasing and len(found.session.pseudo) == len(
-            found.session.knowledge.samples
+        assert frame["rank"].is_monotonic_increasing and len(found.ranking.pseudo) == len(
+            found.ranking.knowledge.samples
         )
         known = [note for note in found.notes if note.startswith("Class by class these images look like")]
         assert not known or task == "whole" or not many, (task, known)

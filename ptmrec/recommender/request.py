@@ -1,0 +1,202 @@
+"""The question: images, a zoo, a regime and limits, read and checked before anything heavy is imported."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import MEASURES, PRESETS, REGIMES, PathsConfig
+from ptmrec.core.errors import ArtifactError, ConfigError, NothingLeftError
+from ptmrec.core.words import suggest
+from ptmrec.hardware.limits import read_limits
+from ptmrec.images.user_images import UserImages, choose_regime, read_user_images
+from ptmrec.recommender.recommendation import COUNT, Recommendation, check_budget
+from ptmrec.zoo.real import is_real, read_models, read_real
+from ptmrec.zoo.snapshot import Snapshot, read_zoo
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+
+REAL = "real"
+"""Name of the zoo of real models."""
+PUBLISHED = {"hf180": "transfergraph", "openclip121": "openclip", "timm": "timm"}
+"""Zoo of published records without weights -> its table."""
+NO_WEIGHTS = (
+    "holds records and no weights, so no candidate can be run; rank first, then add one by its Hub id with "
+    "ptmrec zoo add, which needs a network"
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A question about images.
+
+    Attributes:
+        images: the images.
+        regime: ``low_data`` or ``fine_tuning``.
+        config: the configuration.
+        count: models to show.
+        data: name of the images, as answers show it.
+        limits: hard limits that are set, see :func:`~ptmrec.hardware.limits.read_limits`.
+        zoo: the zoo, see :func:`recommend`.
+        device: whose costs count; None = this machine.
+        measure: models to measure on this machine before they are shown: ``none``, ``top`` or ``all``.
+        verify: candidates to run on the images.
+        time_limit: seconds of running candidates.
+        started: when the question was asked, on the clock of :func:`time.perf_counter`.
+    """
+
+    images: UserImages
+    regime: str
+    config: ConfigParser
+    count: int = COUNT
+    data: str = "images"
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    zoo: Path | str | None = None
+    device: str | None = None
+    measure: str = "none"
+    verify: int | None = None
+    time_limit: float | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def paths(self) -> PathsConfig:
+        """Folders and files of the configuration."""
+        return self.config.get(PathsConfig)
+
+
+def recommend(
+    images: "Path | str | np.ndarray | Sequence[Image.Image] | Any",
+    labels: "Sequence | np.ndarray | Path | str | None" = None,
+    *,
+    n: int = COUNT,
+    regime: str | None = None,
+    zoo: Path | str | None = None,
+    config: ConfigParser | None = None,
+    skip_unreadable: bool = False,
+    preset: str | None = None,
+    verify: int | None = None,
+    time_limit: float | None = None,
+    device: str | None = None,
+    measure: str = "none",
+    **limits: Any,
+) -> Recommendation:
+    """Rank the models of a zoo for images.
+
+    Args:
+        images: a folder with one sub-folder per class, a folder of images, an NPZ image set, a torchvision or Hub
+            data set, a list of PIL images, or an array ``(n, H, W, 3)`` uint8.
+        labels: one whole number or text per image, for PIL images and arrays; for a folder of images a CSV of file
+            names and labels. Without it they are unlabelled.
+        n: models to show.
+        regime: ``low_data`` or ``fine_tuning``; chosen by the number of images without it.
+        zoo: folder of another zoo than the embedded one, whose models are read and probed first; ``real`` for the
+            real models that are installed; ``hf180``, ``openclip121`` or ``timm`` for published records.
+        config: the configuration; the project's own without it.
+        skip_unreadable: leave out image files that do not decode instead of stopping.
+        preset: ``fast``, ``balanced`` or ``best``: run 0, 3 or 8 of the first candidates on the images.
+        verify: run this many of the first candidates on the images instead, and rank anew.
+        time_limit: run first candidates for as long as this, in seconds; together with ``verify`` what ends first.
+        device: whose costs count, such as ``Raspberry Pi 5``; this machine without it.
+        measure: ``top`` measures the models that are shown on this machine, ``all`` every one that keeps the limits,
+            ``none`` none: tables and estimates decide.
+        **limits: hard limits, see :func:`~ptmrec.hardware.limits.read_limits`: ``max_params="5M"``,
+            ``max_latency="20ms"``.
+
+    Raises:
+        ConfigError: unknown regime, preset, limit or device, a number or time limit that is not positive or has no
+            unit.
+        DataError: images or labels cannot be used.
+        NothingLeftError: no model is left to rank.
+        ArtifactError: recommender, encoder or zoo are missing or do not fit together.
+    """
+    started, verify, set_limits = time.perf_counter(), choose_passes(preset, verify), read_limits(**limits)
+    check_budget(verify, time_limit)
+    _check(n, regime, measure, device)
+    _check_paths(images, labels, zoo)
+    if zoo in PUBLISHED and (verify or time_limit or measure != "none"):
+        raise ConfigError(f"zoo {zoo} {NO_WEIGHTS}")
+    read = read_user_images(images, labels, skip_unreadable)
+    data = str(images) if isinstance(images, str | Path) else f"{read.total} images"
+    settings = (regime or choose_regime(read), config or ConfigParser(), n, data, set_limits)
+    request = Request(read, *settings, zoo, device, measure, verify, time_limit, started)
+    if zoo not in PUBLISHED:
+        return _answer(request, _candidates(request))
+    from ptmrec.recommender.published import recommend_published
+
+    return recommend_published(request, PUBLISHED[zoo])
+
+
+def choose_passes(preset: str | None, verify: int | None) -> int | None:
+    """Number of candidates to run: ``verify``, or that of the preset.
+
+    Raises:
+        ConfigError: unknown preset.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise ConfigError(f"preset {preset!r}: choose one of {', '.join(PRESETS)}")
+    return verify if verify is not None or preset is None else PRESETS[preset] or None
+
+
+def _check(n: int, regime: str | None, measure: str, device: str | None) -> None:
+    if regime is not None and regime not in REGIMES:
+        raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
+    if not isinstance(n, Integral) or n < 1:
+        raise ConfigError(f"n = {n!r}: show at least one model")
+    if measure not in MEASURES:
+        raise ConfigError(f"measure {measure!r}: choose one of {', '.join(MEASURES)}")
+    if measure != "none" and device is not None:
+        raise ConfigError(f"finalists are measured on this machine, not on {device}; leave out one of the two")
+
+
+def _check_paths(images: Any, labels: Any, zoo: Any) -> None:
+    """Refuse empty paths, which would be the current folder, and zoos that are nowhere."""
+    for name, path in (("images", images), ("labels", labels), ("zoo", zoo)):
+        if isinstance(path, str) and not path.strip():
+            raise ConfigError(f"{name}: an empty path; name a folder or file, or . for the current folder")
+    if zoo not in (None, REAL, *PUBLISHED) and not Path(zoo).is_dir():
+        hint = suggest(str(zoo), (REAL, *PUBLISHED), "build one with: ptmrec zoo build")
+        raise ArtifactError(f"{zoo}: no zoo there{hint}")
+
+
+def _candidates(request: Request) -> list[Snapshot]:
+    if request.zoo == REAL:
+        return read_real(request.paths.real)
+    return read_models(request.paths) if request.zoo is None else read_zoo(Path(request.zoo))
+
+
+def _answer(request: Request, candidates: list[Snapshot]) -> Recommendation:
+    """Rank the candidates within the limits; models that were added join those of the embedded zoo."""
+    from ptmrec.recommender.added_models import ADDED, register, with_added
+    from ptmrec.recommender.costs import CostBook, keep_limits, measure_finalists
+    from ptmrec.recommender.ranking import open_recommender, rank
+    from ptmrec.recommender.references import one_thread
+
+    with one_thread(request.config):
+        book = CostBook(request.paths, request.device)
+        recommender, references = open_recommender(request.config)
+        knowledge, unranked, stand_ins = recommender.knowledge, [], {}
+        if request.zoo in (None, REAL):
+            new = [s.name for s in candidates if is_real(s) and s.name not in knowledge.cards]
+            candidates = [snapshot for snapshot in candidates if snapshot.name not in new]
+            why = "the recommender does not know it; ptmrec zoo add makes it"  # running it takes a while, every time
+            unranked = [{"model": name, "limit": why, "value": ""} for name in new]
+        if request.zoo is None:
+            knowledge, candidates, stand_ins = with_added(request.paths.artifacts / ADDED, knowledge, candidates)
+        if not candidates:
+            raise NothingLeftError("no model is left to rank; see ptmrec zoo list")
+        costs = book.costs(candidates)
+        kept = keep_limits(costs, request.limits)
+        knowledge = register(knowledge, references, candidates, request.config)
+        ranking = rank(request, recommender, knowledge, references, candidates, stand_ins).narrow(kept)
+        if request.measure != "none":
+            ranking, costs = measure_finalists(ranking, book, request.count if request.measure == "top" else None)
+        if request.verify or request.time_limit:
+            ranking = ranking.verify(request.verify, request.time_limit)
+        seconds = time.perf_counter() - request.started
+        return Recommendation(request, ranking, costs, book.device_info, tuple(unranked), seconds)
