@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ptmrec.hardware.process_memory import highest_memory
+from ptmrec.hardware.machine import highest_memory
 
 RESET = Path("/proc/self/clear_refs")
 

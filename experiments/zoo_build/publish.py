@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from experiments.zoo_build.assemble import assemble_estimates, assemble_ground_truth
 from experiments.zoo_build.battery import build_battery
+from experiments.zoo_build.costs import measure_costs
 from experiments.zoo_build.manifest import write_manifest
 from experiments.zoo_build.pieces import build_zoo, read_cells
 from experiments.zoo_build.real import build_real
@@ -30,7 +31,6 @@ from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.dataset_tokens import UNLABELLED, DatasetTokens, class_tokens, cluster_tokens, kind_of_shots
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
-from ptmrec.hardware.costs import measure_costs
 from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
 from ptmrec.pipeline.step import hold
 from ptmrec.zoo.real import read_real

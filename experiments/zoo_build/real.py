@@ -9,6 +9,7 @@ import torch
 
 from experiments.evaluation.baselines.estimators import TargetSample
 from experiments.zoo_build.assemble import low_data_record, write_estimates
+from experiments.zoo_build.costs import measure_costs
 from experiments.zoo_build.manifest import write_manifest
 from experiments.zoo_build.measure import draw_shots, main_accuracies, score_samples
 from experiments.zoo_build.pieces import cell_path, read_cells
@@ -22,7 +23,6 @@ from ptmrec.core.files import read_json, write_json
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
-from ptmrec.hardware.costs import measure_costs
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.recommender.references import one_thread
 from ptmrec.zoo.features import extract_features

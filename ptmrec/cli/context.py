@@ -1,4 +1,4 @@
-"""What the commands share: errors as one line, the configuration they ask for, and how they show a table."""
+"""The context of all commands: errors as one line, the configuration, and tables."""
 
 import errno
 import os
@@ -51,7 +51,7 @@ class CommandGroup(click.Group):
 
 
 def _end(error: BaseException, asked: list[int]) -> int:
-    """Say why a command ended and give its exit status; what else goes wrong after a signal is a consequence of it."""
+    """Print the reason a command ended and return its exit status; errors after a signal are consequences of it."""
     if asked or isinstance(error, KeyboardInterrupt):
         number = asked[0] if asked else signal.SIGINT
         say(f"Error: {STOPS[number]}; what was finished is kept", err=True)
@@ -71,7 +71,7 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def _stoppable() -> Iterator[list[int]]:
-    """Let SIGTERM raise as Ctrl-C does and gather which of them came; forked processes die of them without a word."""
+    """Let SIGTERM raise as Ctrl-C does and collect the signals that came; forked processes die of them silently."""
     asked: list[int] = []
     if threading.current_thread() is not threading.main_thread():  # only the main thread may say what signals do
         yield asked
@@ -163,7 +163,7 @@ def ask_again(ctx: click.Context, without: Sequence[str] = (), **changes: str) -
 
 
 def _written(param: click.Parameter, value: Any) -> list[str]:
-    """A parameter as somebody writes it."""
+    """A parameter as it is typed."""
     if isinstance(param, click.Argument):
         return [f"./{value}" if str(value).startswith("-") else str(value)]  # a dash would make an option of a path
     name = max(param.opts, key=len)

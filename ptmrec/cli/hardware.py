@@ -1,4 +1,4 @@
-"""The commands about machines: what models cost here, and which device a model needs."""
+"""The commands about machines: measure and plan."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ def measure(
     style: str,
     output: Path | None,
 ) -> None:
-    """Measure what models cost on this machine: latency query by query, throughput, memory, energy, operations.
+    """Measure the costs of models on this machine: latency query by query, throughput, memory, energy, operations.
 
     MODEL is a name or pattern (resnet-*) of the zoo or of what was added, or a source such as timm:resnet50?random.
     About five seconds a model, and as long as it takes until the machine is quiet. What was measured and kept before
@@ -63,7 +63,7 @@ def measure(
 def _records(
     found: "list[Snapshot]", settings: Any, config: "ConfigParser", save: bool, again: bool
 ) -> list[dict[str, Any]]:
-    """Measurements of the models, those that were kept as they were; each new one is kept at once."""
+    """Measurements of the models, saved ones unchanged; each new one is saved at once."""
     from ptmrec.config.sections import PathsConfig
     from ptmrec.core.progress import progress
     from ptmrec.hardware.machine import describe_machine
@@ -165,7 +165,7 @@ def _brief(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _bases(frame: "pd.DataFrame", style: str) -> list[str]:
-    """What the numbers rest on, once each; data has it in every row."""
+    """Bases of the numbers, once each; data has them in every row."""
     if style != "table":
         return []
     return [f"basis: {basis}" for basis in dict.fromkeys(frame["basis"]) if not basis.startswith("not known")]

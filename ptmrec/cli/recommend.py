@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ptmrec.recommender.recommendation import Recommendation
 
 SHOWING = ("output", "style", "why", "pareto", "model")
-"""Options about how an answer is shown, which the next command has no use for."""
+"""Options that show an answer, which the next command leaves out."""
 
 
 def limit_options(command: Callable | click.Command) -> Callable | click.Command:
@@ -146,7 +146,7 @@ def demo_images(config: "ConfigParser") -> "BatterySet":
 
 
 def demo_text(config: "ConfigParser") -> str:
-    """What ``ptmrec recommend --demo --zoo real`` answers, for the README; without seconds."""
+    """Answer of ``ptmrec recommend --demo --zoo real`` for the README, without seconds."""
     from dataclasses import replace
 
     from ptmrec.core.text import format_rows

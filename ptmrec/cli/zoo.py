@@ -23,7 +23,7 @@ def zoo() -> None:
 @click.option("--published", is_flag=True, help="List the published zoos instead, in any format.")
 @click.pass_context
 def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
-    """List the models with what their cards say, those that were added last; zoo ls is the same.
+    """List the models with the facts of their cards, added ones last; zoo ls is the same.
 
     The table then lists published zoos, which have no weights.
     """
@@ -142,5 +142,5 @@ def zoo_show(ctx: click.Context, name: str) -> None:
 
 
 def _number(value: float) -> float | None:
-    """JSON knows no NaN: what was not measured is null."""
+    """A number as JSON has it: null in place of NaN."""
     return float(value) if value == value else None

@@ -1,1 +1,1 @@
-"""Asking for a recommendation in a notebook: a panel of widgets, and what it shows."""
+"""The panel of widgets for recommendations in a notebook."""

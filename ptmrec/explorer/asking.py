@@ -1,4 +1,4 @@
-"""What somebody can ask the panel of notebook 00, and the answer."""
+"""Questions of the panel of notebook 00, and their answers."""
 
 from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
 from ptmrec.benchmark.battery import BatterySet, read_battery
@@ -9,7 +9,7 @@ from ptmrec.recommender.recommendation import Recommendation
 from ptmrec.recommender.request import recommend
 
 DEMO = "demo:"
-"""What stands before the name of an image set of the battery; anything else is a path."""
+"""Prefix of image sets of the battery; anything else is a path."""
 
 
 class Asker:

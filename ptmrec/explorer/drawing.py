@@ -27,7 +27,7 @@ def draw(shown: pd.DataFrame, width: float = TEXT_WIDTH) -> Figure:
 
 
 def short_count(count: float) -> str:
-    """A number of parameters as people say it: 4.7 M, 35 k."""
+    """A number of parameters with a letter: 4.7 M, 35 k."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g} {letter}"

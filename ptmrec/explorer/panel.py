@@ -124,7 +124,7 @@ class Explorer:
         self.status.value = f'<span style="color:{colour}">{escape(text)}</span>'
 
     def ask_again(self) -> None:
-        """Answer the question that is set; what cannot be answered is said beside the button."""
+        """Answer the question of the widgets; an error is shown beside the button."""
         images = self.folder.value.strip() if self.images.value == FOLDER else self.images.value
         passes = PRESETS[self.preset.value]
         self._say(f"Looking at the images{f' and running {passes} models on them' if passes else ''} …")
@@ -186,7 +186,7 @@ class Explorer:
         return f"{phrase[0].upper()}{phrase[1:]}. {reasons.sentence(self.found.class_names)}."
 
     def remarks(self) -> list[str]:
-        """What to read beside the table, without the folder of the recommender, which says nothing to who asks."""
+        """Remarks beside the table, without the folder of the recommender."""
         found = self.found
         kind = count_of(found.num_classes, "class") if found.num_classes else "unlabelled"
         used = f"{found.images_used} of {found.images_there} images used ({kind})"

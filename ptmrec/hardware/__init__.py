@@ -1,1 +1,1 @@
-"""What models cost on a machine: parameters, FLOPs, memory, latency and throughput."""
+"""Costs of models on machines: parameters, FLOPs, memory, latency, throughput and energy."""

@@ -1,4 +1,4 @@
-"""What can be counted of a model without timing it: operations, activations, and the memory of one pass."""
+"""Counts of a model, without timing: operations, activations, and the memory of one pass."""
 
 import json
 import os

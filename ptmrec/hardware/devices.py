@@ -1,4 +1,4 @@
-"""Devices by name: this machine, those with a table of latencies, and those of which only a profile is known."""
+"""Devices by name: this machine, those with a table of latencies, and those with a profile alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ CALIBRATING = ("i9-10940X", "i7-12700H")
 
 @dataclass(frozen=True)
 class Profile:
-    """What a data sheet says of a device; None = it depends.
+    """Data sheet of a device; None = it depends.
 
     Attributes:
         kind: ``CPU`` or ``GPU``.
@@ -65,7 +65,7 @@ class Device:
     scale: Estimate | None = None
 
     def latency(self, counts: np.ndarray, here_ms: float | None = None, known_as: str = "") -> tuple[Estimate, str]:
-        """Milliseconds of one image, and what they rest on.
+        """Milliseconds of one image, and their basis.
 
         Args:
             counts: ``(3,)`` of :data:`~ptmrec.hardware.timings.COUNTED`, NaN = not known.
@@ -121,7 +121,7 @@ class Devices:
         return list(dict.fromkeys([*self.profiles, *self.timings]))
 
     def find(self, name: str) -> Device:
-        """The device somebody means, whatever spaces, hyphens and capitals.
+        """Find a device by name, whatever its spaces, hyphens and capitals.
 
         Raises:
             ConfigError: there is none of this name.
@@ -164,7 +164,7 @@ class Devices:
 
 
 def fit_timings(timings: Timings) -> LatencyModel | None:
-    """Regression of a table's times on what was counted; None when it is too small."""
+    """Fit the regression of a table's times on its counts; None when the table is too small."""
     rows = timings.counted
     return fit_latency(timings.counts[rows], timings.ms[rows], tuple(np.array(timings.families)[rows]))
 

@@ -16,7 +16,7 @@ FEWEST = 10
 MANY = 100
 """From so many models on the estimate bends: squares and products of the logarithms."""
 BEYOND = 1.5
-"""How many times what was counted may lie outside of a table before nothing is estimated from it."""
+"""Factor by which counts may lie outside of a table that estimates are made from."""
 PENALTIES = np.logspace(-3, 3, 13)
 
 
@@ -40,7 +40,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class LatencyModel:
-    """Regression of log milliseconds on logarithms of what was counted (and of times on other devices).
+    """Regression of log milliseconds on logarithms of counts (and of times on other devices).
 
     Attributes:
         regression: the fitted ridge.
@@ -54,7 +54,7 @@ class LatencyModel:
     factor: float
 
     def covers(self, inputs: np.ndarray) -> np.ndarray:
-        """Which of the models ``(n, k)`` are like those of the table, ``(n,)`` bool."""
+        """Mark the models ``(n, k)`` that are like those of the table, ``(n,)`` bool."""
         inside = (inputs >= self.low / BEYOND) & (inputs <= self.high * BEYOND)
         return inside.all(axis=1)
 

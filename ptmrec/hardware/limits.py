@@ -1,4 +1,4 @@
-"""Hard limits on models: one table says what can be limited, and how it is read, compared, shown and documented.
+"""Hard limits on models: one table holds every limit, with how it is read, compared, shown and documented.
 
 A model that breaks a limit, or of which the limited cost is not known, is not recommended.
 """

@@ -1,6 +1,7 @@
-"""What one model costs on this machine, measured with care: see :data:`PROCEDURE`."""
+"""Measured costs of models on this machine, query by query as in MLPerf's single stream: see :data:`PROCEDURE`."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,16 +9,13 @@ from typing import Any
 import numpy as np
 import timm
 import torch
+from scipy.stats import binom
 from torch import nn
 
 from ptmrec.config.sections import HardwareConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
-from ptmrec.hardware.energy import EnergyMeter
-from ptmrec.hardware.load import wait_until_quiet
-from ptmrec.hardware.machine import describe_machine
-from ptmrec.hardware.process_memory import fresh_process_memory
-from ptmrec.hardware.queries import Protocol, drifted, summarise_queries, time_queries
+from ptmrec.hardware.machine import EnergyMeter, describe_machine, fresh_process_memory, wait_until_quiet
 from ptmrec.zoo.snapshot import Snapshot, tensor_hash
 
 PROCEDURE = (
@@ -29,11 +27,15 @@ PROCEDURE = (
 )
 REFERENCE = "resnet18"
 """timm's network, with random weights, that is timed first and last."""
+CONFIDENCE = 0.95
+"""Confidence of the upper bound of a percentile."""
+MARKED_DRIFT = 0.05
+"""Share by which a reference model gets slower or faster that marks the models timed in between."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one model costs on one machine.
+    """Measured costs of one model on one machine.
 
     Attributes:
         model: its name.
@@ -46,9 +48,8 @@ class Measurement:
             process, None when it was killed.
         threads: number of threads -> ``latency_p50_ms, latency_p90_ms, latency_high_ms, queries, throughput`` (images
             per second at the best batch size) and ``batches`` (batch size -> images per second).
-        energy_j: joule of one image; energy_basis: what it rests on.
-        busy: share of the machine that something else took before; marks: why not to rely on it; empty when there
-            is no reason.
+        energy_j: joule of one image; energy_basis: its basis.
+        busy: share of the machine that other programs took before; marks: reasons not to rely on the numbers.
     """
 
     model: str
@@ -160,3 +161,69 @@ def _energy(model: nn.Module, single: torch.Tensor, times: np.ndarray, config: H
         ask()
     joule, basis = meter.stop()
     return joule / count, basis
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Length of a timing.
+
+    Attributes:
+        warm_up: untimed queries.
+        queries: timed ones, at least.
+        seconds: of timed queries, at least.
+        max_seconds: seconds after which no query is asked any more, whatever is missing.
+    """
+
+    warm_up: int = 20
+    queries: int = 200
+    seconds: float = 2.0
+    max_seconds: float = 10.0
+
+
+def time_queries(ask: Callable[[], object], protocol: Protocol) -> np.ndarray:
+    """Time queries: seconds ``(n,)`` of each timed one."""
+    for _ in range(protocol.warm_up):
+        ask()
+    times: list[float] = []
+    total = 0.0
+    while total < protocol.max_seconds and (len(times) < protocol.queries or total < protocol.seconds):
+        started = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - started)
+        total += times[-1]
+    return np.array(times)
+
+
+def upper_rank(count: int, share: float = 0.9, confidence: float = CONFIDENCE) -> int | None:
+    """Rank, counted from 1, of the value among ``count`` sorted ones that is an upper bound of a percentile.
+
+    The number of values below the percentile is binomial whatever the distribution: the value of rank r is at or above
+    it with probability ``P(Binomial(count, share) <= r - 1)``.
+
+    Returns:
+        The smallest rank with the confidence; None when even the largest of so few values has it not.
+    """
+    rank = int(binom.ppf(confidence, count, share)) + 1
+    return rank if rank <= count else None
+
+
+def upper_bound(times: np.ndarray, share: float = 0.9) -> float:
+    """Upper bound of a percentile of the times; infinite when there are too few of them."""
+    rank = upper_rank(len(times), share)
+    return math.inf if rank is None else float(np.sort(times)[rank - 1])
+
+
+def summarise_queries(times: np.ndarray) -> dict[str, float | int | None]:
+    """``latency_p50_ms``, ``latency_p90_ms``, ``latency_high_ms`` (95 % upper bound of p90) and ``queries``."""
+    high = upper_bound(times)
+    return {
+        "latency_p50_ms": round(1e3 * float(np.percentile(times, 50)), 4),
+        "latency_p90_ms": round(1e3 * float(np.percentile(times, 90)), 4),
+        "latency_high_ms": round(1e3 * high, 4) if math.isfinite(high) else None,
+        "queries": len(times),
+    }
+
+
+def drifted(first: float, last: float) -> bool:
+    """True when a reference timed before and after others shows that the machine has changed in between."""
+    return abs(last / first - 1) > MARKED_DRIFT

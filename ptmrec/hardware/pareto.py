@@ -1,4 +1,4 @@
-"""Which models nobody should pass over: none is at least as good and as cheap, and better in one of the two."""
+"""The Pareto front: models of which none is at least as good and as cheap, and better in one of the two."""
 
 import numpy as np
 

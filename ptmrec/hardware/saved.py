@@ -1,4 +1,4 @@
-"""Measurements kept on disk: one file a model, in a folder a machine."""
+"""Saved measurements: one file a model, in a folder a machine."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ptmrec.hardware.measurement import Measurement
 
 MEASUREMENTS = "measurements"
-"""Folder of the measurements, among what runs write."""
+"""Folder of the measurements, below that of the artifacts."""
 FIELDS = ("model", "hash", "machine", "peak_memory_mib", "threads")
 TIMM = {
     "infer_samples_per_sec": "throughput",
@@ -35,7 +35,7 @@ def machine_folder(folder: Path, machine: dict[str, Any]) -> Path:
 
 
 def save_measurement(folder: Path, found: "Measurement") -> Path:
-    """Keep a measurement; an earlier one of this model on this machine is replaced."""
+    """Save a measurement; an earlier one of this model on this machine is replaced."""
     return write_json(machine_folder(folder, found.machine) / f"{found.model}.json", found.to_dict())
 
 

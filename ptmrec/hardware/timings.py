@@ -1,4 +1,4 @@
-"""Latencies that others measured: one table a device, with what was counted of each model."""
+"""Published latencies: one table a device, with the counts of each model."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from ptmrec.benchmark.published import PublishedZoo, read_published
 from ptmrec.core.errors import ArtifactError
 
 COUNTED = ("gmacs", "macts", "num_params")
-"""What is counted of a model: 1e9 multiply-accumulates, 1e6 activations, parameters."""
+"""Counts of a model: 1e9 multiply-accumulates, 1e6 activations, parameters."""
 AI_HUB = {"runtime": "tflite", "precision": "float"}
 """Of AI Hub's runtimes the one that most devices have."""
 
@@ -48,7 +48,7 @@ class Timings:
 
     @property
     def counted(self) -> np.ndarray:
-        """Models ``(n,)`` bool of which everything was counted."""
+        """Models ``(n,)`` bool with all counts."""
         return np.isfinite(self.counts).all(axis=1)
 
 
@@ -68,7 +68,7 @@ def read_timings(published: Path, devices: Path) -> dict[str, Timings]:
 
 
 def architecture(name: str, card: Mapping[str, Any]) -> str:
-    """What latency depends on: weights of one architecture at one size take as long."""
+    """Name of a latency: weights of one architecture at one size take as long."""
     return f"{str(card.get('weights', name)).partition('.')[0]}@{card.get('input_size')}"
 
 

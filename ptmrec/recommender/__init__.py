@@ -1,1 +1,1 @@
-"""Ranking models for images somebody brings."""
+"""The recommender: ranks models for a user's images."""

@@ -23,10 +23,8 @@ from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
 from ptmrec.core.words import suggest
 from ptmrec.zoo.card import Card
-from ptmrec.zoo.hub import HubSnapshot
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot
-from ptmrec.zoo.sources import from_record, open_source, record_of
 
 if TYPE_CHECKING:
     from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
@@ -34,10 +32,11 @@ if TYPE_CHECKING:
     from ptmrec.relations.pairs import PairTable
     from ptmrec.relations.samples import DatasetSample
     from ptmrec.relations.transport import Explainer
+    from ptmrec.zoo.hub import HubSnapshot
 
 PATH_NAME, NUMBERS_NAME = "model.json", "registered.npz"
 ADDED = "registered"
-"""Folder of the models that were added, among what runs write."""
+"""Folder of added models, below that of the artifacts."""
 AXES = {"transport": 2, "explained": 0, "transported": 1, "few_shot": 1}
 """Arrays that are saved of a model that was run, and the number of axes of each."""
 NEEDED = tuple(AXES)
@@ -56,6 +55,7 @@ def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] |
     Returns:
         The model's own folder there; it rerows that of another model of its name.
     """
+    from ptmrec.zoo.sources import record_of
 
     def write(fresh: Path) -> None:
         write_json(fresh / PATH_NAME, record_of(snapshot))
@@ -71,11 +71,11 @@ class AddedModels:
 
     Attributes:
         ran: those that were run, with the numbers of each.
-        by_card: those that cannot be run, of which only the card is known.
+        card_only: those that cannot be run, of which only the card is known.
     """
 
     ran: tuple[tuple[Snapshot, dict[str, np.ndarray]], ...] = ()
-    by_card: tuple[HubSnapshot, ...] = ()
+    card_only: "tuple[HubSnapshot, ...]" = ()
 
 
 def read_added(folder: Path) -> AddedModels:
@@ -83,16 +83,16 @@ def read_added(folder: Path) -> AddedModels:
 
     A model whose files are gone or damaged is left out, and a line says so.
     """
-    ran, by_card = [], []
+    ran, card_only = [], []
     for path, snapshot in _read(folder):
-        if isinstance(snapshot, HubSnapshot) and snapshot.problem:
-            by_card.append(snapshot)
+        if getattr(snapshot, "problem", ""):  # that of a HubSnapshot
+            card_only.append(snapshot)
             continue
         try:
             ran.append((snapshot, _read_numbers(path / NUMBERS_NAME)))
         except ArtifactError as error:
             _leave_out(path, error)
-    return AddedModels(tuple(ran), tuple(by_card))
+    return AddedModels(tuple(ran), tuple(card_only))
 
 
 def _read_numbers(path: Path) -> dict[str, np.ndarray]:
@@ -112,6 +112,8 @@ def _read(folder: Path) -> Iterator[tuple[Path, Snapshot]]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if not path.is_dir() or is_temporary(path):
             continue
+        from ptmrec.zoo.sources import from_record
+
         try:
             with reading(path / PATH_NAME, "damaged or of another version"):
                 snapshot = from_record(read_json(path / PATH_NAME))
@@ -153,6 +155,8 @@ def find_models(names: Sequence[str], config: ConfigParser) -> list[Snapshot]:
 def _open(name: str, known: list[str], paths: PathsConfig) -> Snapshot:
     if any(sign in name for sign in "*[") or not any(sign in name for sign in "/:."):
         raise ConfigError(f"no model {name!r} in the zoo{suggest(name, known)}")
+    from ptmrec.zoo.sources import open_source
+
     return open_source(name, paths)
 
 
@@ -181,8 +185,8 @@ def with_added(
     if added.ran:
         cards = {snapshot.name: snapshot.card for snapshot, _ in added.ran}
         knowledge = extend(knowledge, cards, {snapshot.name: found for snapshot, found in added.ran})
-    knowledge, stand_ins = extend_by_card(knowledge, added.by_card)
-    new = [*(snapshot for snapshot, _ in added.ran), *added.by_card]
+    knowledge, stand_ins = extend_by_card(knowledge, added.card_only)
+    new = [*(snapshot for snapshot, _ in added.ran), *added.card_only]
     names = {snapshot.name for snapshot in new}
     return knowledge, [*(snapshot for snapshot in snapshots if snapshot.name not in names), *new], stand_ins
 
@@ -360,9 +364,11 @@ class ModelAdder:
         Raises:
             PtmrecError: it cannot be opened or run; nothing is written then.
         """
+        from ptmrec.zoo.sources import open_source
+
         started, folder = time.perf_counter(), self.paths.artifacts / ADDED
         snapshot = open_source(source, self.paths, self.random_weights)
-        if isinstance(snapshot, HubSnapshot) and snapshot.problem:
+        if getattr(snapshot, "problem", ""):
             write_added(folder, snapshot)
             return f"{snapshot.name} is ranked by its card only: {snapshot.problem}"
         found = self.prober.run(snapshot)
@@ -370,6 +376,6 @@ class ModelAdder:
             raise ArtifactError(f"{source}: its features are not finite; its weights are damaged, fetch them again")
         write_added(folder, snapshot, found)
         seconds, share = time.perf_counter() - started, float(found["explained"])
-        untrained = " (untrained)" if isinstance(snapshot, HubSnapshot) and snapshot.untrained else ""
+        untrained = " (untrained)" if getattr(snapshot, "untrained", False) else ""
         what = f"the references explain {share:.0%} of its features"
         return f"{snapshot.name}{untrained} added in {seconds:.0f} s; {what}"

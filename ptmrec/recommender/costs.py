@@ -11,19 +11,18 @@ from ptmrec.config.sections import HardwareConfig, PathsConfig
 from ptmrec.core.errors import ArtifactError, NothingLeftError
 from ptmrec.core.files import read_json
 from ptmrec.core.progress import progress
-from ptmrec.hardware.devices import Device, Devices
-from ptmrec.hardware.estimates import Estimate
 from ptmrec.hardware.limits import LIMITS, Costs, Limits, broken, costs_of, nearest_misses
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.hardware.pareto import pareto_front
 from ptmrec.hardware.saved import MEASUREMENTS, find_saved, save_measurement
-from ptmrec.hardware.timings import architecture
 from ptmrec.zoo.real import is_real
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ptmrec.hardware.devices import Device
+    from ptmrec.hardware.estimates import Estimate
     from ptmrec.recommender.ranking import Ranking
 
 EMBEDDED = "ptmrec"
@@ -58,8 +57,12 @@ class CostBook:
     def __init__(self, paths: PathsConfig, device: str | None = None) -> None:
         self.paths, self.machine = paths, describe_machine()
         self.table: dict[str, Any] = read_json(paths.costs)
-        self._devices = Devices(paths.published, paths.devices, self.table["real_machine"]["processor"])
-        self.device: Device | None = self._devices.find(device) if device else None
+        self.device: Device | None = None
+        if device:
+            from ptmrec.hardware.devices import Devices
+
+            devices = Devices(paths.published, paths.devices, self.table["real_machine"]["processor"])
+            self.device = devices.find(device)
         self._measured: dict[str, dict[str, Any]] = {}
 
     @property
@@ -87,6 +90,8 @@ class CostBook:
         bare = Costs(card.get("num_params") or np.inf, flops, None, None, licence, "not measured", stated=card)
         if self.device is None:
             return bare
+        from ptmrec.hardware.timings import architecture
+
         counts = np.array([gmacs or np.nan, card.get("macts") or np.nan, card.get("num_params") or np.nan], dtype=float)
         return self._on_device(bare, *self.device.latency(counts, known_as=architecture(name, card)))
 
@@ -110,7 +115,7 @@ class CostBook:
     def _find(self, snapshot: Snapshot) -> dict[str, Any] | None:
         return find_saved(self.paths.artifacts / MEASUREMENTS, snapshot, self.machine, 1)
 
-    def _on_device(self, bare: Costs, found: Estimate, basis: str) -> Costs:
+    def _on_device(self, bare: Costs, found: "Estimate", basis: str) -> Costs:
         if not np.isfinite(found.value):
             return replace(bare, basis=basis)
         profile = self.device.profile
@@ -225,7 +230,7 @@ def measure_finalists(ranking: "Ranking", book: CostBook, count: int | None) -> 
 
 
 def with_costs(frame: "pd.DataFrame", costs: Sequence[Costs]) -> "pd.DataFrame":
-    """Add the costs of each model, their basis, and whether it is on the Pareto front.
+    """Add the costs of each model, their basis, and its membership of the Pareto front.
 
     ``latency_high_ms`` is what a limit is held against, see :class:`~ptmrec.hardware.limits.Costs`. The front is of
     expected accuracy against it; where no latency is known, against parameters.

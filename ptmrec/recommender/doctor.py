@@ -1,4 +1,4 @@
-"""What is installed here and what works without network."""
+"""The doctor: lists installed parts and those that work without network."""
 
 import os
 import platform
@@ -44,7 +44,7 @@ class Finding:
 
 
 def examine(config: ConfigParser) -> list[Finding]:
-    """Look at libraries, committed files, models, and what needs a network."""
+    """Examine libraries, committed files, models, and parts that need a network."""
     paths = config.get(PathsConfig)
     findings = [Finding("python", True, platform.python_version(), "everything", True)]
     findings += [_library(name, "recommend, offline", True) for name in LIBRARIES]

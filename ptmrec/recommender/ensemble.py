@@ -1,11 +1,11 @@
-"""The trained recommender as files: what it knows, and an ensemble of rankers with the tokens of the zoo."""
+"""The trained recommender as files: its knowledge, and an ensemble of rankers with the tokens of the zoo."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,20 +21,20 @@ from ptmrec.dataloader.model_datasets import (
     ModelEmbeddingDataset,
     write_all_model_tokens,
 )
-from ptmrec.model.build import build_ranker
-from ptmrec.model.ranker_files import load_ranker, save_ranker
-from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge, write_knowledge
 from ptmrec.relations.linear import COLUMNS
 
+if TYPE_CHECKING:  # an answer without a correction reads no networks
+    from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
+
 RANKERS = "ranker_"
-"""What the names of the rankers' files begin with."""
+"""Prefix of the rankers' files."""
 
 
 @torch.inference_mode()
 def predict(
-    members: list[RankingCrossAttentionTransformer],
+    members: "list[RankingCrossAttentionTransformer]",
     model_tokens: np.ndarray,
     dataset_tokens: np.ndarray,
     regime: str,
@@ -60,7 +60,7 @@ def predict(
 
 @dataclass(frozen=True)
 class Networks:
-    """What the correction is computed with.
+    """Networks of the correction.
 
     Attributes:
         members: trained rankers.
@@ -68,7 +68,7 @@ class Networks:
         model_tokens: ``(N, D)`` float32.
     """
 
-    members: list[RankingCrossAttentionTransformer]
+    members: "list[RankingCrossAttentionTransformer]"
     model_names: tuple[str, ...]
     model_tokens: np.ndarray
 
@@ -113,6 +113,8 @@ class Recommender:
         write_folder(folder, self._write)
 
     def _write(self, folder: Path) -> None:
+        from ptmrec.model.ranker_files import save_ranker
+
         networks = self.networks
         for index, member in enumerate(networks.members):
             save_ranker(member, folder / f"{RANKERS}{index}.safetensors")
@@ -132,7 +134,7 @@ class Recommender:
 
     @classmethod
     def load(cls, folder: Path) -> "Recommender":
-        """Read what :meth:`save` wrote; the networks only when somebody asks for them.
+        """Read a saved recommender; its networks are read when they are first used.
 
         Raises:
             ArtifactError: a file is missing, damaged, or does not fit the specification.
@@ -154,6 +156,9 @@ class Recommender:
 
 
 def _read_networks(folder: Path, spec: dict[str, Any]) -> Networks:
+    from ptmrec.model.build import build_ranker
+    from ptmrec.model.ranker_files import load_ranker
+
     check_hashes(folder, (RANKERS, MODEL_TOKENS))
     with _fitting(folder):
         members = []
@@ -168,7 +173,7 @@ def _read_networks(folder: Path, spec: dict[str, Any]) -> Networks:
 
 @contextmanager
 def _fitting(folder: Path) -> Iterator[None]:
-    """Let what does not fit the specification be one line."""
+    """Turn errors of files that do not fit the specification into one line."""
     try:
         yield
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

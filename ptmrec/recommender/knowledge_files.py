@@ -38,7 +38,7 @@ def write_knowledge(folder: Path, knowledge: Knowledge) -> None:
 
 
 def read_knowledge(folder: Path) -> Knowledge:
-    """Read what :func:`write_knowledge` wrote.
+    """Read knowledge that :func:`write_knowledge` wrote.
 
     Raises:
         ArtifactError: a file is missing, damaged, or does not fit the others.

@@ -31,7 +31,7 @@ class Backbone(nn.Module):
 
 
 class Loaded(NamedTuple):
-    """What a fine-tuning loop needs.
+    """Parts of a fine-tuning loop.
 
     Attributes:
         backbone: in evaluation mode; maps images ``(B, 3, H, W)`` to features ``(B, num_features)``.

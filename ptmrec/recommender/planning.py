@@ -1,4 +1,4 @@
-"""Which device a model needs: its memory and latency on every device that is known."""
+"""The plan of devices for a model: its memory and latency on every known device."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ RUNTIME_MIB = 300
 
 @dataclass(frozen=True)
 class Needs:
-    """What is known of a model wherever it runs.
+    """Needs of a model on every device.
 
     Attributes:
         model: its name.
@@ -45,14 +45,14 @@ class Needs:
 
 
 def find_needs(name: str, config: ConfigParser) -> Needs:
-    """What a model needs, from its weights, or of a published timm model from its card.
+    """Find the needs of a model, from its weights, or of a published timm model from its card.
 
     Args:
         name: a model as ``ptmrec measure`` takes it, or an architecture or weights of timm's tables.
         config: the configuration.
 
     Raises:
-        ConfigError: nobody knows it.
+        ConfigError: an unknown model.
         ArtifactError: it cannot be rebuilt.
     """
     paths = config.get(PathsConfig)
@@ -79,7 +79,7 @@ def _needs(snapshot: Snapshot, costs: dict[str, Any]) -> Needs:
 
 
 def plan(needs: Needs, paths: PathsConfig, max_latency: float | None = None) -> pd.DataFrame:
-    """Every device with what the model costs on it, the least powerful first.
+    """List every device with the costs of the model on it, the least powerful first.
 
     Args:
         needs: of the model.

@@ -257,7 +257,7 @@ def _shares(row: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over rows of what is there; NaN where nothing is."""
+    """Mean over the known values of each column; NaN where none is known."""
     seen = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return np.where(seen, values, 0).sum(axis=0) / seen.sum(axis=0)

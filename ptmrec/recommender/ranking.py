@@ -260,7 +260,7 @@ _opened: dict[tuple, tuple[Recommender, References]] = {}
 """The last recommender that was opened, by its settings and the state of its files."""
 
 
-def open_recommender(config: ConfigParser) -> tuple[Recommender, References]:
+def load_cached(config: ConfigParser) -> tuple[Recommender, References]:
     """Read the recommender in force and its references, once a process while their files stay as they are.
 
     Raises:
@@ -326,7 +326,7 @@ def draw_samples(
 
 
 def ranked(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort models best first and rank them: whoever stands before the first that is told apart ties with the best.
+    """Sort models best first and rank them: all before the first that is told apart tie with the best.
 
     Args:
         frame: with ``score``, ``model`` and ``tied_with_best``, False for models that are told apart from the best. A
@@ -343,7 +343,7 @@ def ranked(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def tied_with_best(samples: np.ndarray) -> np.ndarray:
-    """Tell which models are not told apart from the best one, itself included.
+    """Mark the models that are not told apart from the best one, itself included.
 
     A model is tied when its mean score is behind the best by less than twice the standard error of that difference,
     taken in pairs: what moves both scores alike says nothing about their order. Members and draws both add to the

@@ -102,7 +102,7 @@ class Recommendation:
 
     @property
     def account(self) -> Account:
-        """Images that were left out, and what was read otherwise than it stands."""
+        """Images that were left out, and contents that were read otherwise than they stand."""
         return self.request.images.account
 
     @property
@@ -310,7 +310,7 @@ class Recommendation:
         return f"nearest known data sets: {named}" if named else ""
 
     def describe_trust(self) -> str:
-        """One line: whether to rely on the answer; empty for published records, which no test judges."""
+        """One line that trusts or doubts the answer; empty for published records, which no test judges."""
         if not self.runnable:
             return ""
         return "trust it: nothing speaks against it" if self.trusted else "do not trust it: see above"
@@ -339,7 +339,7 @@ class Recommendation:
         return [*lines, f"costs: {'; '.join(bases)}"]
 
     def _check_ranked(self, model: str | None, what: str) -> None:
-        """Refuse to run, explain or load what was not ranked or has no weights."""
+        """Refuse to run, explain or load a model that was left out or has no weights."""
         if not self.runnable:
             raise ConfigError(f"this answer rests on only records, no weights, so no model can be {what} here")
         for row in self.rejected:

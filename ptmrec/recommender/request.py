@@ -174,12 +174,12 @@ def _answer(request: Request, candidates: list[Snapshot]) -> Recommendation:
     """Rank the candidates within the limits; models that were added join those of the embedded zoo."""
     from ptmrec.recommender.added_models import ADDED, register, with_added
     from ptmrec.recommender.costs import CostBook, keep_limits, measure_finalists
-    from ptmrec.recommender.ranking import open_recommender, rank
+    from ptmrec.recommender.ranking import load_cached, rank
     from ptmrec.recommender.references import one_thread
 
     with one_thread(request.config):
         book = CostBook(request.paths, request.device)
-        recommender, references = open_recommender(request.config)
+        recommender, references = load_cached(request.config)
         knowledge, unranked, stand_ins = recommender.knowledge, [], {}
         if request.zoo in (None, REAL):
             new = [s.name for s in candidates if is_real(s) and s.name not in knowledge.cards]

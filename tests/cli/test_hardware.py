@@ -66,6 +66,8 @@ def test_plan_names_the_devices_that_keep_a_limit():
     assert rows["i9-10940X"]["keeps"] == "yes" and rows["i9-10940X"]["basis"].startswith("table (")
     assert rows["Raspberry Pi 4"]["keeps"] in ("no", "perhaps") and rows["T4"]["keeps"] == "unknown"
     assert "sure to keep 20ms: " in done.stderr and "weights alone" in done.stderr
+    table = call("plan", "resnet50").stdout
+    assert "not known" in table and "e+0" not in table
     table = call("plan", "vgg-small-cifar10")
     assert "nine in ten" in table.stdout and "0.2 MiB (counted)" in table.stderr
 

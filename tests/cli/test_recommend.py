@@ -65,6 +65,11 @@ def test_labels_of_a_flat_folder(tmp_path):
         (["x", "--device", "T4", "--measure", "top"], 2, "not on T4"),
         (["--demo", "--zoo", "timm", "--device", "toaster"], 2, "no device 'toaster' is known"),
         (["--demo", "--zoo", "timm", "--measure", "top"], 2, "no weights"),
+        ([""], 2, "an empty path"),
+        (["--demo", "--zoo", ""], 2, "an empty path"),
+        (["--demo", "--labels", "x.csv"], 2, "--demo has labels of its own"),
+        (["--demo", "--licence", ","], 2, "name one at least"),
+        (["--demo", "--zoo", "openclip"], 2, "did you mean openclip121?"),
     ],
 )
 def test_mistakes_have_their_status(arguments, status, words):
@@ -105,6 +110,26 @@ def test_the_front_is_shown_and_drawn(tmp_path):
     done = call("recommend", "--demo", "--zoo", "real", "--pareto", "-o", tmp_path / "front.png")
     assert done.exit_code == 0 and {"ms", "basis"} <= set(done.stdout.splitlines()[0].split())
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_front_is_in_every_format_and_as_long_as_asked(tmp_path):
+    options = ("recommend", "--demo", "--zoo", "real", "--pareto")
+    front = call(*options, "--format", "ids").stdout.split()
+    assert [row["model"] for row in json.loads(call(*options, "--format", "json").stdout)["results"]] == front
+    assert len(call(*options, "-n", "1", "--format", "csv").stdout.splitlines()) == 2
+    assert call(*options, "-n", "1", "-o", tmp_path / "front.html").exit_code == 0
+    page = (tmp_path / "front.html").read_text()
+    assert page.count("<tr") == 2 and "front of models" in page and "models above" not in page
+
+
+@pytest.mark.parametrize(
+    ("zoo", "asked", "words"),
+    [("real", ["--explain", "typo"], "no model 'typo'"), ("hf180", ["--why"], "only records, no weights")],
+)
+def test_a_model_that_cannot_be_explained_is_said_before_anything_is_written(zoo, asked, words, tmp_path):
+    done = call("recommend", "--demo", "--zoo", zoo, *asked, "-o", tmp_path / "answer.json")
+    assert done.exit_code == 2 and words in done.stderr
+    assert not done.stdout and not list(tmp_path.iterdir())
 
 
 def test_an_interrupt_is_one_line_and_status_130():

@@ -61,7 +61,7 @@ def test_models_of_every_kind_come_back_those_that_cannot_be_run_apart(added, tm
     expected = sorted(added[:-1], key=lambda snapshot: snapshot.name)
     assert [snapshot for snapshot, _ in found.ran] == expected
     assert all(numbers["transport"].shape == (3, 2) for _, numbers in found.ran)
-    assert [snapshot.name for snapshot in found.by_card] == ["remote"]
+    assert [snapshot.name for snapshot in found.card_only] == ["remote"]
     assert {one.name for one in added_snapshots(tmp_path / "registered")} == {s.name for s in added}
     assert read_added(tmp_path / "none") == AddedModels()
 

@@ -22,7 +22,7 @@ from ptmrec.recommender.ranking import (
     SHOTS,
     SIZE,
     draw_samples,
-    open_recommender,
+    load_cached,
     pseudo_labels,
     rank,
     ranked,
@@ -124,7 +124,7 @@ def test_many_classes_are_sampled():
 
 @pytest.fixture(scope="module")
 def parts():
-    return *open_recommender(CONFIG), read_zoo(PATHS.zoo)
+    return *load_cached(CONFIG), read_zoo(PATHS.zoo)
 
 
 def ask(parts, images, labels, snapshots=None):
@@ -245,24 +245,24 @@ def config(tmp_path):
 
 
 def test_it_is_read_once_while_its_files_stay_as_they_are(config):
-    first = open_recommender(config)
-    assert open_recommender(config) is first
+    first = load_cached(config)
+    assert load_cached(config) is first
     spec = config.get(PathsConfig).recommender / "recommender.json"
     spec.write_text(spec.read_text() + "\n")
     write_hashes(spec.parent)
-    again = open_recommender(config)
+    again = load_cached(config)
     assert again is not first
     assert again[0].knowledge.cards == first[0].knowledge.cards
     spec.unlink()
     with pytest.raises(ArtifactError, match="no recommender there"):
-        open_recommender(config)
+        load_cached(config)
 
 
 def test_other_settings_are_another_one(config):
-    first = open_recommender(config)
+    first = load_cached(config)
     fewer = ",".join(first[1].bank)[: ",".join(first[1].bank).rindex(",")]
     other = ConfigParser(overrides={**_places(config), "relations.references": fewer})
-    assert len(open_recommender(other)[1].bank) == len(first[1].bank) - 1
+    assert len(load_cached(other)[1].bank) == len(first[1].bank) - 1
 
 
 def test_an_encoder_it_was_not_trained_with_is_refused(config):
@@ -270,7 +270,7 @@ def test_an_encoder_it_was_not_trained_with_is_refused(config):
     spec.write_text(spec.read_text().replace('"encoder": "', '"encoder": "other-'))
     write_hashes(spec.parent)
     with pytest.raises(ArtifactError, match=r"is not the one the ranker was trained with \(other-"):
-        open_recommender(config)
+        load_cached(config)
 
 
 def _places(config):

@@ -16,7 +16,7 @@ from toy_hub import write_hub_model
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ArtifactError
-from ptmrec.hardware.process_memory import highest_memory
+from ptmrec.hardware.machine import highest_memory
 from ptmrec.zoo.shaping import Held, bounded, check_number, check_options, check_tower, is_architecture
 from ptmrec.zoo.sources import open_folder, open_source
 

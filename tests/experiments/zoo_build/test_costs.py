@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from experiments.zoo_build.costs import measure_costs, time_passes
 from ptmrec.config.sections import CostConfig
-from ptmrec.hardware.costs import measure_costs, time_passes
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.zoo.snapshot import read_zoo
 
