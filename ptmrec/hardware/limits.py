@@ -102,7 +102,7 @@ class Costs:
         stated: card and measurement as they are, for limits on other columns of theirs.
     """
 
-    params: float
+    params: float | None
     flops: float | None
     memory: float | None
     latency: float | None

@@ -85,9 +85,8 @@ def read_user_images(
         images = _read_memory(source, labels, skip_unreadable)
     if images.smallest_class == 1:
         single = int((np.bincount(images.labels) == 1).sum())
-        logger.warning(
-            "%d of %d classes have one image only; a ranking from so few is rough", single, images.num_classes
-        )
+        classes = f"{single} of {images.num_classes} classes {'has' if single == 1 else 'have'}"
+        logger.warning("%s one image only; a ranking from so few is rough", classes)
     return images
 
 

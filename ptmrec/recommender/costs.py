@@ -87,7 +87,7 @@ class CostBook:
         gmacs = card.get("gmacs") or (card["gflops"] / 2 if card.get("gflops") else None)
         licence = str(card.get("licence") or "").partition(";")[0].strip().lower()
         flops = 2e9 * gmacs if gmacs else None
-        bare = Costs(card.get("num_params") or np.inf, flops, None, None, licence, "not measured", stated=card)
+        bare = Costs(card.get("num_params") or None, flops, None, None, licence, "not measured", stated=card)
         if self.device is None:
             return bare
         from ptmrec.hardware.timings import architecture

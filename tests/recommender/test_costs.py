@@ -89,6 +89,8 @@ def test_a_published_card_says_what_it_says():
     book = CostBook(PATHS)
     costs = book.published("x", {"num_params": 7, "gflops": 3.0, "licence": "MIT"})
     assert (costs.params, costs.flops, costs.latency, costs.licence, costs.kind) == (7, 3e9, None, "mit", "unknown")
+    unstated = {"x": book.published("x", {"licence": "MIT"})}
+    assert list_cut(unstated, {"max_params": 5e6})[0]["value"] == "not known"
     timed = CostBook(PATHS, "i9-10940X").published("x", {"weights": "resnet50.a1_in1k", "input_size": 224})
     assert timed.kind == "table" and timed.latency == pytest.approx(14.86, abs=0.01)
 
