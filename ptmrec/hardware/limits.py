@@ -215,8 +215,14 @@ class _Licences(Limit):
         return (value or "no licence") if isinstance(value, str) else ", ".join(value)
 
     def describe_cut(self, costs: Sequence[Costs], bound: tuple[str, ...]) -> list[str]:
-        count = f"{len(costs)} {'model has' if len(costs) == 1 else 'models have'}"
-        return [f"{count} another licence than {' or '.join(bound)}"]
+        stated = sum(bool(own.licence) for own in costs)
+        other = f"another licence than {' or '.join(bound)}"
+        rows = ((stated, "has", "have", other), (len(costs) - stated, "states", "state", "no licence"))
+        return [
+            f"{count} {f'model {one}' if count == 1 else f'models {many}'} {what}"
+            for count, one, many, what in rows
+            if count
+        ]
 
 
 _ROWS = (

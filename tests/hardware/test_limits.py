@@ -133,6 +133,10 @@ def test_relief_widens_one_limit():
 
 
 def test_licences_are_names():
+    assert LIMITS["licences"].describe_cut([CHEAP, CHEAP, UNKNOWN], ("apache-2.0", "bsd")) == [
+        "2 models have another licence than apache-2.0 or bsd",
+        "1 model states no licence",
+    ]
     assert read_limits(licences="MIT, apache-2.0") == read_limits(licences=["mit", "Apache-2.0 "])
     assert read_limits(licences=(), max_params=None) == {}
     for nothing in ("", ",", [" "]):
