@@ -1,5 +1,6 @@
+"""Two processes that do talk are in ``tests/train/test_two_processes.py``: a start takes longer than what they say."""
+
 import pytest
-from toy_processes import run_together
 
 from ptmrec.core.processes import alone, gather, is_alone, is_main, rank, share, world_size
 
@@ -28,14 +29,3 @@ def test_within_alone_nobody_is_waited_for(monkeypatch):
     with alone():
         assert share(1) == 1
     assert not is_alone()
-
-
-@pytest.mark.slow
-def test_two_processes_hear_of_each_other(tmp_path):
-    code = """
-from ptmrec.core.processes import gather, rank, share, wait_for_all
-
-wait_for_all()
-answer = [share(f"from {rank()}"), gather(rank())]
-"""
-    assert run_together(code) == [["from 0", [0, 1]]] * 2
