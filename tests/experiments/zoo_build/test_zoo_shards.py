@@ -1,10 +1,10 @@
-import shutil
-
 import pytest
 
-from experiments.sharding import Shard
-from experiments.zoo_build import zoo_shards
+from experiments import sharded
+from experiments.sharded import zoo_shards
+from experiments.shards import Shard
 from experiments.zoo_build.pieces import build_zoo
+from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import GroundTruthConfig, PathsConfig, ZooConfig
 from ptmrec.core.errors import ArtifactError
@@ -20,54 +20,32 @@ QUICK = {
 }
 
 
-@pytest.fixture
-def settings(built, tmp_path):
-    paths, images = built
-    return {**QUICK, "paths.splits": str(paths.splits), "paths.images": str(images), "paths.artifacts": str(tmp_path)}
-
-
-def pieces_of(work):
+def pieces_of(folder):
     """Files of the pieces, without the seconds that estimators took."""
-    folders = [work / "models", work / "accuracies"]
-    return tree_hash(folders), sorted(path.relative_to(work) for path in (work / "estimates").rglob("*.json"))
+    folders = [folder / "models", folder / "accuracies"]
+    return tree_hash(folders), sorted(path.relative_to(folder) for path in (folder / "estimates").rglob("*.json"))
 
 
-def test_shards_make_the_pieces_of_a_build_on_one_machine(settings, tmp_path, monkeypatch):
+def test_shards_make_the_pieces_of_a_build_on_one_machine_and_do_not_mix(built, tmp_path, monkeypatch):
+    paths, images = built
+    places = {"splits": paths.splits, "images": images, "artifacts": tmp_path}
+    settings = QUICK | {f"paths.{name}": str(path) for name, path in places.items()}
     config = ConfigParser(None, overrides=settings)
-    work = zoo_shards.ZooShards(config)
+    work = zoo_shards(config)
     assert work.missing(2) == [0, 1]
     work.run(Shard(1, 2))
-    assert len(list((work.work / "models").iterdir())) == 1
-    with pytest.raises(ArtifactError, match="0 are missing; make each with: ptmrec zoo build --shard I/2"):
-        work.merge()
+    assert len(list((work.folder / "models").iterdir())) == 1
+    with pytest.raises(ArtifactError, match="0 are missing.*make each with: ptmrec zoo build --shard I/2"):
+        work.check()
     work.run(Shard(0, 2))
-    assert work.missing() == []
-    one = tmp_path / "one"
-    build_zoo(work.images, one, config.get(ZooConfig), config.get(GroundTruthConfig), work.targets)
-    assert pieces_of(one) == pieces_of(work.work)
-    finished = []
-    monkeypatch.setattr(zoo_shards, "build_everything", lambda *arguments: finished.append(arguments))
-    work.merge()
-    assert finished == [(config, config.get(PathsConfig).images)]
-
-
-def test_a_damaged_piece_is_made_again(settings):
-    work = zoo_shards.ZooShards(ConfigParser(None, overrides=settings))
-    work.run(Shard(0, 3))
-    models, name = pieces_of(work.work), Shard(0, 3).share(work.models)[0]
-    (path,) = (work.work / "models" / name).glob("*.safetensors")
-    path.write_bytes(path.read_bytes() + b"x")
-    cell = work.work / "accuracies" / "toy" / f"{name}.json"
-    cell.unlink()
-    assert work.missing() == [0, 1, 2]
-    work.run(Shard(0, 3))
-    assert pieces_of(work.work) == models
-
-
-def test_pieces_of_other_settings_are_not_mixed_in(settings, tmp_path):
-    zoo_shards.ZooShards(ConfigParser(None, overrides=settings)).run(Shard(0, 3))
-    other = zoo_shards.ZooShards(ConfigParser(None, overrides=settings | {"zoo.steps": "3"}))
-    with pytest.raises(ArtifactError, match="was begun by other versions, or with other settings"):
-        other.run(Shard(0, 3))
-    shutil.rmtree(other.work)
-    other.run(Shard(0, 3))
+    work.check()
+    one, targets = tmp_path / "one", list(read_splits(config.get(PathsConfig).splits).all)
+    build_zoo(images, one, config.get(ZooConfig), config.get(GroundTruthConfig), targets)
+    assert pieces_of(one) == pieces_of(work.folder)
+    (work.folder / "accuracies" / "toy" / f"{sorted(work.names)[0]}.json").unlink()
+    assert work.missing() == [0]
+    with pytest.raises(ArtifactError, match="begun by other versions, or with other settings"):
+        zoo_shards(ConfigParser(None, overrides=settings | {"zoo.steps": "3"})).run(Shard(0, 2))
+    monkeypatch.setattr(sharded, "version", lambda name: "9.9")
+    with pytest.raises(ArtifactError, match="begun by other versions"):
+        zoo_shards(config).missing()
