@@ -74,8 +74,7 @@ def labelled_loader(make):
 
 
 @pytest.mark.parametrize(
-    ("trainer", "make"),
-    [(DictTrainer, lambda x, y: {"features": x, "labels": y}), (DataclassTrainer, Batch)],
+    ("trainer", "make"), [(DictTrainer, lambda x, y: {"features": x, "labels": y}), (DataclassTrainer, Batch)]
 )
 def test_pattern_2_dict_and_dataclass(tmp_path, trainer, make):
     frame = trainer(nn.Linear(4, 2), options(epochs=10), tmp_path, labelled_loader(make)).fit().to_frame()

@@ -15,10 +15,7 @@ from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.sections import GroundTruthConfig, PathsConfig
 from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.files import read_npz, write_npz
-from ptmrec.dataloader.combined_similarity_dataloader import (
-    TokenSources,
-    build_combined_similarity_loader,
-)
+from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
 
 
 def test_some_of_the_models_keep_their_measurements(sources):

@@ -156,8 +156,7 @@ def test_errors_are_one_line_and_name_the_place(tmp_path, text, words):
 
 @pytest.mark.usefixtures("user_environment")
 @pytest.mark.parametrize(
-    ("name", "words"),
-    [("toy.nothing", "no such key"), ("nothing.steps", "no such section"), ("steps", "SECTION.KEY")],
+    ("name", "words"), [("toy.nothing", "no such key"), ("nothing.steps", "no such section"), ("steps", "SECTION.KEY")]
 )
 def test_unknown_override(tmp_path, name, words):
     with pytest.raises(ConfigError, match=words):

@@ -50,11 +50,7 @@ def committed(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [
-        ("sub/a.json", read_json),
-        ("a.npz", read_npz),
-        ("a.safetensors", lambda path: list(read_tensors(path))),
-    ],
+    [("sub/a.json", read_json), ("a.npz", read_npz), ("a.safetensors", lambda path: list(read_tensors(path)))],
 )
 def test_a_flipped_bit_is_found_when_the_file_is_read(committed, name, read):
     read(committed / name)

@@ -6,10 +6,7 @@ from scipy.stats import rankdata
 from toy_lists import MODELS, write_tokens
 
 from ptmrec.core.errors import ArtifactError, DataError
-from ptmrec.dataloader.combined_similarity_dataloader import (
-    build_combined_similarity_loader,
-    true_ranks,
-)
+from ptmrec.dataloader.combined_similarity_dataloader import build_combined_similarity_loader, true_ranks
 from ptmrec.dataloader.dataset_tokens import (
     DatasetTokenDataset,
     DatasetTokens,

@@ -10,16 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, TensorDataset
-from toy_training import (
-    Options,
-    Scripted,
-    ToyTrainer,
-    make_data,
-    make_loader,
-    make_model,
-    make_trainer,
-    weights_of,
-)
+from toy_training import Options, Scripted, ToyTrainer, make_data, make_loader, make_model, make_trainer, weights_of
 
 from ptmrec.core.errors import ArtifactError, TrainingError
 from ptmrec.train.base_trainer import BaseTrainer
@@ -167,10 +158,7 @@ def scripted(folder, losses, **options):
     return trainer
 
 
-@pytest.mark.parametrize(
-    ("patience", "min_delta", "epochs"),
-    [(0, 0.0, 7), (2, 0.0, 7), (2, 0.1, 4), (1, 0.0, 4)],
-)
+@pytest.mark.parametrize(("patience", "min_delta", "epochs"), [(0, 0.0, 7), (2, 0.0, 7), (2, 0.1, 4), (1, 0.0, 4)])
 def test_patience_and_min_delta(tmp_path, patience, min_delta, epochs):
     losses = (1.0, 0.8, 0.75, 0.76, 0.74, 0.73, 0.72)
     trainer = scripted(tmp_path, losses, patience=patience, min_delta=min_delta)

@@ -161,13 +161,7 @@ def test_a_killed_process_resumes_bit_identically(tmp_path):
 def rows():
     return [
         {"epoch": 1, "train_loss": 0.3, "validation_loss": 0.9, "train_accuracy": 0.5, "learning_rate": 0.1},
-        {
-            "epoch": 2,
-            "train_loss": 0.2,
-            "validation_loss": 0.1 + 0.2,
-            "train_accuracy": math.nan,
-            "learning_rate": 0.1,
-        },
+        {"epoch": 2, "train_loss": 0.2, "validation_loss": 0.1 + 0.2, "train_accuracy": math.nan, "learning_rate": 0.1},
         {"epoch": 3, "train_loss": 0.1, "validation_loss": 0.4, "train_accuracy": 0.7, "learning_rate": 0.1},
     ]
 

@@ -12,13 +12,7 @@ from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.metrics import top1_regret, weighted_tau
 from ptmrec.evaluation.published import ranker
 from ptmrec.evaluation.published.benchmarks import TORCHVISION, load_benchmark
-from ptmrec.evaluation.published.process import (
-    NOISES,
-    Spectra,
-    gaussian_process,
-    left_out_weights,
-    squared_distances,
-)
+from ptmrec.evaluation.published.process import NOISES, Spectra, gaussian_process, left_out_weights, squared_distances
 from ptmrec.evaluation.published.protocols import (
     BEST_OTHER,
     BLIND_DATA,

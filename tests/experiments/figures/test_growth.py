@@ -124,7 +124,7 @@ def test_a_missing_count_is_named(tmp_path, gone, said):
 def test_facts_of_the_committed_table(committed):
     facts = growth_facts(committed)
     assert [facts[f"hub_models_{day}"] for day in ("2020_10", "2022_09", "2024_06", "2025_12")] == [
-        *(2_097, 60_091, 681_682, 2_264_880),
+        *(2_097, 60_091, 681_682, 2_264_880)
     ]
     assert round(facts["hub_doubling_months_2022_2024"], 1) == 6.1
     assert round(facts["hub_doubling_months_2024_2025"], 1) == 12.9

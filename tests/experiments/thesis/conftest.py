@@ -9,15 +9,7 @@ from matplotlib.figure import Figure
 
 from experiments.outputs import Outputs
 from experiments.studies.ablations import BANKS, IMAGES, KNOWN_COUNTS, PROBES
-from experiments.studies.hardware_choice import (
-    BESIDE,
-    FILTER,
-    FUSION,
-    LARGEST,
-    SHADOW,
-    SOFT_FUSION,
-    SOFT_SHADOW,
-)
+from experiments.studies.hardware_choice import BESIDE, FILTER, FUSION, LARGEST, SHADOW, SOFT_FUSION, SOFT_SHADOW
 from experiments.studies.latency import latency_findings
 from experiments.thesis.text import read_sources, used_figures
 from ptmrec.config.parser import ConfigParser
