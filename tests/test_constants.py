@@ -178,20 +178,6 @@ def test_ranges_constraints_and_conda_environment_agree():
         assert environment[name] == constraints[name], name
 
 
-def test_readme_commands_are_the_ones_ci_runs():
-    """The other commands of the pages are parsed and run in tests/test_pages.py."""
-    readme = (ROOT / "README.md").read_text()
-    for command in ("reproduce", "test"):
-        assert f"make {command}" in readme
-    assert "make test" in (ROOT / ".ci" / "run").read_text()
-
-
-def test_pages_are_where_they_belong():
-    files = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    top = {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "thesis/SECTION_1-2_SETUP_GUIDE.md"}
-    assert [name for name in files.split() if name not in top and not re.fullmatch(r"docs/[a-z]+\.md", name)] == []
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_are_clean_and_tell_a_story(path):
     notebook = nbformat.read(path, as_version=4)

@@ -18,7 +18,6 @@ from experiments.evaluation.baselines import BASELINES
 from experiments.studies.comparison import OURS, SINGLE
 from experiments.studies.passes import HALVING, LOGME, RANDOM
 from experiments.studies.quadrants import LINEAR, ONE_DRAW, TRANSPORT
-from ptmrec.config.sections import EvaluationConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.plots.pareto import LABELLED, plot_pareto
 from ptmrec.plots.recommendation import plot_recommendation
@@ -118,11 +117,6 @@ def test_no_figure_without_alternative_text(tmp_path):
     with pytest.raises(ValueError, match="cannot see"):
         save_figure(Figure(), "a", tmp_path, " ")
     assert not list(tmp_path.iterdir())
-
-
-def test_every_method_that_is_compared_has_a_colour_of_its_own():
-    names = [OURS, SINGLE, TRANSPORT, LINEAR, *EvaluationConfig().baselines]
-    assert len({METHOD_COLOURS[name] for name in names}) == len(names)
 
 
 def make_board(count=12):

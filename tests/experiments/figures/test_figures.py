@@ -1,4 +1,5 @@
-import io
+"""What figures show. Saving refuses a figure that is cut off; one of each kind is looked at here as a whole."""
+
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -7,7 +8,6 @@ import pandas as pd
 import pytest
 from conftest import DATASETS, assert_readable
 from matplotlib.colors import to_rgb
-from PIL import Image
 
 from experiments.evaluation.zoo_statistics import ceilings, tau_matrix, variance_shares
 from experiments.figures import figures, heat_maps, zoo_figures
@@ -21,9 +21,7 @@ from experiments.figures.relations import plot_weights
 from experiments.studies.passes import HALVING, LOGME, MEAN_RANK, PASSES, RANDOM, VERIFIED
 from experiments.studies.quadrants import HEADLINE, TITLES
 from ptmrec.benchmark.battery import BatterySet
-from ptmrec.config.parser import ConfigParser
-from ptmrec.pipeline.committed import ProjectFiles
-from ptmrec.plots.style import METHOD_COLOURS, picture
+from ptmrec.plots.style import METHOD_COLOURS
 from ptmrec.relations.linear import COLUMNS
 from ptmrec.relations.pairs import RELATIONS
 
@@ -107,7 +105,6 @@ def test_targets_show_every_method_and_the_ceiling():
         assert [text.get_text() for text in ax.get_xticklabels()] == ["solar cells", "gtsrb"]
         assert ax.collections[0].get_segments()[0][0][1] == 0.9
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [OURS, "mean rank", "ceiling"]
-    assert_readable(figure)
 
 
 CHANGES = (("full", "", 0.0), ("bank", "bank of 0", -0.2), ("one relation", "mean_skill", 0.0))
@@ -154,7 +151,6 @@ def test_the_learning_curve_ends_at_the_full_ranker():
     frame = make_frame().query("what == 'full'")
     few = frame.assign(what="known data sets", value="4", tau_w=frame["tau_w"] - 0.3)
     figure = plot_learning_curve(pd.concat([frame, few]), 27, pd.Series({"low_data": 0.5, "fine_tuning": 0.6}))
-    assert_readable(figure)
     curve, static = figure.axes[0].lines
     assert list(curve.get_xdata()) == [4, 27]
     assert curve.get_ydata() == pytest.approx([frame["tau_w"].mean() - 0.3, frame["tau_w"].mean()])
@@ -186,17 +182,6 @@ def test_expected_is_square_with_intervals_and_names():
     assert_readable(figure)
 
 
-def test_the_blind_data_sets_of_the_split_fit_with_their_names():
-    """The titles were cut off in the first picture, which is the one that is saved."""
-    names = ProjectFiles(ConfigParser()).splits.blind
-    place = {"group": "b", "expected": 0.5, "low_80": 0.4, "high_80": 0.6, "measured": 0.55}
-    rows = [{**place, "dataset": name, "regime": regime} for name in names for regime in ("low_data", "fine_tuning")]
-    figure = plot_expected(pd.DataFrame(rows), "b", 0.8)
-    with Image.open(io.BytesIO(picture(figure))) as saved:
-        assert (np.asarray(saved.convert("L"))[:2] == 255).all(), "nothing at the upper edge"
-    assert_readable(figure)
-
-
 def test_coverage_and_width_are_means_over_data_sets_beside_nominal():
     rows = [
         {"dataset": name, "regime": regime, "level": level, "coverage": level + shift, "width": level / 2}
@@ -215,7 +200,6 @@ def test_coverage_and_width_are_means_over_data_sets_beside_nominal():
     widths = {line.get_label(): line for line in right.lines}
     assert list(widths["low data"].get_ydata()) == pytest.approx([0.4, 0.475])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["nominal", "low data", "fine-tuning"]
-    assert_readable(figure)
 
 
 def test_each_method_stands_at_what_it_loses_and_says_how_often_it_breaks_the_limit():
@@ -226,7 +210,6 @@ def test_each_method_stands_at_what_it_loses_and_says_how_often_it_breaks_the_li
         for method, lost, broken in (("ours", 0.02, 0.0), ("soft", 0.01, 0.3))
     ]
     figure = plot_choices(pd.DataFrame(rows), "ours")
-    assert_readable(figure)
     dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert [dot.get_xdata()[0] for dot in dots] == [2.0, 1.0]
     assert [text.get_text() for text in figure.axes[0].texts] == ["30 % break it"]
@@ -286,7 +269,6 @@ def test_tau_matrices_share_order_and_scale(truth_and_cards):
         np.testing.assert_allclose(ax.images[0].get_array(), matrix[order][:, order])
         assert ax.images[0].get_clim() == (-1, 1)
         assert role_lines(ax) == [1.5, 2.5]
-    assert_readable(figure)
 
 
 def test_similarity_of_tokens_is_their_cosine():
@@ -297,7 +279,6 @@ def test_similarity_of_tokens_is_their_cosine():
     np.testing.assert_allclose(ax.images[0].get_array()[0], [1, 0, half, -1], atol=1e-12)
     assert ax.get_xticklabels()[0].get_text() == "cats dogs"
     assert "Cosine" in ax.get_title() and role_names(ax) == ["training", "validation", "blind"]
-    assert_readable(figure)
 
 
 CURVES = (VERIFIED, MEAN_RANK, RANDOM, HALVING)
@@ -404,7 +385,6 @@ def costs():
 
 def test_cost_stands_against_quality_and_running_candidates_shows(costs):
     figure = plot_cost_quality(costs, "g")
-    assert_readable(figure)
     free, paid = figure.axes[1].lines
     assert (free.get_xdata()[0], free.get_ydata()[0]) == (NOTHING, 0.5)
     assert (paid.get_xdata()[0], paid.get_ydata()[0]) == (2.0, 0.7)
@@ -418,7 +398,6 @@ def test_both_kinds_of_models_stand_in_a_row_per_relation():
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     np.testing.assert_allclose(lines["measured models"].get_xdata(), values[: len(RELATIONS)])
     np.testing.assert_allclose(lines["new models"].get_xdata(), values[len(RELATIONS) :])
-    assert_readable(figure)
 
 
 def test_shares_fill_the_bar(truth_and_cards):
@@ -428,7 +407,6 @@ def test_shares_fill_the_bar(truth_and_cards):
     widths = [patch.get_width() for patch in figure.axes[0].patches]
     assert sum(widths) == pytest.approx(2.0)
     assert len(figure.legends[0].get_texts()) == 4
-    assert_readable(figure)
 
 
 def test_ceilings_are_sorted_and_blind_ones_hollow(truth_and_cards):
@@ -440,7 +418,6 @@ def test_ceilings_are_sorted_and_blind_ones_hollow(truth_and_cards):
     np.testing.assert_allclose(np.sort(values), np.sort(frame["low_data"]))
     hollow = [name for name, face in zip(_labels(figure), points.get_facecolors(), strict=True) if face[3] == 0]
     assert hollow == ["d"]
-    assert_readable(figure)
 
 
 def _labels(figure):
@@ -465,10 +442,8 @@ def test_costs_shots_and_contact_sheet(truth_and_cards):
     frame = frame.assign(**{regime: values.mean(axis=0) for regime, values in truth.accuracy.items()})
     figure = zoo_figures.plot_cost_accuracy(frame, cards)
     assert [len(ax.lines) for ax in figure.axes] == [25, 25]
-    assert_readable(figure)
     assert "best for the time" in [text.get_text() for text in figure.legends[0].get_texts()]
     shots = pd.DataFrame({"one source": [0.2, 0.5], "random weights": [0.1, 0.2]}, index=["1", "all"])
-    assert_readable(zoo_figures.plot_shots(shots))
     lines = zoo_figures.plot_shots(shots).axes[0].lines
     assert [line.get_ydata().tolist() for line in lines] == [[0.2, 0.5], [0.1, 0.2]]
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)

@@ -1,5 +1,6 @@
 """A run in small: the committed results, toy ones for those that are not committed, and a page for each figure."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -85,15 +86,21 @@ def hardware_choice():
     )
 
 
+def configure(folder):
+    places = {"artifacts": "artifacts", "figures": "figures", "thesis_output": "thesis"}
+    return ConfigParser(None, "default", {f"paths.{key}": str(folder / name) for key, name in places.items()})
+
+
 @pytest.fixture
 def config(tmp_path):
-    places = {"artifacts": "artifacts", "figures": "figures", "thesis_output": "thesis"}
-    return ConfigParser(None, "default", {f"paths.{key}": str(tmp_path / name) for key, name in places.items()})
+    return configure(tmp_path)
 
 
-@pytest.fixture
-def run(config):
-    """Outputs of a whole run."""
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory):
+    """Folder of a whole run."""
+    folder = tmp_path_factory.mktemp("run")
+    config = configure(folder)
     outputs = Outputs(config, "toy")
     for name in ("quadrants_summary", "summary", "published_summary"):
         outputs.table(pd.read_csv(COMMITTED / f"{name}.csv"), name)
@@ -110,7 +117,14 @@ def run(config):
     outputs.facts({"seeds": 3, **taus}, "training")
     for name in used_figures(read_sources(ROOT / "thesis")):
         outputs.figure(Figure(figsize=(5.9, 2)), name, f"A page for {name}.")
-    return outputs
+    return folder
+
+
+@pytest.fixture
+def run(config, whole_run, tmp_path):
+    """Outputs of a whole run, which a test may change."""
+    shutil.copytree(whole_run, tmp_path, dirs_exist_ok=True)
+    return Outputs(config, "toy")
 
 
 @pytest.fixture(scope="session")
