@@ -46,15 +46,18 @@ def built(tmp_path_factory):
     return {"wheel": wheel, "sdist": sdist}
 
 
-@pytest.fixture(scope="module", params=["wheel", "sdist"])
-def installed(request, built, tmp_path_factory):
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
+    return install(built["wheel"], tmp_path_factory.mktemp("wheel"))
+
+
+def install(distribution, folder):
     """Python of a fresh environment that has the package, and what it needs from the present environment."""
-    folder = tmp_path_factory.mktemp(request.param)
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "rest.pth").write_text(sysconfig.get_path("purelib") + "\n")  # its own .pth files are not followed
     python = folder / "bin" / "python"
-    run(UV, "pip", "install", "--quiet", "--no-deps", *OFFLINE, "--python", python, built[request.param])
+    run(UV, "pip", "install", "--quiet", "--no-deps", *OFFLINE, "--python", python, distribution)
     return python
 
 
@@ -73,6 +76,19 @@ def test_a_wheel_carries_what_an_answer_needs_and_little_else(built):
     names = zipfile.ZipFile(built["wheel"]).namelist()
     assert {"ptmrec/beautilog.ini", "ptmrec/constants/battery.npz", "ptmrec/constants/manifest.json"} <= set(names)
     assert not [name for name in names if not name.startswith(("ptmrec/", "ptmrec-"))]
+
+
+def contents(python):
+    """What is installed of the package, by place; not what Python compiles of it."""
+    (package,) = python.parents[1].glob("lib/python*/site-packages/ptmrec")
+    files = [path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    return {path.relative_to(package): path.read_bytes() for path in files}
+
+
+@pytest.mark.slow
+def test_from_its_sources_the_same_package_is_installed(built, installed, tmp_path):
+    found = contents(installed)
+    assert Path("__init__.py") in found and found == contents(install(built["sdist"], tmp_path))
 
 
 @pytest.mark.slow

@@ -253,7 +253,8 @@ def test_the_command_writes_the_pages_and_says_what_is_damaged(clone):
 
 
 @pytest.mark.slow
-def test_the_command_copies_a_run_first(clone):
+def test_the_command_copies_a_run_first(clone, monkeypatch):
+    monkeypatch.setattr("experiments.report.readme.draw_figures", lambda *folders: [])  # drawn by the test above
     run = Path(shutil.copytree(clone / "constants" / "results", clone / "run" / "results"))
     facts, coverage, passes = (json.loads(text_of(run / f"{name}.json")) for name in ("zoo", "coverage", "passes"))
     (run / "zoo.json").write_text(json.dumps(facts | {"models": 4321}))

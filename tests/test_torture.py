@@ -47,10 +47,6 @@ def test_mutants_are_read_or_refused_in_one_line(parsers, name, tmp_path):
     assert counts["refused"] > count // 4
 
 
-def test_power_cuts_leave_the_old_or_the_new(tmp_path):
-    assert_survived(cut_power(400, 0, tmp_path))
-
-
 def test_power_cuts_find_what_is_not_synced(tmp_path, monkeypatch):
     monkeypatch.setattr("ptmrec.core.files._sync_tree", lambda _: None)
     outcome = cut_power(800, 0, tmp_path)

@@ -13,6 +13,8 @@ from ptmrec.config.section import SECTIONS, Section, setting
 from ptmrec.config.sections import PRECISIONS, REGIMES, SCHEDULERS, PathsConfig, RankerConfig, TrainingOptions
 from ptmrec.core.errors import ConfigError
 
+pytestmark = pytest.mark.usefixtures("user_environment")
+
 
 @dataclass(frozen=True)
 class Toy(Section):
@@ -41,7 +43,6 @@ def parse(tmp_path, text="", **kwargs):
     return ConfigParser(path, sections=TOY, **kwargs).get(Toy)
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_values_get_python_types(tmp_path):
     text = (
         "[toy]\nflag = yes\nsteps = 7\nrate = 1e-3\nkind = b\nsizes = 4, 5\n 6\nnames = a: 1, b: 2\n"
@@ -51,7 +52,6 @@ def test_values_get_python_types(tmp_path):
     assert toy == Toy(True, 7, 1e-3, "b", [4, 5, 6], {"a": 1, "b": 2}, tmp_path / "sub/x", 2.0)
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_paths_are_absolute_wherever_they_stand(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     elsewhere = tmp_path / "elsewhere"
@@ -64,7 +64,6 @@ def test_paths_are_absolute_wherever_they_stand(tmp_path, monkeypatch):
     assert parse(tmp_path, overrides={"toy.place": Path("/there")}).place == Path("/there")
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_a_section_can_be_changed_without_changing_the_configuration(tmp_path):
     path = tmp_path / "some.ini"
     path.write_text("[toy]\nsizes = 4")
@@ -73,13 +72,11 @@ def test_a_section_can_be_changed_without_changing_the_configuration(tmp_path):
     assert parser.get(Toy).sizes == [4]
 
 
-@pytest.mark.usefixtures("user_environment")
 @pytest.mark.parametrize(("text", "names"), [('{"a": 1}', {"a": 1}), ("a: 1\n b: 2", {"a": 1, "b": 2})])
 def test_dicts(tmp_path, text, names):
     assert parse(tmp_path, f"[toy]\nnames = {text}").names == names
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_overlay_of_the_environments_file_and_its_source(tmp_path, monkeypatch):
     extra = tmp_path / "extra.ini"
     extra.write_text("[toy:fast]\nsteps = 6")
@@ -92,13 +89,11 @@ def test_overlay_of_the_environments_file_and_its_source(tmp_path, monkeypatch):
         ConfigParser(sections=TOY)
 
 
-@pytest.mark.usefixtures("user_environment")
 @pytest.mark.parametrize("text", ["none", ""])
 def test_none(tmp_path, text):
     assert parse(tmp_path, f"[toy]\nmaybe = {text}").maybe is None
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_order_of_sources(tmp_path, monkeypatch):
     assert parse(tmp_path).steps == 3
     assert parse(tmp_path, "[toy]\nsteps = 4").steps == 4
@@ -116,7 +111,6 @@ def test_order_of_sources(tmp_path, monkeypatch):
     assert parse(tmp_path, text, overrides={"toy.steps": "8"}).steps == 8
 
 
-@pytest.mark.usefixtures("user_environment")
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -154,7 +148,6 @@ def test_errors_are_one_line_and_name_the_place(tmp_path, text, words):
     assert "\n" not in message
 
 
-@pytest.mark.usefixtures("user_environment")
 @pytest.mark.parametrize(
     ("name", "words"), [("toy.nothing", "no such key"), ("nothing.steps", "no such section"), ("steps", "SECTION.KEY")]
 )
@@ -163,13 +156,11 @@ def test_unknown_override(tmp_path, name, words):
         parse(tmp_path, overrides={name: 1})
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_a_number_too_large_for_a_float(tmp_path):
     with pytest.raises(ConfigError, match="a finite number"):
         parse(tmp_path, overrides={"toy.rate": 10**400})
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_unknown_profile_and_missing_file(tmp_path):
     with pytest.raises(ConfigError, match="known: default, smoke"):
         parse(tmp_path, profile="fast")
@@ -177,7 +168,6 @@ def test_unknown_profile_and_missing_file(tmp_path):
         ConfigParser(tmp_path / "absent.ini")
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_rows_name_their_source_and_save(tmp_path):
     path = tmp_path / "c.ini"
     path.write_text("[ranker]\nepochs = 7\n")
@@ -190,7 +180,6 @@ def test_rows_name_their_source_and_save(tmp_path):
     assert {"section": "ranker", "key": "epochs", "value": 7, "source": str(path)} in saved["values"]
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_every_default_passes_its_own_check_and_paths_are_absolute(tmp_path):
     path = tmp_path / "empty.ini"
     path.write_text("")
@@ -201,7 +190,6 @@ def test_every_default_passes_its_own_check_and_paths_are_absolute(tmp_path):
     assert paths.zoo == ROOT / "constants" / "zoo"
 
 
-@pytest.mark.usefixtures("user_environment")
 def test_reading_configuration_does_not_import_torch():
     code = "import sys; from ptmrec.config.parser import ConfigParser; ConfigParser(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
