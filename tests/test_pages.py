@@ -34,7 +34,7 @@ NOT_RUN = {
     "zoo add": "needs a network",
     **dict.fromkeys(("zoo build", "zoo real", "zoo repeat", "zoo reference"), "needs the image sets"),
     **dict.fromkeys(("extract", "train", "evaluate"), "takes minutes; tested on small runs"),
-    "zoo verify": "run by tests/builder",
+    "zoo verify": "run by tests/experiments/test_cli.py",
     **dict.fromkeys(("measure", "recommend --measure"), "waits for a quiet machine; tested on its own"),
     "recommend --time-limit": "takes the time it is given",
 }
