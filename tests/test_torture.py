@@ -13,6 +13,7 @@ from torture.nonfinite import poison_trainings
 from torture.orders import permute_rows, shuffle_listings
 from torture.parsers import feed, make_parsers
 from torture.pickles import feed_pickles, payloads_that_run
+from torture.planted import FAULTS, ROOT
 from torture.power import cut_power
 from torture.starts import start_together
 from torture.stops import stop_trainings
@@ -104,3 +105,11 @@ def test_other_orders_of_the_same_give_the_same(tmp_path):
     for name, trial in {"listings": shuffle_listings, "rows": permute_rows}.items():
         (tmp_path / name).mkdir()
         assert_survived(trial(12, 0, tmp_path / name))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_what_a_planted_fault_changes_and_who_is_to_catch_it_are_there(fault):
+    """Otherwise `make torture` says so after twenty minutes."""
+    (source,) = [root / fault.file for root in (ROOT / "ptmrec", ROOT / "experiments") if (root / fault.file).is_file()]
+    assert fault.old in source.read_text() and fault.old != fault.new
+    assert (ROOT / "tests" / fault.tests).is_file()
