@@ -89,8 +89,8 @@ def test_eight_starts_of_one_name(tmp_path):
 
 @pytest.mark.slow
 def test_a_training_goes_on_from_wherever_it_was_stopped(tmp_path):
-    outcome = resume_everywhere(tmp_path, 24)
-    assert outcome.tried == 24
+    outcome = resume_everywhere(tmp_path, 12)
+    assert outcome.tried == 12
     assert_survived(outcome)
 
 
