@@ -4,11 +4,12 @@ Everything heavy is imported inside the commands, so that help answers at once.
 """
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from experiments.cli_shards import ShardRequest, shard_options
 from experiments.cli_zoo import COMMANDS as ZOO_COMMANDS
+from experiments.shards import ShardRequest, shard_options
 from ptmrec.cli.context import FORMATS, open_run, read_config, say, show
 from ptmrec.cli.recommend import demo_text
 from ptmrec.core.errors import ConfigError
@@ -39,22 +40,23 @@ def reproduce(ctx: click.Context, notebooks: Path | None) -> None:
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
 @shard_options
 @click.pass_context
-def extract(ctx: click.Context, datasets: bool, images: Path | None, request: ShardRequest) -> None:
+def extract(ctx: click.Context, datasets: bool, images: Path | None, **shards: Any) -> None:
     """Extract the views of every model of the zoo, train the autoencoder and make the model tokens.
 
     With --shard only views of a part of the models are made, by any number of machines on one artifacts folder, in
     any order; --merge then goes on as if this machine had made them all. A shard that is done is not done again.
     """
+    request = ShardRequest(**shards)
     if datasets and request.given:
         raise ConfigError("--datasets is not done in shards; leave --shard, --shards, --status and --merge out")
     if request.any and not datasets:
-        from experiments.view_shards import ViewShards
+        from experiments.sharded import merge_views, view_shards
 
         project = open_run(ctx)
-        work = ViewShards(project)
+        work = view_shards(project)
         request.handle(work)
         if request.merge:
-            work.merge(request.shards)
+            merge_views(project, work)
             say(project.embed())
     elif datasets:
         from experiments.zoo_build.publish import rebuild_dataset_tokens
@@ -102,7 +104,7 @@ def evaluate(ctx: click.Context, style: str, crossed: bool, suite: str) -> None:
     from experiments.evaluation.compare import summarise
     from experiments.studies.comparison import OURS, compare_methods
     from experiments.studies.crossed import CrossedEvaluation
-    from experiments.studies.quadrants import LINEAR, run_quadrants, seed_means
+    from experiments.studies.quadrants import SHIPPED, run_quadrants, seed_means
     from ptmrec.config.sections import EvaluationConfig
 
     project = open_run(ctx)
@@ -111,7 +113,7 @@ def evaluate(ctx: click.Context, style: str, crossed: bool, suite: str) -> None:
     else:
         frame = compare_methods(project, project.recommender())
     settings = project.config.get(EvaluationConfig)
-    summary = summarise(frame, LINEAR if crossed else OURS, settings.bootstrap_draws, settings.level).round(3)
+    summary = summarise(frame, SHIPPED if crossed else OURS, settings.bootstrap_draws, settings.level).round(3)
     brief = ["method", "group", "regime", "tau_w", "tau_w_low", "tau_w_high", "gain", "gain_low", "gain_high"]
     show(summary[brief] if style == "table" else summary, style)
 

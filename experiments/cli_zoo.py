@@ -1,10 +1,11 @@
 """The commands that make the zoo and check it."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from experiments.cli_shards import ShardRequest, shard_options
+from experiments.shards import ShardRequest, shard_options
 from ptmrec.cli.context import FORMATS, read_config, say, show
 
 
@@ -12,20 +13,19 @@ from ptmrec.cli.context import FORMATS, read_config, say, show
 @click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
 @shard_options
 @click.pass_context
-def zoo_build(ctx: click.Context, images: Path | None, request: ShardRequest) -> None:
+def zoo_build(ctx: click.Context, images: Path | None, **shards: Any) -> None:
     """Train the models, measure them on every data set, make encoder and dataset tokens. Resumable; hours.
 
     With --shard a part of the models is trained and measured, by any number of machines on one artifacts folder;
     --merge makes the rest.
     """
+    request = ShardRequest(**shards)
     if request.any:
-        from experiments.zoo_build.zoo_shards import ZooShards
+        from experiments.sharded import zoo_shards
 
-        work = ZooShards(read_config(ctx), images)
-        request.handle(work)
-        if request.merge:
-            work.merge(request.shards)
-        return
+        request.handle(zoo_shards(read_config(ctx), images))
+        if not request.merge:
+            return
     from experiments.zoo_build.publish import build_everything
 
     build_everything(read_config(ctx), images)

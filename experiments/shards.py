@@ -1,174 +1,242 @@
-"""Work in shards: each is done by whoever is asked to, and says in a manifest what it made, from what, with what.
+"""Work in shards: of N shards the I-th does every N-th model from the I-th on, and a model is done when its files are.
 
 A shard needs nothing but the shared folder; there is no coordinator, and no shard knows of another.
 """
 
-import hashlib
-import json
-import platform
+import os
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from experiments.sharding import Shard, array_text
+import click
+
+from ptmrec.cli.context import say
 from ptmrec.core.errors import ArtifactError, ConfigError
-from ptmrec.core.files import file_hash, read_json, write_json
+from ptmrec.core.files import read_json, write_json
 from ptmrec.core.log import logger
-from ptmrec.pipeline.step import hold
 
-_NAME = re.compile(r"(\d{1,6})-of-(\d{1,6})\.json")
+TASK, COUNT, MIN, MAX = (f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "COUNT", "MIN", "MAX"))
+"""What SLURM tells each task of an array: its number, how many there are, the smallest and the largest number."""
+BEGUN = "shards.json"
+"""File that a shard writes when it begins: what the models are made with, and the number of shards."""
+OPTIONS = (
+    click.option(
+        *("--shard", "shard"),
+        metavar="I/N",
+        help="Do every N-th model from the I-th on: of four shards 0/4 to 3/4. In a SLURM array it is the task's own.",
+    ),
+    click.option(
+        "--shards", type=click.IntRange(min=1), metavar="N", help="Number of shards; known once one is begun."
+    ),
+    click.option(
+        "--status", is_flag=True, help="Print the missing shards as sbatch --array takes them; status 1 then."
+    ),
+    click.option("--merge", is_flag=True, help="Join the shards; refuses gaps and mixed versions."),
+)
 
 
-class ShardedWork(ABC):
-    """Something made of every model, in shards of the models.
+@dataclass(frozen=True)
+class Shard:
+    """The ``index``-th of ``count`` shards, from 0.
 
-    Files in ``folder``: ``<i>-of-<n>.json``, the manifest, is written when all else of a shard is. It counts while
-    it names the same ``key`` and versions as this run, and the files are those it describes.
-
-    Args:
-        what: what is made, for messages.
-        command: the command that makes it, for messages.
-        folder: where the manifests are.
-        root: folder that the files named in manifests are in.
-        key: hash of all that the result depends on.
-        models: names of the models.
+    Raises:
+        ConfigError: there is none such.
     """
 
-    def __init__(self, what: str, command: str, folder: Path, root: Path, key: str, models: list[str]) -> None:
-        self.what, self.command, self.folder, self.root, self.key = what, command, folder, root, _with_versions(key)
-        self.models = models
+    index: int
+    count: int
 
-    @abstractmethod
-    def _work(self, shard: Shard, models: list[str]) -> list[Path]:
-        """Do a shard's models; gives the files that hold the result."""
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count:
+            raise ConfigError(f"no shard {self.index}/{self.count}; of N shards they are 0/N to {self.count - 1}/N")
 
-    @abstractmethod
-    def _hashes(self, models: list[str]) -> Mapping[str, str]:
-        """SHA-256 of the weights of some models, by name."""
+
+def parse_shard(text: str) -> Shard:
+    """The shard ``i/n``, for example ``0/4``.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text.strip())
+    if not found or not int(found[2]):
+        raise ConfigError(f"--shard {text}: write I/N, of four shards 0/4 to 3/4")
+    return Shard(int(found[1]), int(found[2]))
+
+
+def shard_of_array(count: int | None = None) -> Shard | None:
+    """The shard of the task of a SLURM array that runs this; None outside of an array.
+
+    Args:
+        count: number of shards, when it is known. The array may then hold some of them alone (submitted again),
+            whose numbers are those of the shards. An array of all of them may begin at 0 or at 1.
+
+    Raises:
+        ConfigError: the numbers of the array are not those of all shards and ``count`` is not known, or a number
+            is that of no shard.
+    """
+    if TASK not in os.environ:
+        return None
+    texts = {name: os.environ.get(name, "") for name in (TASK, COUNT, MIN, MAX)}
+    for name, text in texts.items():
+        if not re.fullmatch("[0-9]{1,9}", text):
+            raise ConfigError(f"{name} is {text[:20]!r}, which is no number of an array; say --shard I/N")
+    task, tasks, first, last = map(int, texts.values())
+    whole = last - first + 1 == tasks and first in (0, 1)
+    if count is None and not whole:
+        raise ConfigError(
+            f"this array of {tasks} tasks from {first} to {last} is not all of the shards; say --shards N"
+        )
+    return Shard(task - (first if whole and count in (None, tasks) else 0), count or tasks)
+
+
+def array_text(numbers: Sequence[int]) -> str:
+    """Numbers in order as ``sbatch --array`` takes them: ``0-3,7,9-11``; empty for none."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ",".join("-".join(map(str, run)) for run in runs)
+
+
+@dataclass(frozen=True)
+class ShardedWork:
+    """Something made of every model, in shards of the models.
+
+    Attributes:
+        what: what is made, for messages.
+        command: the command that makes it, for messages.
+        folder: where the files of the models are.
+        key: hash of all that the result depends on; shards of another one are not mixed in.
+        names: names of the models.
+        is_done: whether the files of a model are there.
+        work: makes those of some models that are not.
+    """
+
+    what: str
+    command: str
+    folder: Path
+    key: str
+    names: Sequence[str]
+    is_done: Callable[[str], bool]
+    work: Callable[[list[str]], object]
 
     def run(self, shard: Shard) -> Path:
-        """Do a shard unless it is done; gives its manifest.
+        """Do a shard's models that are not done yet; gives the folder.
 
         Raises:
             PtmrecError: whatever the work meets.
         """
-        path, models = self.manifest_path(shard), shard.share(self.models)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with hold(path.with_suffix(".lock"), f"shard {shard} of the {self.what}"):
-            if self._fault(shard) is None:
-                logger.info("shard %s of the %s is done already", shard, self.what)
-                return path
-            files = self._work(shard, models)
-            manifest = {
-                "shard": shard.index,
-                "of": shard.count,
-                "key": self.key,
-                "versions": versions(),
-                "models": dict(self._hashes(models)),
-                "files": {file.relative_to(self.root).as_posix(): file_hash(file) for file in files},
-            }
-            write_json(path, manifest)
-        logger.info("shard %s of the %s is done: %d models", shard, self.what, len(models))
-        return path
+        self.known_count()  # refuses what was begun otherwise
+        write_json(self.folder / BEGUN, {"key": self.key, "shards": shard.count})
+        self.work(self._names(shard))
+        logger.info("shard %d/%d of the %s is done", shard.index, shard.count, self.what)
+        return self.folder
 
     def missing(self, count: int | None = None) -> list[int]:
-        """Numbers of the shards that are not done.
-
-        Args:
-            count: number of shards; without it that of the shards that are there.
+        """Numbers of the shards that are not done, of ``count``; without it, of as many as the last one said.
 
         Raises:
-            ConfigError: there are none, or of several numbers.
+            ConfigError: nobody says how many there are.
+            ArtifactError: those there were begun with something else.
         """
-        count = count or self.count()
-        return [index for index in range(count) if self._fault(Shard(index, count)) is not None]
+        count = count or self.known_count()
+        if count is None:
+            raise ConfigError(f"{self.folder}: no shard of it is there; say how many there are to be with --shards N")
+        return [i for i in range(count) if not all(map(self.is_done, self._names(Shard(i, count))))]
 
-    def count(self) -> int:
-        """Number of shards, as told by those that are there.
-
-        Raises:
-            ConfigError: there are none, or of several numbers.
-        """
-        counts = sorted(self._counts())
-        if len(counts) == 1:
-            return counts[0]
-        found = f"shards of {' and of '.join(map(str, counts))} are" if counts else "no shard of it is"
-        raise ConfigError(f"{self.folder}: {found} there; say how many there are to be with --shards N")
-
-    def known_count(self) -> int | None:
-        """Number of the shards that are there; None when that is not one number."""
-        counts = self._counts()
-        return counts.pop() if len(counts) == 1 else None
-
-    def _counts(self) -> set[int]:
-        """A lock is there from a shard's first moment, so that a number is known before anything is finished."""
-        names = (f"{path.stem}.json" for path in self.folder.glob("*-of-*") if path.suffix in (".json", ".lock"))
-        return {int(found[2]) for found in map(_NAME.fullmatch, names) if found}
-
-    def check(self, count: int | None = None) -> list[Shard]:
-        """All shards, when they are done, by the same versions as this run's, and no model is left out.
+    def check(self, count: int | None = None) -> None:
+        """Refuse to merge with a gap.
 
         Raises:
-            ArtifactError: one of them is not; the message names the first.
+            ArtifactError: a shard is missing, or was begun with something else.
             ConfigError: nobody says how many there are.
         """
-        shards = [Shard(index, count or self.count()) for index in range(count or self.count())]
-        faults = {shard: fault for shard in shards if (fault := self._fault(shard)) is not None}
-        gaps = array_text([shard.index for shard in faults if not self.manifest_path(shard).is_file()])
-        if gaps:
+        missing, known = self.missing(count), self.known_count()
+        if missing:
             raise ArtifactError(
-                f"{self.folder}: of {len(shards)} shards of the {self.what}, {gaps} are missing; make each with: "
-                f"{self.command} --shard I/{len(shards)}"
+                f"{self.folder}: of {count or known} shards of the {self.what}, {array_text(missing)} are missing, or "
+                f"made by other versions, settings or code; make each with: {self.command} --shard I/{count or known}"
             )
-        for shard, fault in faults.items():
-            again = f"make it again with: {self.command} --shard {shard}"
-            raise ArtifactError(f"{self.manifest_path(shard)}: {fault}; {again}")
-        return shards
 
-    def manifest_path(self, shard: Shard) -> Path:
-        """Where the manifest of a shard is."""
-        return self.folder / f"{shard.index}-of-{shard.count}.json"
+    def known_count(self) -> int | None:
+        """Number of the shards, as told by the last one that began; None when none has.
 
-    def _fault(self, shard: Shard) -> str | None:
-        """Why a shard does not count as done; None when it does."""
-        try:
-            manifest = read_json(self.manifest_path(shard))
-        except ArtifactError:
-            return "missing or damaged"
-        wanted = {"shard": shard.index, "of": shard.count}
-        if not isinstance(manifest, dict) or {name: manifest.get(name) for name in wanted} != wanted:
-            return "no manifest of this shard"
-        there, here = manifest.get("versions"), versions()
-        if there != here:
-            there = there if isinstance(there, dict) else {}
-            changed = ", ".join(f"{n} {there.get(n)} there, {here[n]} here" for n in here if there.get(n) != here[n])
-            return f"made by other versions ({changed})"
-        if manifest.get("key") != self.key:
-            return "made from other data, settings or code"
-        return self._fault_of_content(shard, manifest)
+        Raises:
+            ArtifactError: it was begun with something else.
+        """
+        path = self.folder / BEGUN
+        if not path.is_file():
+            return None
+        begun = read_json(path)
+        if not isinstance(begun, dict) or begun.get("key") != self.key or not isinstance(begun.get("shards"), int):
+            raise ArtifactError(
+                f"{path}: begun by other versions, or with other settings or code; remove all of its folder, or this "
+                "file alone to keep what is there"
+            )
+        return begun["shards"]
 
-    def _fault_of_content(self, shard: Shard, manifest: Mapping[str, Any]) -> str | None:
-        models, files = manifest.get("models"), manifest.get("files")
-        if not isinstance(models, dict) or not isinstance(files, dict) or list(models) != shard.share(self.models):
-            return "it holds other models"
-        changed = next(self._changed(files), None)
-        return None if changed is None else f"{changed} is missing or has changed since"
-
-    def _changed(self, files: Mapping[str, str]) -> Iterator[str]:
-        """Names of the files that are not those a manifest describes."""
-        for name, expected in files.items():
-            file = self.root / name
-            if not file.is_file() or file_hash(file) != expected:
-                yield name
+    def _names(self, shard: Shard) -> list[str]:
+        return sorted(self.names)[shard.index :: shard.count]
 
 
-def _with_versions(key: str) -> str:
-    return hashlib.sha256(json.dumps([key, versions()]).encode()).hexdigest()
+@dataclass(frozen=True)
+class ShardRequest:
+    """What is asked for of shards by the options of a command.
+
+    Raises:
+        ConfigError: more than one of the options, or a shard of another number than ``--shards``.
+    """
+
+    shard: str | None
+    shards: int | None
+    status: bool
+    merge: bool
+
+    def __post_init__(self) -> None:
+        if sum([self.shard is not None, self.status, self.merge]) > 1:
+            raise ConfigError("--shard, --status and --merge exclude each other; give one of them")
+        if self.shard is not None and self.shards not in (None, parse_shard(self.shard).count):
+            raise ConfigError(f"--shard {self.shard} is none of {self.shards} shards; leave --shards out")
+
+    @property
+    def given(self) -> bool:
+        """Whether one of the options is."""
+        return self.status or self.merge or self.shard is not None or self.shards is not None
+
+    @property
+    def any(self) -> bool:
+        """Whether shards are asked for, which the task of an array does without an option."""
+        return self.given or TASK in os.environ
+
+    def handle(self, work: ShardedWork) -> None:
+        """Do the shard, print which are missing (exit status 1), or make sure that none is before a merge.
+
+        Raises:
+            ConfigError: it is not known which shard, or of how many.
+            ArtifactError: a shard is missing that is to be merged.
+        """
+        if self.merge:
+            work.check(self.shards)
+        elif self.status:
+            missing = work.missing(self.shards)
+            say(array_text(missing) if missing else "no shard is missing", err=not missing)
+            if missing:
+                raise SystemExit(1)
+        else:
+            # The number of those that are there, as an array that is submitted again holds the missing ones alone.
+            which = (
+                parse_shard(self.shard) if self.shard is not None else shard_of_array(self.shards or work.known_count())
+            )
+            if which is None:
+                raise ConfigError("--shards says how many; say which with --shard I/N, or --status or --merge")
+            say(work.run(which))
 
 
-def versions() -> dict[str, str]:
-    """What the bits of a result may depend on beside data, settings and code."""
-    return {"python": platform.python_version(), **{name: version(name) for name in ("torch", "numpy", "ptmrec")}}
+def shard_options(command: Callable) -> Callable:
+    """Give a command the options of shards, which are the fields of a :class:`ShardRequest`."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command

@@ -11,7 +11,7 @@ OF_A_RUN = (
     *("views/decoy.npz", "transport/decoy.npz", "autoencoder/autoencoder_last.pt", "model_tokens/decoy.npz"),
     *("relations/train/relations.npz", "rankers/final-0/ranker.safetensors", "knowledge/all/models.json"),
     *("recommender/recommender.json", "recommender/hashes.json", "recommender/knowledge/models.json"),
-    *("steps/views.json", "steps/knowledge.json", "fusion/0/ranker.safetensors", "shards/views/0-of-1.json"),
+    *("steps/views.json", "steps/knowledge.json", "fusion/0/ranker.safetensors", "shards/views/decoy.npz"),
     *("registered/decoy.json", "measurements/decoy.json", "zoo_build/models/decoy/config.json"),
     *("origins/figures/quadrants.json", "runs/20000101_000000/01_data_prep.ipynb", "results/evaluation.json"),
 )

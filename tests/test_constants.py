@@ -1,8 +1,16 @@
 """The committed files fit together: zoo, ground truth, splits, tokens, recommender."""
 
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from experiments.evaluation.zoo_statistics import ceilings
 from experiments.zoo_build.battery import FREE_LICENCES
@@ -15,14 +23,13 @@ from ptmrec.pipeline.project import Project
 from ptmrec.recommender.ensemble import Recommender
 from ptmrec.zoo import real
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def project():
     return Project(ConfigParser())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("installed", [True, False])
 def test_everything_committed_is_whole(project, monkeypatch, installed):
     """With the packages of the real models and without them."""
@@ -31,6 +38,7 @@ def test_everything_committed_is_whole(project, monkeypatch, installed):
     assert {check.name: check.problems for check in verify_zoo(project.paths) if check.problems} == {}
 
 
+@pytest.mark.slow
 def test_zoo_is_as_large_and_as_mixed_as_promised(project):
     cards = [project.cards[name] for name in project.embedded]
     assert len(cards) >= 200
@@ -46,6 +54,7 @@ def test_zoo_is_as_large_and_as_mixed_as_promised(project):
         assert sizes["large"] >= 2 * sizes["small"], "with classifiers of the mixture's many classes"
 
 
+@pytest.mark.slow
 def test_every_model_is_measured_on_every_data_set_in_both_regimes(project):
     truth = project.truth.only(project.embedded)
     assert len(truth.datasets) >= 28
@@ -58,6 +67,7 @@ def test_every_model_is_measured_on_every_data_set_in_both_regimes(project):
         np.testing.assert_allclose(np.nanmean(repeats, axis=2), truth.accuracy[regime], atol=2e-5)
 
 
+@pytest.mark.slow
 def test_real_models_are_measured_in_low_data_alone(project):
     names = [name for name in project.cards if name not in project.embedded]
     assert names == sorted(path.name for path in project.paths.real.iterdir())
@@ -71,12 +81,14 @@ def test_real_models_are_measured_in_low_data_alone(project):
     assert not list(project.paths.real.rglob("*.pth")), "their weights come in packages"
 
 
+@pytest.mark.slow
 def test_the_ground_truth_agrees_with_itself(project):
     ceiling = ceilings(project.truth.only(project.embedded), project.splits.all).mean()
     assert ceiling["low_data"] >= 0.95
     assert ceiling["fine_tuning"] >= 0.90
 
 
+@pytest.mark.slow
 def test_splits_hold_blind_families_sources_and_data_sets(project):
     splits = project.splits
     assert len(splits.blind) >= 10
@@ -91,12 +103,14 @@ def test_splits_hold_blind_families_sources_and_data_sets(project):
     assert not {name for card in known for name in card.datasets} & set(splits.blind)
 
 
+@pytest.mark.slow
 def test_encoder_tells_blind_classes_apart(project):
     table = pd.read_csv(project.paths.encoder_separation).set_index("role")
     blind = table.loc["blind", ["chance", "pixels", "encoder"]].mean()
     assert blind["encoder"] > blind["pixels"] > blind["chance"]
 
 
+@pytest.mark.slow
 def test_tokens_cover_every_data_set_with_unseen_images_for_the_known(project):
     folders = {split: project.dataset_tokens(split).by_name() for split in ("train", "validation", "test")}
     assert set(folders["train"]) == set(project.splits.train)
@@ -106,6 +120,7 @@ def test_tokens_cover_every_data_set_with_unseen_images_for_the_known(project):
     assert all(tokens.image_part == "train" for tokens in folders["train"].values())
 
 
+@pytest.mark.slow
 def test_encoder_tokens_and_recommender_belong_together(project):
     paths = project.config.get(PathsConfig)
     encoder = ClipImageEncoder(paths.encoder, device="cpu")
@@ -117,6 +132,7 @@ def test_encoder_tokens_and_recommender_belong_together(project):
     assert not set(recommender.trained_on) & set(project.splits.blind)
 
 
+@pytest.mark.slow
 def test_battery_holds_twenty_images_of_each_class_and_says_whose(project):
     battery = read_battery(project.paths.battery)
     assert len(battery) == 8
@@ -125,3 +141,70 @@ def test_battery_holds_twenty_images_of_each_class_and_says_whose(project):
         assert name in project.splits.all
         assert (np.bincount(part.labels) == 20).all()
         assert any(licence in part.attribution for licence in FREE_LICENCES)
+
+
+ROOT = Path(__file__).resolve().parents[1]
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def requirements():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
+    return [Requirement(line) for line in lines]
+
+
+def pins(lines):
+    found = {}
+    for requirement in map(Requirement, lines):
+        (pin,) = requirement.specifier
+        assert pin.operator == "==", requirement
+        if requirement.marker is None or requirement.marker.evaluate({"python_full_version": "3.11.7"}):
+            found[canonicalize_name(requirement.name)] = pin.version
+    return found
+
+
+def test_ranges_constraints_and_conda_environment_agree():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert not [line for line in lines if "://" in line or line.startswith("-")]
+    constraints = pins(lines)
+    conda = (ROOT / "environment.yml").read_text()
+    environment = pins(re.findall(r"^ +- ([\w.-]+==\S+)$", conda, re.MULTILINE))
+    names = {canonicalize_name(requirement.name) for requirement in requirements()}
+    assert names == set(environment)
+    for requirement in requirements():
+        name = canonicalize_name(requirement.name)
+        assert requirement.specifier.contains(constraints[name]), name
+        assert environment[name] == constraints[name], name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_clean_and_tell_a_story(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert notebook.cells[0].source.startswith("# ")
+    for word in ("**Question:**", "**Inputs:**", "**Outputs:**"):
+        assert word in notebook.cells[0].source
+    assert code[0].metadata.get("tags") == ["parameters"]
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
+    assert max(len(cell.source.splitlines()) for cell in code) <= 20
+    assert not any(re.search(r"^(def|class) ", cell.source, re.MULTILINE) for cell in code)
+
+
+def test_one_place_for_logging_and_no_unpickling():
+    for path in (*(ROOT / "ptmrec").rglob("*.py"), *(ROOT / "experiments").rglob("*.py")):
+        text = path.read_text()
+        if path.name != "log.py":
+            assert "import beautilog" not in text and "from beautilog" not in text, path
+        assert not re.search(r"pickle\.(load|Unpickler)|from pickle", text), path
+        for call in re.findall(r"torch\.load\([^)]*\)", text):
+            assert "weights_only=True" in call, path
+
+
+def test_committed_files_stay_small():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    sizes = {name: (ROOT / name).stat().st_size for name in files if (ROOT / name).is_file()}
+    assert max(sizes.values()) <= 10e6
+    zoo = sum(size for name, size in sizes.items() if re.match("constants/(?!recommender/)", name))
+    assert 0 < zoo <= 60 * 2**20
+    assert sum(size for name, size in sizes.items() if name.startswith("constants/recommender/")) <= 15e6

@@ -1,4 +1,4 @@
-"""The package reads from the ground up: no import runs upward, and tests mirror it file by file."""
+"""The package reads from the ground up: no import runs upward, and tests mirror its rooms."""
 
 import ast
 from pathlib import Path

@@ -5,12 +5,15 @@ import os
 import re
 import shlex
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import bibtexparser
 import click
 import pytest
 import torch
+from bibtexparser.bparser import BibTexParser
 from cli_calls import call
 from conftest import write_images
 
@@ -21,18 +24,22 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.images.user_images import read_user_images
 
 ROOT = Path(__file__).resolve().parents[1]
+
 PAGES = [*list_pages(ROOT), ROOT / "CONTRIBUTING.md"]
+
 LARGEST = 6144
 """Bytes of the README, markup included."""
+
 NOT_RUN = {
     "zoo add": "needs a network",
     **dict.fromkeys(("zoo build", "zoo real", "zoo repeat", "zoo reference"), "needs the image sets"),
     **dict.fromkeys(("extract", "train", "evaluate"), "takes minutes; tested on small runs"),
-    "zoo verify": "run by tests/builder",
+    "zoo verify": "run by tests/experiments/test_cli.py",
     **dict.fromkeys(("measure", "recommend --measure"), "waits for a quiet machine; tested on its own"),
     "recommend --time-limit": "takes the time it is given",
 }
 """Commands in the pages' blocks that are only parsed here, and why; whatever else stands there is run."""
+
 OTHERS = {
     "make",
     "sbatch",
@@ -246,13 +253,11 @@ def test_the_command_writes_the_pages_and_says_what_is_damaged(clone):
 
 
 @pytest.mark.slow
-def test_the_command_copies_a_run_first(clone):
+def test_the_command_copies_a_run_first(clone, monkeypatch):
+    monkeypatch.setattr("experiments.report.readme.draw_figures", lambda *folders: [])  # drawn by the test above
     run = Path(shutil.copytree(clone / "constants" / "results", clone / "run" / "results"))
-    facts, coverage, passes = (json.loads(text_of(run / f"{name}.json")) for name in ("zoo", "coverage", "passes"))
+    facts = json.loads(text_of(run / "zoo.json"))
     (run / "zoo.json").write_text(json.dumps(facts | {"models": 4321}))
-    (run / "evaluation.json").write_text(json.dumps({"coverage": coverage}))
-    rows = [",".join([*key.split(", "), str(value)]) for key, value in passes.items()]
-    (run / "passes.csv").write_text("\n".join(["regime,method,k,regret1", *rows]))
     done = call("--set", f"paths.artifacts={clone / 'run'}", "readme", "--copy")
     assert done.exit_code == 0, done.output
     pages = {path.name: text_of(path) for path in list_pages(clone)}
@@ -268,3 +273,106 @@ def test_pages_name_no_place_of_a_machine_and_compare_nothing_by_hand(path):
         words = r"better|worse|best estimator|faster|slower|outperform\w*|beats?|superior|stronger|strongest|wins?"
         by_hand = REGION.sub("", re.sub(r"^```.*?^```$|^\|.*$", "", text, flags=re.MULTILINE | re.DOTALL))
         assert not re.search(rf"\b(?:{words})\b", by_hand), re.search(rf"\b(?:{words})\b", by_hand)
+
+
+THESIS = Path(__file__).resolve().parents[1] / "thesis"
+
+WHERE = {"inproceedings": "booktitle", "article": "journal", "misc": "howpublished"}
+"""What says where an entry of a type was published; other types are not used."""
+
+_CITE = re.compile(r"\\[cC]ite[a-zA-Z]*\*?(?:\[[^\]]*\])*\{([^}]*)\}")
+
+
+def entries_of(path: Path) -> list[dict[str, str]]:
+    """Entries of one file; one that the parser cannot read would otherwise be left out silently."""
+    text = path.read_text(encoding="utf-8")
+    parser = BibTexParser(common_strings=True, ignore_nonstandard_types=False)
+    entries = bibtexparser.loads(text, parser=parser).entries
+    assert len(entries) == len(re.findall(r"^@", text, re.MULTILINE)), f"{path.name}: an entry that cannot be read"
+    return entries
+
+
+def all_entries(folder: Path) -> list[tuple[str, dict[str, str]]]:
+    return [(path.name, entry) for path in sorted(folder.glob("*.bib")) for entry in entries_of(path)]
+
+
+def cited_keys(folder: Path) -> set[str]:
+    """Keys in the ``\\cite`` commands of the folder's LaTeX files, comments left out."""
+    keys = set()
+    for path in sorted(folder.rglob("*.tex")):
+        text = re.sub(r"(?<!\\)%.*", "", path.read_text(encoding="utf-8"))
+        keys |= {key.strip() for group in _CITE.findall(text) for key in group.split(",")}
+    return keys
+
+
+def citation_problems(folder: Path) -> list[str]:
+    """Citations without an entry and entries that nothing cites, one line each."""
+    known, cited = {entry["ID"] for _, entry in all_entries(folder)}, cited_keys(folder)
+    return [
+        *(f"{key}: cited, but in no bibliography" for key in sorted(cited - known)),
+        *(f"{key}: in a bibliography, but never cited" for key in sorted(known - cited)),
+    ]
+
+
+ENTRIES = all_entries(THESIS)
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=[entry["ID"] for _, entry in ENTRIES])
+def test_an_entry_is_whole(name, entry):
+    for field in ("author", "title", "year", WHERE[entry["ENTRYTYPE"]]):
+        assert entry.get(field, "").strip(), f"{name}: {entry['ID']} has no {field}"
+    assert re.fullmatch(r"(19|20)\d\d", entry["year"])
+    assert re.fullmatch(r"\d+(--\d+)?", entry.get("pages", "1"))
+    for field, value in entry.items():
+        assert value.isascii(), f"{field}: accents as LaTeX writes them"
+        assert value.count("{") == value.count("}"), field
+    people = entry["author"].split(" and ")
+    assert all(re.fullmatch(r"[^,]+, [^,]+", person) for person in people), "Family, Given"
+    assert "others" not in people, "all authors"
+
+
+@pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=[entry["ID"] for _, entry in ENTRIES])
+def test_styles_keep_the_capitals_of_names(name, entry):
+    """Styles of BibTeX write titles small, except in braces and after a colon."""
+    unprotected = re.sub(r"\{[^{}]*\}", "", entry["title"])
+    assert not re.findall(r"\b[A-Z]*[a-z]*[A-Z]{2,}\w*|\bHugging\b|\bOctober\b", unprotected), entry["title"]
+
+
+def test_no_key_is_in_two_places():
+    counts = Counter(entry["ID"].lower() for _, entry in ENTRIES)
+    assert [key for key, count in counts.items() if count > 1] == []
+
+
+def test_facts_that_public_bibliographies_get_wrong():
+    entries = {entry["ID"]: entry for _, entry in ENTRIES}
+    assert entries["jiang2023ptmtorrent"]["year"] == "2023" and "ding2024ptmtorrent" not in entries
+    assert len(entries["jiang2024peatmoss"]["author"].split(" and ")) == 9
+    assert "Bielanski" in entries["jiang2024peatmoss"]["author"]
+    assert "doi" not in entries["jiang_empirical_2023"], "two sources give two"
+    assert "pages" not in entries["jajal2024interoperability"], "the last one is not known"
+
+
+def test_citation_problems_name_what_does_not_fit(tmp_path):
+    (tmp_path / "a.bib").write_text("@misc{one, title = {A}}\n\n@misc{two, title = {B}}\n")
+    (tmp_path / "b.bib").write_text("@misc{three, title = {C}}\n")
+    (tmp_path / "t.tex").write_text(
+        "By~\\citep[see][p.~3]{one, lost} and \\citet*{two}, 5\\% of \\citeauthor{four}. % \\cite{three}\n\\nocite{*}\n"
+    )
+    assert cited_keys(tmp_path) == {"one", "two", "lost", "four"}
+    assert citation_problems(tmp_path) == [
+        "four: cited, but in no bibliography",
+        "lost: cited, but in no bibliography",
+        "three: in a bibliography, but never cited",
+    ]
+    (tmp_path / "t.tex").write_text("\\cite{one,two}\\Citet{three}\n")
+    assert citation_problems(tmp_path) == []
+
+
+def test_an_entry_that_cannot_be_read_is_not_left_out(tmp_path):
+    (tmp_path / "a.bib").write_text("@misc{one, title = {A}}\n@misc{two title = {B}\n")
+    with pytest.raises(AssertionError, match="a.bib: an entry that cannot be read"):
+        all_entries(tmp_path)
+
+
+def test_every_citation_has_its_entry_and_every_entry_is_cited():
+    assert citation_problems(THESIS) == []

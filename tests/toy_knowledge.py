@@ -1,5 +1,7 @@
 """Knowledge of toy models and data sets."""
 
+from dataclasses import replace
+
 import numpy as np
 from toy_relations import make_cards, make_samples, make_scores, make_transports
 
@@ -15,6 +17,7 @@ def make_knowledge() -> Knowledge:
     scores, transports, samples = make_scores(COUNT), make_transports(COUNT), make_samples()[:3]
     names = tuple(sample.name for sample in samples)
     known = scores.only(names, scores.models)
+    known = replace(known, probe=np.clip(1.2 + known.few_shot, 0, 1))
     accuracies = {name: np.clip(1.2 + row, 0, 1) for name, row in zip(names, known.few_shot, strict=True)}
     separations = {sample.name: known_separation(sample, transports) for sample in samples}
     base = np.arange(COUNT) < 14

@@ -41,10 +41,10 @@ class Fault:
 
 
 _SAVE, _STEP, _RUN = "train/checkpoints.py", "pipeline/step.py", "train/run_state.py"
-_NPZ, _FILES, _CHECKPOINTS = "core/archives.py", "core/files.py", "train/test_checkpoints.py"
+_NPZ, _FILES, _CHECKPOINTS = "core/archives.py", "core/files.py", "train/test_run_state.py"
 _T_FILES, _T_NPZ, _T_STEP, _T_RUN = (
     "core/test_files.py",
-    "core/test_archives.py",
+    "core/test_files.py",
     "pipeline/test_step.py",
     "train/test_run_state.py",
 )
@@ -89,13 +89,13 @@ FAULTS = (
         "if False:",
         "core/test_trust.py",
     ),
-    Fault("messages of any length", "core/errors.py", "LONGEST = 400", "LONGEST = 10**9", "core/test_errors.py"),
+    Fault("messages of any length", "core/errors.py", "LONGEST = 400", "LONGEST = 10**9", "core/test_messages.py"),
     Fault(
         "messages steer the terminal",
         "core/errors.py",
         '_INVISIBLE.sub(" ", str(message))',
         "str(message)",
-        "core/test_errors.py",
+        "core/test_messages.py",
     ),
     Fault(
         "system errors are tracebacks",
@@ -114,7 +114,7 @@ FAULTS = (
     ),
     Fault(
         *("the mask hides nothing", "dataloader/dataset_tokens.py", "mask = torch.zeros(", "mask = torch.ones("),
-        "dataloader/test_dataset_tokens.py",
+        "dataloader/test_datasets.py",
     ),
     Fault(
         *("repeats of any size", "benchmark/ground_truth.py", '(record["accuracy"], *repeats,', '(record["accuracy"],'),
@@ -124,10 +124,12 @@ FAULTS = (
         *("shards lie anywhere", "zoo/snapshot.py", "file.parent != folder or not", "not"),
         "zoo/test_snapshot.py",
     ),
-    Fault("models have any name", "zoo/card.py", "if not NAME_PATTERN.fullmatch(", "if not str(", "zoo/test_card.py"),
+    Fault(
+        "models have any name", "zoo/card.py", "if not NAME_PATTERN.fullmatch(", "if not str(", "zoo/test_snapshot.py"
+    ),
     Fault(
         *("history holds anything", "train/history.py", "            if wrong:", "            if False:"),
-        "train/test_history.py",
+        "train/test_run_state.py",
     ),
     Fault(
         *("a notebook that exits is done", "notebooks.py", "        if errors:", "        if False:"),
@@ -144,7 +146,7 @@ FAULTS = (
     ),
     Fault(
         *("relations of a model twice", "dataloader/relation_tables.py", "if len(set(held)) < len(held):", "if False:"),
-        "dataloader/test_relation_tables.py",
+        "dataloader/test_datasets.py",
     ),
     Fault(
         *("scores of a model twice", "relations/scores.py", "if len(set(held)) < len(held):", "if False:"),

@@ -94,15 +94,18 @@ def summarise(frame: pd.DataFrame, ours: str, draws: int = 10_000, level: float 
 
     Returns:
         One row per group, regime and method: means of the metrics, ``tau_w_low, tau_w_high``, ``of_ceiling``
-        (mean tau_w over mean ceiling), and ``gain, gain_low, gain_high``: ours minus this row.
+        (mean tau_w over mean ceiling), ``gain, gain_low, gain_high``: ours minus this row, and of the points that the
+        first model loses ``regret1_low, regret1_high`` and ``saved, saved_low, saved_high``: this row minus ours.
     """
     rows = []
     for (group, regime), part in frame.groupby(["group", "regime"], sort=False):
-        reference = part[part["method"] == ours].set_index("dataset")["tau_w"]
+        reference = part[part["method"] == ours].set_index("dataset")[["tau_w", "regret1"]]
         for method, own in part.groupby("method", sort=False):
-            taus = own.set_index("dataset")["tau_w"].loc[reference.index]
-            interval = mean_interval(taus.to_numpy(), draws, level)
-            gain = paired_bootstrap(reference.to_numpy(), taus.to_numpy(), draws, level)
+            paired = own.set_index("dataset").loc[reference.index]
+            taus, points = (paired[name].to_numpy() for name in reference)
+            interval, lost = mean_interval(taus, draws, level), mean_interval(points, draws, level)
+            gain = paired_bootstrap(reference["tau_w"].to_numpy(), taus, draws, level)
+            saved = paired_bootstrap(points, reference["regret1"].to_numpy(), draws, level)
             rows.append(
                 {
                     "group": group,
@@ -117,6 +120,8 @@ def summarise(frame: pd.DataFrame, ours: str, draws: int = 10_000, level: float 
                     "gain": gain.mean,
                     "gain_low": gain.low,
                     "gain_high": gain.high,
+                    **{"regret1_low": lost.low, "regret1_high": lost.high},
+                    **{"saved": saved.mean, "saved_low": saved.low, "saved_high": saved.high},
                 }
             )
     return pd.DataFrame(rows)

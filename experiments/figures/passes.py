@@ -7,22 +7,20 @@ from matplotlib.figure import Figure
 from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis_style
 
 COLUMNS = {"regret1": "accuracy points lost", "tau_w": r"$\tau_w$"}
+BANDS = ("Cross-Select", "mean rank")
 MARKERS = "osD^vPX*<>hp"
 
 
-def plot_passes(frame: pd.DataFrame) -> Figure:
+def plot_passes(means: pd.DataFrame) -> Figure:
     """Top-1 regret and tau_w against candidate passes, means over the targets, one row of panels per regime.
 
-    A method that is there at one number of passes only is a point. A target's last number of passes is all of its
-    candidates, however many these are; it is drawn at the largest.
+    A method that is there at one number of passes only is a point. Bands hold the intervals of ours and of the mean
+    rank's, which would cover each other if there were more.
 
     Args:
-        frame: result of :func:`~experiments.studies.passes.compare_passes`.
+        means: result of :func:`~experiments.studies.passes.summarise_passes`.
     """
-    last = frame["k"] == frame.groupby(["regime", "target"])["k"].transform("max")
-    frame = frame.assign(k=frame["k"].mask(last, frame["k"].max()))
-    means = frame.groupby(["regime", "method", "k"], sort=False)[list(COLUMNS)].mean().reset_index()
-    regimes = [regime for regime in REGIME_LABELS if regime in set(frame["regime"])]
+    regimes = [regime for regime in REGIME_LABELS if regime in set(means["regime"])]
     with thesis_style():
         figure = Figure(figsize=(TEXT_WIDTH, 2.1 * len(regimes) + 0.5), layout="constrained")
         axes = figure.subplots(len(regimes), len(COLUMNS), sharex=True, squeeze=False)
@@ -41,6 +39,9 @@ def plot_passes(frame: pd.DataFrame) -> Figure:
 def _draw(ax: Axes, part: pd.DataFrame, column: str) -> None:
     for marker, (method, rows) in zip(MARKERS, part.groupby("method", sort=False), strict=False):
         rows = rows.sort_values("k")
+        if method in BANDS:
+            ends = (rows[f"{column}_{end}"] for end in ("low", "high"))
+            ax.fill_between(rows["k"], *ends, color=METHOD_COLOURS[method], alpha=0.15, lw=0)
         ax.plot(rows["k"], rows[column], f"{marker}-", color=METHOD_COLOURS[method], ms=3, lw=1, label=method)
     ticks = sorted(part["k"].unique())
     ax.set_xscale("symlog", linthresh=1, linscale=0.5)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from ptmrec.plots.style import METHOD_COLOURS, TEXT_WIDTH, thesis_style
 
 COLOURS = {
-    "ours": METHOD_COLOURS["ridge on relations"],
+    "ours": METHOD_COLOURS["Cross-Select"],
     "mean rank": METHOD_COLOURS["mean rank"],
     "mean accuracy": METHOD_COLOURS["k-NN, data sets"],
     "ImageNet accuracy": METHOD_COLOURS["source accuracy"],

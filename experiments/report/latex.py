@@ -60,14 +60,15 @@ def escape(text: str) -> str:
 
 
 def results_table(summary: pd.DataFrame, group: str, ours: str = "Cross-Select") -> pd.DataFrame:
-    """The rows of a group as they appear in the thesis: tau_w with interval, paired gain, NDCG@5, regret."""
+    """The rows of a group as they appear in the thesis: tau_w and regret with intervals, paired gain, NDCG@5."""
     columns = ["regime", "method", "$\\tau_w$", "ours minus this", "NDCG@5", "regret"]
     rows = []
     for (regime, method), part in summary[summary["group"] == group].groupby(["regime", "method"], sort=False):
         row = part.iloc[0]
         tau = f"{row['tau_w']:.2f} [{row['tau_w_low']:.2f}, {row['tau_w_high']:.2f}]"
         gain = "" if method == ours else _signed(row)
-        rows.append((REGIME_LABELS[regime], method, tau, gain, f"{row['ndcg5']:.2f}", f"{row['regret1']:.1f}"))
+        regret = f"{row['regret1']:.1f} [{row['regret1_low']:.1f}, {row['regret1_high']:.1f}]"
+        rows.append((REGIME_LABELS[regime], method, tau, gain, f"{row['ndcg5']:.2f}", regret))
     return pd.DataFrame(rows, columns=columns)
 
 

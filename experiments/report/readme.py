@@ -12,7 +12,13 @@ from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_json, write_text
 from ptmrec.plots.style import save_figure
 
-COPIED = ("summary.csv", results.QUADRANTS, "hardware_choice_summary.csv", results.PUBLISHED)
+COPIED = {
+    **dict.fromkeys(
+        ("summary.csv", "passes_summary.csv", results.QUADRANTS, "hardware_choice_summary.csv", results.PUBLISHED),
+        ("method",),
+    ),
+    "coverage_summary.csv": ("group", "regime", "dataset"),
+}
 """Tables that are copied as they are."""
 REGIONS: dict[str, Callable[[Path], str]] = {
     "networks": results.networks,
@@ -45,11 +51,10 @@ def copy_results(artifacts: Path, folder: Path) -> None:
         ArtifactError: one of them is missing or damaged; then nothing is copied.
     """
     made, runs = artifacts / "results", sorted((artifacts / "runs").glob("*/*.ipynb"))
-    tables = {Table(made / name, ("method",)).path: read_lines(made / name) + "\n" for name in COPIED}
+    tables = {Table(made / name, COPIED[name]).path: read_lines(made / name) + "\n" for name in COPIED}
     zoo = read_record(made / "zoo.json").to_dict()
     zoo.pop("config", None)  # it holds the paths of the machine
-    facts = {"zoo.json": zoo, "coverage.json": read_record(made / "evaluation.json").part("coverage").to_dict()}
-    facts["passes.json"] = results.passes_means(made / "passes.csv")
+    facts = {"zoo.json": zoo}
     if spans := engineering.notebook_times(runs):
         facts |= {engineering.TIMES: spans, engineering.PROFILE: engineering.profile_notebooks(runs)}
     if (made / engineering.BENCH).is_file():
@@ -105,9 +110,9 @@ def write_pages(root: Path, folder: Path, figures: Path) -> list[Path]:
 def draw_figures(folder: Path, figures: Path) -> list[Path]:
     """Draw the pages' figures from the committed results: methods on data sets left out, and how cost grows."""
     summary, points = results.read_quadrants(folder).frame, engineering.growth(folder)
-    summary = summary[summary["method"].isin([*results.SHOWN, results.RIDGE])]
-    alt = "Bars: how well each method ranks models for data sets left out, and what the ridge on relations gains."
-    figure = plot_method_bars(summary, [results.BLIND_DATA], results.RIDGE)
+    summary = summary[summary["method"].isin([*results.SHOWN, results.OURS])]
+    alt = "Bars: how well each method ranks models for data sets left out, and what Cross-Select gains."
+    figure = plot_method_bars(summary, [results.BLIND_DATA], results.OURS)
     written = save_figure(figure, "readme_methods", figures, alt)
     alt = "Two log-log plots: seconds against the number of models to choose among, and of known data sets."
     return [*written, *save_figure(plot_cost_growth(points), "readme_growth", figures, alt)]

@@ -124,8 +124,8 @@ class Table:
             self._refuse(column, (found.isna() & self.frame[column].notna()) | infinite, "no number")
             self.frame[column] = found
 
-    def row(self, **where: str) -> Record:
-        """The one row whose columns hold these texts."""
+    def row(self, **where: str | float) -> Record:
+        """The one row whose columns hold these texts and numbers."""
         chosen = self.frame
         for column, text in where.items():
             chosen = chosen[chosen[column] == text]

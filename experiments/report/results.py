@@ -14,18 +14,24 @@ from ptmrec.plots.style import REGIME_LABELS
 QUADRANTS, PUBLISHED = "quadrants_summary.csv", "published_summary.csv"
 BLIND_DATA = "known models, blind data"
 """The quadrant of README's table: models are known, each data set is left out in turn."""
-SHOWN = ("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "k-NN, features", "LogME")
+SHOWN = (
+    *("parameter count", "source accuracy", "mean rank", "k-NN, data sets", "k-NN, features", "LogME", "H-score"),
+    *("N-LEEP", "TransRate", "ridge, features", "ridge, features, four draws"),
+    *("Cross-Select, one draw", "Cross-Select, encoder only"),
+)
 """Rows beside ours in the tables; the notebook shows all."""
-RIDGE, STATIC, FEATURES = "ridge on relations", "mean rank", "ridge, features"
+OURS, STATIC, FEATURES = "Cross-Select", "mean rank", "ridge, features, four draws"
 HEADLINE = {STATIC: "a list that never looks at the data", "LogME": "runs every model on the images"}
 HEADLINE |= {FEATURES: "runs every model on the images"}
 """Rows of README's table and what they do; those that a run has not made are left out."""
+LEFT_OUT, COVERED = "left-out data", ("coverage", "half", "worst")
 GAIN = ("gain", "gain_low", "gain_high")
 
 
 def read_quadrants(folder: Path) -> Table:
     """Means of every method on data sets and families left out."""
     numbers = ("targets", "tau_w", "tau_w_low", "tau_w_high", "of_ceiling", *GAIN)
+    numbers += ("regret1", "regret1_low", "regret1_high")
     return Table(folder / QUADRANTS, ("group", "regime", "method"), numbers)
 
 
@@ -36,21 +42,21 @@ def headline(folder: Path) -> str:
     methods = [method for method in HEADLINE if method in there]
     rows = {
         (method, regime): table.row(group=BLIND_DATA, regime=regime, method=method)
-        for method in (RIDGE, *methods)
+        for method in (OURS, *methods)
         for regime in REGIME_LABELS
     }
-    count = rows[RIDGE, "low_data"].number("targets")
+    count = rows[OURS, "low_data"].number("targets")
     heads = (f"mean tau_w, {count:.0f} data sets left out in turn", *(f"{label} | gain" for label in _labels()))
     lines = [
         _line(heads),
         "|---" * 5 + "|",
-        _line((f"**ours**: {RIDGE}", *(f"{_tau(rows[RIDGE, r])} | " for r in _regimes()))),
+        _line((f"**ours**: {OURS}", *(f"{_tau(rows[OURS, r])} | " for r in _regimes()))),
     ]
     for method in methods:
         cells = (f"{_tau(rows[method, regime])} | {_gain(rows[method, regime])}" for regime in _regimes())
         lines.append(_line((f"{method}: {HEADLINE[method]}", *cells)))
     reached = [
-        f"{_tau(rows[STATIC, regime])} in {label} (ours {_tau(rows[RIDGE, regime])})"
+        f"{_tau(rows[STATIC, regime])} in {label} (ours {_tau(rows[OURS, regime])})"
         for regime, label in REGIME_LABELS.items()
     ]
     static = f"A static list that never looks at the data (*{STATIC}*) reaches {' and '.join(reached)}."
@@ -86,12 +92,13 @@ def quadrants(folder: Path) -> str:
     """A table for each combination of known and blind models and data sets."""
     table, lines = read_quadrants(folder), []
     frame = table.frame
-    for group, part in frame[frame["method"].isin([*SHOWN, RIDGE])].groupby("group", sort=False):
-        heads = (f"*{group}*", *("low data", "ridge minus this", "fine-tuning", "ridge minus this"))
+    for group, part in frame[frame["method"].isin([*SHOWN, OURS])].groupby("group", sort=False):
+        columns = ("low data", "ours minus this", "points lost", "fine-tuning", "ours minus this", "points lost")
+        heads = (f"*{group}*", *columns)
         lines += ([""] if lines else []) + [_line(heads), "|---" * len(heads) + "|"]
         for method in part["method"].unique():
             rows = [table.row(group=group, regime=regime, method=method) for regime in _regimes()]
-            cells = [cell for row in rows for cell in (_tau(row), "" if method == RIDGE else _gain(row))]
+            cells = [c for row in rows for c in (_tau(row), "" if method == OURS else _gain(row), _lost(row))]
             lines.append(_line((method, *cells)))
     return "\n".join(lines)
 
@@ -112,22 +119,22 @@ def split(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def passes_means(path: Path) -> dict[str, float]:
-    """Points lost by the first recommendation after some candidate passes, by regime, method and number."""
-    frame = Table(path, ("regime", "method"), ("k", "regret1")).frame
-    means = frame.groupby(["regime", "method", "k"])["regret1"].mean()
-    shown = means[means.index.get_level_values("k") <= 8]
-    return {f"{regime}, {method}, {k:.0f}": float(value) for (regime, method, k), value in shown.items()}
-
-
 def passes(folder: Path) -> str:
     """Points lost by the first model after so many candidates have run on the images."""
-    means = read_record(folder / "passes.json")
-    lines = ["| points lost by the first model, candidates run on the images | 0 | 3 | 8 |", "|---|---|---|---|"]
+    numbers = ("k", "regret1", "regret1_low", "regret1_high", "more", "more_low", "more_high")
+    table = Table(folder / "passes_summary.csv", ("regime", "method"), numbers)
+    counts = (0, 1, 3, 8, 16)
+    heads = ("points lost by the first model, candidates run on the images", *counts)
+    lines = [_line(heads), "|---" * len(heads) + "|"]
     for regime, label in REGIME_LABELS.items():
-        for method in ("Cross-Select", STATIC):
-            cells = [f"{means.number(f'{regime}, {method}, {count}'):.1f}" for count in (0, 3, 8)]
-            lines.append(_line((f"{label}, {method}", *cells)))
+        for method in (OURS, STATIC):
+            rows = [table.row(regime=regime, method=method, k=count) for count in counts]
+            lines.append(_line((f"{label}, {method}", *map(_lost, rows))))
+        more = [table.row(regime=regime, method=STATIC, k=count) for count in counts]
+        cells = [
+            f"{row.number('more'):+.1f} [{row.number('more_low'):+.1f}, {row.number('more_high'):+.1f}]" for row in more
+        ]
+        lines.append(_line((f"{label}, {STATIC} minus ours, paired", *cells)))
     return "\n".join(lines)
 
 
@@ -150,12 +157,19 @@ def hardware(folder: Path) -> str:
 
 
 def coverage(folder: Path) -> str:
-    """How many measured accuracies the intervals hold."""
-    shares, parts = read_record(folder / "coverage.json"), []
+    """How many measured accuracies the intervals hold, and what one measured model changes."""
+    table = Table(folder / "coverage_summary.csv", ("group", "regime", "dataset"), ("k", "level", *COVERED))
+    heads = ("data sets left out, 80 % intervals", "hold of all", "of the worst data set", "half width", "95 % hold")
+    lines = [_line(heads), "|---" * len(heads) + "|"]
     for regime, label in REGIME_LABELS.items():
-        narrow, wide = (shares.number(f"left-out data, {regime}, {level}") for level in ("0.80", "0.95"))
-        parts.append(f"{narrow:.0%} and {wide:.0%} ({label})")
-    return f"On data sets left out its 80 % and 95 % intervals hold {' and '.join(parts)} of the measured accuracies."
+        counts = table.frame.loc[(table.frame["group"] == LEFT_OUT) & (table.frame["regime"] == regime), "k"]
+        for k in sorted({int(count) for count in counts}):
+            row, wide = (table.row(group=LEFT_OUT, regime=regime, k=k, level=level) for level in (0.8, 0.95))
+            held, half, worst = (100 * row.number(name) for name in COVERED)
+            after = f", {k} measured on the images" if k else ""
+            cells = (f"{held:.0f} %", f"{worst:.0f} % ({row.text('dataset').replace('_', ' ')})", f"{half:.1f} points")
+            lines.append(_line((f"{label}{after}", *cells, f"{100 * wide.number('coverage'):.0f} %")))
+    return "\n".join(lines)
 
 
 def published(folder: Path) -> str:
@@ -235,6 +249,11 @@ def demo(folder: Path) -> str:
 
 def _tau(row: Record) -> str:
     return f"{row.number('tau_w'):.2f}"
+
+
+def _lost(row: Record) -> str:
+    regret, low, high = (row.number(f"regret1{end}") for end in ("", "_low", "_high"))
+    return f"{regret:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _gain(row: Record) -> str:

@@ -23,7 +23,7 @@ Scores = Callable[[], np.ndarray]
 
 
 def run_ablations(crossed: CrossedEvaluation) -> pd.DataFrame:
-    """Metrics of the ridge on relations with parts changed: known models, blind data, the first draw that judges only.
+    """Metrics of Cross-Select with parts changed: known models, blind data, the first draw that judges only.
 
     Returns:
         One row per ``what, value, regime, target``: ``tau_w`` and ``regret1``. ``what`` is ``full`` for the ranker as

@@ -1,51 +1,68 @@
-"""Can expected accuracies be trusted? Each data set is left out in turn, its images brought as somebody would."""
+"""Can expected accuracies be trusted? Each data set is left out in turn, its images brought as users bring theirs."""
 
 import numpy as np
 import pandas as pd
 
-from experiments.studies.crossed import BLIND_DATA, FIRST, TARGET, Case, CrossedEvaluation
+from experiments.studies.crossed import BLIND_DATA, Case, CrossedEvaluation, Shipped
 from ptmrec.benchmark.splits import KNOWN
-from ptmrec.relations.conformal import LEVELS, Conformal, fit_conformal
-from ptmrec.relations.expected import (
-    SEPARATIONS_NAME,
-    ExpectedAccuracy,
-    KnownSeparation,
-    fit_expected,
-    left_out_errors,
-    read_separations,
-)
+from ptmrec.config.sections import PROBED
+from ptmrec.core.progress import progress
+from ptmrec.images.datasets import IMAGES
+from ptmrec.relations.conformal import LEVELS
+from ptmrec.relations.posterior import fit_posterior
+from ptmrec.relations.scores import FIRST
 
 LEFT_OUT, SPLIT, SHUFFLED = "left-out data", "blind data", "shuffled labels"
 """Groups of rows: every data set left out of all others; blind ones, from known ones alone; labels that say nothing."""
+MEASURED = (1, 3, 8)
+"""Numbers of first models that are measured on the user's images before the others are expected, in low data."""
 
 
 def expect_accuracies(crossed: CrossedEvaluation) -> pd.DataFrame:
     """Expected against measured accuracy of every candidate on data sets left out.
 
     Returns:
-        One row per ``group, dataset, regime, draw, model``: ``expected, measured`` and ``low_80, high_80, low_95,
-        high_95``. With shuffled labels the measured accuracy is chance.
+        One row per ``group, dataset, regime, k, model``, where ``k`` models were measured on the images before:
+        ``expected, measured, tied`` (with the first) and ``low_80, high_80, low_95, high_95``. The models measured
+        before have no row. With shuffled labels the measured accuracy is chance.
     """
-    found = read_separations(crossed.project.paths.reference / SEPARATIONS_NAME)
     parts = []
-    for case in crossed.cases((BLIND_DATA,)):
-        brought = found[f"draw {case.draw}"][case.dataset]
+    cases = [case for case in crossed.cases((BLIND_DATA,)) if case.draw == crossed.draws[0]]
+    for case in progress(cases, "expected accuracies"):
         for group, known in _groups(crossed, case):
             own = Case(case.quadrant, case.dataset, case.regime, case.draw, "", known)
-            expected, conformal, scores = _fit(crossed, own, found[FIRST])
-            parts.append(_rows(crossed, own, group, expected, conformal, brought, scores))
+            parts += _rows(crossed, own, group, crossed.shipped(own))
     return pd.concat(parts, ignore_index=True)
 
 
 def coverage_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Share of measured accuracies inside each interval and its mean width, by group, regime and data set."""
+    """Share of measured accuracies inside each interval and its mean width, by group, regime, ``k`` and data set."""
     rows = []
-    for (group, regime, dataset), part in frame.groupby(["group", "regime", "dataset"], sort=False):
+    for (group, regime, k, dataset), part in frame.groupby(["group", "regime", "k", "dataset"], sort=False):
         for level in LEVELS:
             low, high = part[f"low_{level * 100:.0f}"], part[f"high_{level * 100:.0f}"]
             inside = ((part["measured"] >= low) & (part["measured"] <= high)).mean()
-            place = {"group": group, "regime": regime, "dataset": dataset, "level": level}
+            place = {"group": group, "regime": regime, "k": k, "dataset": dataset, "level": level}
             rows.append({**place, "coverage": float(inside), "width": float((high - low).mean())})
+    return pd.DataFrame(rows)
+
+
+def summarise_coverage(table: pd.DataFrame) -> pd.DataFrame:
+    """Means over data sets, and the data set whose models are held least: they are right or wrong together.
+
+    Args:
+        table: result of :func:`coverage_table`.
+
+    Returns:
+        One row per ``group, regime, k, level``: ``coverage``, ``half`` (of the mean width), ``worst`` and ``dataset``.
+    """
+    rows = []
+    for (group, regime, k, level), part in table.groupby(["group", "regime", "k", "level"], sort=False):
+        worst = part.loc[part["coverage"].idxmin()]
+        place = {"group": group, "regime": regime, "k": k, "level": level, "coverage": part["coverage"].mean()}
+        rows.append(
+            {**place, "half": part["width"].mean() / 2, "worst": worst["coverage"], "dataset": worst["dataset"]}
+        )
     return pd.DataFrame(rows)
 
 
@@ -55,40 +72,35 @@ def _groups(crossed: CrossedEvaluation, case: Case) -> list[tuple[str, tuple[str
     return [(LEFT_OUT, case.known), *blind]
 
 
-def _fit(
-    crossed: CrossedEvaluation, case: Case, separations: dict[str, KnownSeparation]
-) -> tuple[ExpectedAccuracy, Conformal, np.ndarray]:
-    """What is fitted without the target, and the ranker's scores ``(N,)`` for it."""
-    pairs = crossed.pairs(case)
-    ranker = crossed.ranker(case, pairs)
-    scores = {name: ranker.scores(pairs, name) for name in case.known}
-    rows = crossed.accuracies(case)
-    counted = {name: np.where(pairs.trained_on(name), np.nan, row) for name, row in rows.items()}
-    known = {name: separations[name] for name in case.known}
-    conformal = fit_conformal(left_out_errors(known, scores, counted).values())
-    return fit_expected(known, scores, counted), conformal, ranker.scores(pairs, TARGET)
-
-
-def _rows(
-    crossed: CrossedEvaluation,
-    case: Case,
-    group: str,
-    expected: ExpectedAccuracy,
-    conformal: Conformal,
-    brought: KnownSeparation,
-    scores: np.ndarray,
-) -> pd.DataFrame:
-    measured, parts = crossed.judge(case), []
-    counted = np.isfinite(measured)
-    answers = [(group, brought.own, measured)]
-    if group == LEFT_OUT:
-        answers += [(SHUFFLED, copy, np.full(len(measured), 1 / copy.classes)) for copy in brought.shuffled]
-    for name, separation, truth in answers:
-        values = expected.predict(separation, scores)[counted]
-        columns = {"group": name, "dataset": case.dataset, "regime": case.regime, "draw": case.draw}
-        columns |= {"model": np.array(list(crossed.cards))[counted], "expected": values, "measured": truth[counted]}
+def _rows(crossed: CrossedEvaluation, case: Case, group: str, shipped: Shipped) -> list[pd.DataFrame]:
+    measured = crossed.judge(case)
+    there = np.isfinite(measured)
+    own = np.full(len(measured), np.nan)
+    if case.regime == PROBED:
+        own = crossed.scores[FIRST].probe[crossed.datasets.index(case.dataset)]
+    truth, names, parts = measured[there], np.array(list(crossed.cards))[there], []
+    posterior, expected = fit_posterior(shipped.errors), shipped.expected()
+    counts = (0, *MEASURED) if group == LEFT_OUT and case.regime == PROBED else (0,)
+    for k in counts:
+        shown = np.full(len(expected), np.nan)
+        first = np.argsort(-np.where(there, expected, -np.inf), kind="stable")[:k]
+        shown[first] = own[first]
+        found = posterior.answer(expected, shown, IMAGES).only(np.flatnonzero(there))
+        columns = {"group": group, "dataset": case.dataset, "regime": case.regime, "k": k, "model": names}
+        columns |= {"expected": found.mean, "measured": truth, "tied": found.tied}
         for level in LEVELS:
-            low, high = conformal.interval(values, level)
-            columns |= {f"low_{level * 100:.0f}": low, f"high_{level * 100:.0f}": high}
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+            ends = found.interval(level)
+            columns |= dict(zip((f"low_{level * 100:.0f}", f"high_{level * 100:.0f}"), ends, strict=True))
+        parts.append(pd.DataFrame(columns)[np.isnan(shown[there])])
+    return parts + (_shuffled(shipped, parts[0], there) if group == LEFT_OUT else [])
+
+
+def _shuffled(shipped: Shipped, frame: pd.DataFrame, there: np.ndarray) -> list[pd.DataFrame]:
+    """The same when the labels say nothing; copies of one draw."""
+    found = []
+    for copy in shipped.brought[0].shuffled:
+        expected = shipped.accuracy.predict(copy, shipped.scores)[there]
+        moved = expected - frame["expected"]
+        ends = {name: (frame[name] + moved).clip(0, 1) for name in frame if name.startswith(("low_", "high_"))}
+        found.append(frame.assign(group=SHUFFLED, expected=expected, measured=1 / copy.classes, **ends))
+    return found

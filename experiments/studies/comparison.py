@@ -13,7 +13,7 @@ from ptmrec.recommender.ensemble import Recommender, predict
 
 OURS = "Cross-Select"
 SINGLE = "Cross-Select, one network"
-LINEAR_PART = "ridge on relations"
+LINEAR_PART = "Cross-Select, linear part"
 GROUPS = ("known data", "blind data")
 
 

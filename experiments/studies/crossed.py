@@ -1,16 +1,26 @@
 """The crossed evaluation: data sets and families are left out in turn, and models are ranked from all that is left."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from ptmrec.benchmark.ground_truth import GroundTruth
-from ptmrec.config.sections import REGIMES, EvaluationConfig, RelationConfig
+from ptmrec.config.sections import PROBED, REGIMES, EvaluationConfig, RelationConfig
 from ptmrec.pipeline.project import Project
+from ptmrec.relations.expected import (
+    SEPARATIONS_NAME,
+    ExpectedAccuracy,
+    KnownSeparation,
+    expect_left_out,
+    fit_expected,
+    read_separations,
+)
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
+from ptmrec.relations.posterior import KnownErrors, fit_errors
 from ptmrec.relations.scores import FIRST, SCORES_NAME, TARGET, PairScores, read_scores
 
 KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND, BLIND_SOURCES = QUADRANTS = (
@@ -41,6 +51,26 @@ class Case:
     known: tuple[str, ...]
 
 
+class Shipped(NamedTuple):
+    """What is known of a target and of all N models.
+
+    Attributes:
+        scores: ``(N,)``.
+        accuracy: from scores to expected accuracies.
+        errors: of the expected accuracies on the known data sets.
+        brought: how far the target's classes separate, by draw.
+    """
+
+    scores: np.ndarray
+    accuracy: ExpectedAccuracy
+    errors: KnownErrors
+    brought: list[KnownSeparation]
+
+    def expected(self) -> np.ndarray:
+        """Expected accuracy ``(N,)`` of the models on the target."""
+        return np.mean([self.accuracy.predict(one.own, self.scores) for one in self.brought], axis=0)
+
+
 class CrossedEvaluation:
     """What is left out, and what is known then.
 
@@ -66,6 +96,11 @@ class CrossedEvaluation:
         self.every = project.config.get(EvaluationConfig).every
         self._rankers: dict[tuple, LinearRanker] = {}
         self._truths: dict[str, GroundTruth] = {}
+
+    @cached_property
+    def separations(self) -> dict[str, dict[str, KnownSeparation]]:
+        """How far the classes of each data set separate, by the name of the draw."""
+        return read_separations(self.project.paths.reference / SEPARATIONS_NAME)
 
     @cached_property
     def scores(self) -> dict[str, PairScores]:
@@ -124,6 +159,22 @@ class CrossedEvaluation:
             self._rankers[key] = fit_linear_ranker(pairs, self.accuracies(case))
         return self._rankers[key]
 
+    def shipped(self, case: Case) -> "Shipped":
+        """What ``ptmrec recommend`` would answer: the mean over the draws that judge; ``case.draw`` does not count."""
+        draws = [replace(case, draw=draw) for draw in self.draws]
+        tables = [self.pairs(one) for one in draws]
+        answers = [self.ranker(one, pairs).scores(pairs, TARGET) for one, pairs in zip(draws, tables, strict=True)]
+        pairs, known = tables[0], {name: self.separations[FIRST][name] for name in case.known}
+        ranker, rows = self.ranker(case, pairs), self.accuracies(case)
+        own = {name: ranker.scores(pairs, name) for name in known}
+        counted = {name: np.where(pairs.trained_on(name), np.nan, rows[name]) for name in known}
+        left_out, accuracy = expect_left_out(known, own, counted), fit_expected(known, own, counted)
+        probes = self.scores[FIRST].only(case.known, list(self.cards)).probe
+        probes = np.where(self.hidden(case), np.nan, probes) if case.regime == PROBED else np.full(probes.shape, np.nan)
+        errors = fit_errors(np.stack([*left_out.values()]), np.stack([*counted.values()]), probes)
+        brought = [self.separations[f"draw {one.draw}"][case.dataset] for one in draws]
+        return Shipped(np.mean(answers, axis=0), accuracy, errors, brought)
+
     def known_truth(self, family: str) -> GroundTruth:
         """The measurements without those of a family."""
         if family not in self._truths:
@@ -133,10 +184,11 @@ class CrossedEvaluation:
             self._truths[family] = truth
         return self._truths[family]
 
-    def few_shot(self, case: Case) -> np.ndarray:
-        """Score ``(N,)`` of the candidates when all of them run on the images somebody brings."""
-        scores = self.scores[f"draw {case.draw}"]
-        return scores.few_shot[scores.datasets.index(case.dataset)]
+    def few_shot(self, case: Case, every: bool = False) -> np.ndarray:
+        """Score ``(N,)`` of the candidates when all of them run on the case's draw, or the mean over every draw."""
+        draws = range(self.project.config.get(RelationConfig).draws) if every else (case.draw,)
+        scores = [self.scores[f"draw {draw}"] for draw in draws]
+        return np.mean([own.few_shot[own.datasets.index(case.dataset)] for own in scores], axis=0)
 
     def seconds(self, case: Case, estimator: str | None, models: Iterable[str]) -> float:
         """Measured seconds of running models on the target, and of an estimator on each."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from experiments.evaluation.statistics import mean_interval
 from ptmrec.core.progress import progress
 from ptmrec.evaluation.metrics import top1_regret, weighted_tau
 
@@ -80,6 +81,36 @@ def compare_passes(targets: Sequence[PassTarget], passes: Sequence[int] = PASSES
             }
             for method, answers in methods.items():
                 rows.append({**place, "method": method, "k": k, **_judge(target.truth, answers)})
+    return pd.DataFrame(rows)
+
+
+def summarise_passes(frame: pd.DataFrame, draws: int = 10_000, level: float = 0.95) -> pd.DataFrame:
+    """Means over targets with bootstrap intervals, and how much more each method loses than ours, paired by target.
+
+    A target's last number of passes is all of its candidates; it is there as the largest of all.
+
+    Args:
+        frame: result of :func:`compare_passes`.
+        draws: resamples of the targets behind each interval.
+        level: level of the intervals.
+
+    Returns:
+        One row per ``regime, method, k``: ``regret1``, ``tau_w`` and ``more`` (regret minus ours), each with its
+        ``_low`` and ``_high``.
+    """
+    last = frame["k"] == frame.groupby(["regime", "target"])["k"].transform("max")
+    frame = frame.assign(k=frame["k"].mask(last, frame["k"].max()))
+    rows = []
+    for (regime, k), part in frame.groupby(["regime", "k"], sort=False):
+        table = part.pivot(index="target", columns="method", values=["regret1", "tau_w"])
+        for method in part["method"].unique():
+            own = {name: table[name, method].to_numpy() for name in ("regret1", "tau_w")}
+            own["more"] = own["regret1"] - table["regret1", VERIFIED].to_numpy()
+            row = {"regime": regime, "method": method, "k": k}
+            for name, values in own.items():
+                found = mean_interval(values, draws, level)
+                row |= {name: found.mean, f"{name}_low": found.low, f"{name}_high": found.high}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -27,15 +27,18 @@ from ptmrec.core.progress import progress
 from ptmrec.evaluation.metrics import METRICS, all_metrics
 from ptmrec.relations.pairs import PairTable
 
-TRANSPORT, LINEAR, ONE_DRAW = "transport", "ridge on relations", "ridge, features"
-LOOKING = (TRANSPORT, LINEAR, ONE_DRAW)
-"""Methods whose answer depends on which images somebody brings."""
+TRANSPORT, ONE_DRAW, FEATURES = "transport", "Cross-Select, one draw", "ridge, features"
+LOOKING = (TRANSPORT, ONE_DRAW, FEATURES)
+"""Methods that answer from one draw of the user's images: a row for each draw."""
+SHIPPED, ENCODER_ONLY, ALL_DRAWS = "Cross-Select", "Cross-Select, encoder only", "ridge, features, four draws"
+JOINED = {SHIPPED: ONE_DRAW, ENCODER_ONLY: ENCODER_ONLY}
+"""Methods that answer as ``ptmrec recommend`` does, by the mean over the draws that judge -> what has these scores."""
 MEASURED = ("mean rank", "k-NN, data sets", "kernel ridge, tokens", "learned tokens, self-attention")
 """Methods that need measurements of every candidate: they cannot rank a family that has none."""
 SMALLEST = 5
 """Lists with fewer candidates are left out."""
 
-HEADLINE = ("parameter count", "source accuracy", "mean rank", "k-NN, features", "LogME", LINEAR)
+HEADLINE = ("parameter count", "source accuracy", "mean rank", "LogME", ALL_DRAWS, SHIPPED)
 """Methods of the figure of the quadrants; there are bars for all."""
 TITLES = {
     KNOWN_DATA: "known\ndata",
@@ -68,9 +71,9 @@ def run_quadrants(crossed: CrossedEvaluation) -> pd.DataFrame:
 
 
 def _judge(crossed: CrossedEvaluation, draws: list[Case], rankers: dict[str, Ranker], kept: dict) -> list[dict]:
-    """Rows of one list, of which somebody brings several draws.
+    """Rows of one list, of which the user has several draws.
 
-    What does not look at them is judged once, and only the ridge makes a difference between known and blind data:
+    What does not read them is judged once, and only the ranker makes a difference between known and blind data:
     ``kept`` holds what was judged already.
     """
     true = crossed.judge(draws[0])
@@ -79,24 +82,38 @@ def _judge(crossed: CrossedEvaluation, draws: list[Case], rankers: dict[str, Ran
         return []
     repeats = crossed.truth.repeats[draws[0].regime][crossed.truth.datasets.index(draws[0].dataset)]
     ceiling, rows = ceiling_tau(repeats[there].T), []
+    answers: dict[str, list[tuple[np.ndarray, float]]] = {}
     for case in draws:
         pairs = crossed.pairs(case)
         for method, rank in rankers.items():
-            if case.family and method in MEASURED:
+            if case.family and method in (*MEASURED, ENCODER_ONLY):
                 continue
-            listed = there.tobytes()
-            key = (method, listed, case.dataset, case.regime, case.draw if method in LOOKING else 0)
-            if key not in kept or method == LINEAR:
+            key = (method, there.tobytes(), case.dataset, case.regime, case.draw if method in LOOKING else 0)
+            if key not in kept or method in JOINED.values():
                 started = time.perf_counter()
                 scores = rank(case, pairs)
-                seconds = time.perf_counter() - started
-                kept[key] = (*_passes(crossed, case, method, there), _metrics(true, scores), seconds)
-            candidates, references, paid, metrics, seconds = kept[key]
-            if metrics:
-                place = {"quadrant": case.quadrant, "regime": case.regime, "method": method, "target": case.dataset}
-                costs = {"candidate_passes": candidates, "reference_passes": references, "seconds": seconds + paid}
-                rows.append({**place, "seed": case.draw, **metrics, "ceiling": ceiling, **costs})
-    return rows
+                kept[key] = (_metrics(true, scores), time.perf_counter() - started)
+                answers.setdefault(method, []).append((scores, kept[key][1]))
+            if method not in JOINED:
+                rows += _row(crossed, case, method, there, *kept[key])
+    for method, one in JOINED.items():
+        if one not in answers:
+            continue
+        scores, seconds = zip(*answers[one], strict=True)
+        rows += _row(crossed, draws[0], method, there, _metrics(true, np.mean(scores, axis=0)), sum(seconds))
+    return [{**row, "ceiling": ceiling} for row in rows]
+
+
+def _row(
+    crossed: CrossedEvaluation, case: Case, method: str, there: np.ndarray, metrics: dict[str, float], seconds: float
+) -> list[dict]:
+    """The row of a method for one list, or none when it cannot tell the candidates apart."""
+    if not metrics:
+        return []
+    candidates, references, paid = _passes(crossed, case, method, there)
+    place = {"quadrant": case.quadrant, "regime": case.regime, "method": method, "target": case.dataset}
+    costs = {"candidate_passes": candidates, "reference_passes": references, "seconds": seconds + paid}
+    return [{**place, "seed": case.draw, **metrics, **costs}]
 
 
 def _metrics(true: np.ndarray, scores: np.ndarray) -> dict[str, float]:
@@ -107,12 +124,15 @@ def _metrics(true: np.ndarray, scores: np.ndarray) -> dict[str, float]:
 def _passes(crossed: CrossedEvaluation, case: Case, method: str, candidates: np.ndarray) -> tuple[int, int, float]:
     """Passes of candidates and of references over the target's images, and their measured seconds.
 
-    The image encoder is a reference whose seconds were not measured beside the others'; they are left out.
+    The image encoder is a reference whose seconds were not measured beside the others'; they are left out. A method of
+    several draws runs a model once on the images of each.
     """
-    if method in ROWS or method == ONE_DRAW:
+    if method in ROWS or method in (FEATURES, ALL_DRAWS):
         names = np.array(list(crossed.cards))[candidates]
         return len(names), 0, crossed.seconds(case, ROWS.get(method), names)
-    if method not in LOOKING:
+    if method == ENCODER_ONLY:
+        return 0, 1, 0.0
+    if method not in (*LOOKING, SHIPPED):
         return 0, 0, 0.0
     references = crossed.project.config.get(RelationConfig).references
     return 0, len(references) + 1, crossed.seconds(case, None, references)
@@ -141,11 +161,17 @@ def build_rankers(crossed: CrossedEvaluation) -> dict[str, Ranker]:
     def baseline(name: str) -> Ranker:
         return lambda case, pairs: BASELINES[name](targets[case.dataset, case.regime], gather(case))
 
+    def encoder_only(case: Case, _: PairTable) -> np.ndarray:
+        pairs = crossed.pairs(case, *(f"bank of 0, draw {draw}" for draw in (case.draw, 0)))
+        return crossed.ranker(case, pairs).scores(pairs, TARGET)
+
     return {
         **{name: baseline(name) for name in settings.baselines},
-        ONE_DRAW: lambda case, pairs: crossed.few_shot(case),
+        FEATURES: lambda case, pairs: crossed.few_shot(case),
+        ALL_DRAWS: lambda case, pairs: crossed.few_shot(case, every=True),
         TRANSPORT: lambda case, pairs: pairs.transported(TARGET),
-        LINEAR: lambda case, pairs: crossed.ranker(case, pairs).scores(pairs, TARGET),
+        ONE_DRAW: lambda case, pairs: crossed.ranker(case, pairs).scores(pairs, TARGET),
+        ENCODER_ONLY: encoder_only,
     }
 
 

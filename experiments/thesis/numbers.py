@@ -9,7 +9,7 @@ from experiments.studies.comparison import OURS
 from experiments.studies.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND, KNOWN_DATA
 from experiments.studies.hardware_choice import FILTER
 from experiments.studies.latency import COUNTS, FEW_MEASURED, LIMIT_MS, NEW_DEVICE, OPERATIONS, OTHER_TIME
-from experiments.studies.quadrants import LINEAR
+from experiments.studies.quadrants import SHIPPED
 from experiments.thesis.macros import Macros, camel, number
 from experiments.thesis.published import add_published
 from experiments.thesis.results import Results
@@ -63,7 +63,7 @@ def make_macros(config: ConfigParser, results: Results) -> Macros:
         ArtifactError: a result is missing or no number.
     """
     macros = Macros()
-    _add_comparison(macros, results, "quadrants_summary.csv", GROUPS, LINEAR)
+    _add_comparison(macros, results, "quadrants_summary.csv", GROUPS, SHIPPED)
     _add_comparison(macros, results, "summary.csv", SPLIT_GROUPS, OURS)
     _add_passes(macros, results)
     _add_ablations(macros, results)
@@ -115,6 +115,7 @@ def _add_ablations(macros: Macros, results: Results) -> None:
 
 def _add_coverage(macros: Macros, results: Results) -> None:
     frame, origin = results.table("coverage"), results.origin("coverage.csv")
+    frame = frame[frame["k"] == 0]
     for (group, regime, level), part in frame.groupby(["group", "regime", "level"], sort=False):
         found = mean_interval(100 * part["coverage"].to_numpy())
         name = f"{camel(group)}{camel(round(100 * level))}{_regime(regime)}"

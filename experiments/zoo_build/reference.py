@@ -1,5 +1,6 @@
 """Making the reference space, the samples of the data sets in it, and the pair scores; needs the image sets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +17,20 @@ from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.extractors.explanation import INPUT_SIZE
 from ptmrec.extractors.probes import make_probes
+from ptmrec.images.datasets import images_per_class, spread
 from ptmrec.recommender.references import ENCODER, References, one_thread
 from ptmrec.relations.expected import SEPARATIONS_NAME, write_separations
 from ptmrec.relations.reference import fit_reference_space
+from ptmrec.relations.ridge import draw_splits, split_probe
 from ptmrec.relations.samples import DatasetSample, write_samples, write_space
-from ptmrec.relations.scores import SCORES_NAME, write_scores
+from ptmrec.relations.scores import FIRST, SCORES_NAME, write_scores
+from ptmrec.zoo.architectures import SmallModel
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.real import is_real, read_models
 
 
 def build_reference(config: ConfigParser, images: Path | None = None) -> Path:
-    """Write the reference space, the sample of every known data set, and the scores of every model on every data set.
+    """Write the reference space, a sample of every data set, and the scores of every model on every data set.
 
     The space is made from the probes and the battery's images of known data sets; no blind image shapes it.
 
@@ -50,16 +54,22 @@ def _build(config: ConfigParser, images: Path | None) -> Path:
     pictures, layout = gather_images(settings, paths.battery, images or paths.images, splits)
     models = read_models(paths)
     features: Features = {ENCODER: references.encoder.encode(pictures)}
-    for snapshot in progress(models, "running models"):
+    probed = {name: probe_images(images or paths.images, name) for name in splits.all}
+    probes = np.full((len(probed), len(models)), np.nan)
+    for place, snapshot in enumerate(progress(models, "running models")):
         # Real models take their time, and are no candidates of the crossed evaluation: what is known is enough.
         rows = np.flatnonzero(layout.draw <= 0) if is_real(snapshot) else np.arange(len(pictures))
-        found = extract_features(snapshot.load(), pictures[rows])
+        model = snapshot.load()
+        found = extract_features(model, pictures[rows])
+        if not is_real(snapshot):
+            probes[:, place] = [probe(model, *part) for part in probed.values()]
         features = {**features, snapshot.name: np.full((len(pictures), found.shape[1]), np.nan, np.float32)}
         features[snapshot.name][rows] = found
     names = [snapshot.name for snapshot in models]
     cards = {snapshot.name: snapshot.card for snapshot in models}
     scorer = PairScorer(features, layout, list(splits.all), names, settings)
     scores = scorer.run(list_variants(settings, cards))
+    scores[FIRST] = replace(scores[FIRST], probe=probes)
     separations = scorer.separate(tuple(settings.references), tuple(range(settings.draws)))
 
     def write(folder: Path) -> None:
@@ -68,6 +78,18 @@ def _build(config: ConfigParser, images: Path | None) -> Path:
         write_separations(folder / SEPARATIONS_NAME, separations)
 
     return write_folder(paths.reference, write)
+
+
+def probe_images(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Training images ``(n, 32, 32, 3)`` and labels ``(n,)`` of a data set that ``ptmrec recommend`` would use."""
+    data = load_image_npz(folder / f"{name}.npz")
+    kept = spread(data.train_labels, images_per_class(data.num_classes))
+    return data.train_images[kept], data.train_labels[kept]
+
+
+def probe(model: SmallModel, images: np.ndarray, labels: np.ndarray) -> float:
+    """Accuracy of a split probe on a model's features, as ``ptmrec recommend --verify`` measures it."""
+    return split_probe(extract_features(model, images), labels, draw_splits(labels))
 
 
 def gather_images(settings: RelationConfig, battery: Path, images: Path, splits: Splits) -> tuple[np.ndarray, Layout]:
@@ -100,7 +122,7 @@ def _write(folder: Path, features: Features, layout: Layout, splits: Splits, set
     rows = layout.probes((PROBE, BATTERY))
     space = fit_reference_space({name: features[name][rows] for name in (ENCODER, *settings.references)}, settings.rank)
     write_space(folder, space)
-    for name in splits.known:
+    for name in splits.all:
         rows = layout.sample(name, 0, settings.shots)
         token = features[ENCODER][rows].astype(np.float64).mean(axis=0)
         coordinates = space.encode({reference: features[reference][rows] for reference in space.names})

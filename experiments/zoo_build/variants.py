@@ -32,7 +32,8 @@ def list_variants(settings: RelationConfig, cards: Mapping[str, Card]) -> list[V
     others = {f"bank of {count}": (part, (PROBE, BATTERY)) for count, part in other_banks(bank, wider).items()}
     others |= {"probes by code": (bank, (PROBE,)), "probes of the battery": (bank, (BATTERY,))}
     for name, (part, probes) in others.items():
-        found += [Variant(f"{name}, draw {draw}", part, probes, shots, draw) for draw in (0, 1)]
+        judged = draws if not part else (0, 1)  # without references it is a row of the headline table
+        found += [Variant(f"{name}, draw {draw}", part, probes, shots, draw) for draw in judged]
     found += [Variant(f"{count} per class", bank, shots=count, draw=1) for count in SHOTS if count < shots]
     return [*found, Variant("unlabelled", bank, shots=shots, draw=1, clusters=CLUSTERS)]
 

@@ -33,6 +33,19 @@ def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"; {hint}" if hint else ""
 
 
+def count_of(count: int, what: str) -> str:
+    """A number of things in words: 1 model, 2 models, 3 classes."""
+    return f"{count} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
+
+
+def short_count(count: int) -> str:
+    """A number of parameters with a letter: 4.7M, 35k."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return str(count)
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PRESETS
 from ptmrec.core.errors import PtmrecError
+from ptmrec.core.words import count_of
 from ptmrec.explorer.asking import Asker
 from ptmrec.explorer.drawing import ALT, draw, readable, short_count, table_html
 from ptmrec.plots.style import picture
-from ptmrec.recommender.recommendation import Recommendation, count_of
+from ptmrec.recommender.recommendation import Recommendation
 
 FOLDER = "folder"
 """Value of the image chooser that stands for a path typed beside it."""

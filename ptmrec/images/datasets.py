@@ -20,15 +20,20 @@ MOST = 4000
 """Items read of a data set that does not tell its labels without its images."""
 
 
+IMAGES_PER_CLASS, IMAGES = 40, 1000
+"""Images used: so many of each class, and more where there are few classes, up to so many in all. Decoding and looking
+at a thousand takes two or three seconds; candidates that are verified are judged on all of them."""
+
+
 def is_dataset(source: Any) -> bool:
     """Whether something is a data set of items, and no list or array of images."""
     return hasattr(source, "__getitem__") and hasattr(source, "__len__") and not isinstance(source, list | tuple)
 
 
 def read_dataset(
-    source: Any, limit: int, account: Account, unlabelled: int = UNLABELLED_IMAGES
+    source: Any, account: Account, unlabelled: int = UNLABELLED_IMAGES
 ) -> "tuple[list[Image.Image], list | None, dict[Any, int]]":
-    """Images and labels of a data set, at most ``limit`` of each class, and ``unlabelled`` where there are no labels.
+    """Images and labels of a data set, as many of each class as are used, ``unlabelled`` where there are no labels.
 
     Returns:
         Images, a label for each (a class name where the data set tells it) or None, and how many images each class
@@ -44,6 +49,7 @@ def read_dataset(
         raise DataError(f"{kind}: the data set is empty")
     told = _labels(source, kind)
     there = np.arange(total) if told is None else _labelled(told, account)
+    limit = images_per_class(0 if told is None else len(set(told[there].tolist())))
     if told is None:  # in no fixed step, which could miss every item of some classes
         wanted = np.sort(np.random.default_rng(0).permutation(total)[:MOST])
     else:
@@ -53,7 +59,7 @@ def read_dataset(
     labels = [label for _, label in items]
     beyond = total - (account.found(0) - others) - len(items)
     if all(label is None for label in labels):
-        kept = images[:: -(-len(images) // unlabelled)]
+        kept = [images[index] for index in evenly(len(images), unlabelled)]
         account.leave(not_needed(unlabelled, True), count=beyond + len(images) - len(kept))
         return kept, None, {}
     account.leave(not_needed(limit, False), count=beyond)
@@ -143,10 +149,20 @@ def not_needed(limit: int, unlabelled: bool) -> str:
     return f"not needed: at most {limit}{'' if unlabelled else ' of a class'} are used, evenly spread"
 
 
+def images_per_class(classes: int) -> int:
+    """Most images of a class that are used where there are so many classes; 0: nobody knows."""
+    return max(IMAGES_PER_CLASS, IMAGES // classes if classes else 0)
+
+
+def evenly(count: int, limit: int) -> np.ndarray:
+    """Positions of at most ``limit`` of ``count`` things, evenly spread over them."""
+    return np.arange(count) if count <= limit else np.arange(limit) * count // limit
+
+
 def spread(labels: np.ndarray, limit: int) -> np.ndarray:
     """Positions ``(k,)`` of at most ``limit`` images of each class, evenly spread over it."""
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    return np.sort(np.concatenate([group[:: -(-len(group) // limit)] for group in groups]))
+    return np.sort(np.concatenate([group[evenly(len(group), limit)] for group in groups]))
 
 
 def _split(item: Any, kind: str) -> "tuple[Any, Any]":

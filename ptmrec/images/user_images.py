@@ -13,7 +13,15 @@ from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.log import logger
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import check_pixels, read_labelled_npz, read_list
-from ptmrec.images.datasets import UNLABELLED_IMAGES, is_dataset, not_needed, read_dataset, spread
+from ptmrec.images.datasets import (
+    UNLABELLED_IMAGES,
+    evenly,
+    images_per_class,
+    is_dataset,
+    not_needed,
+    read_dataset,
+    spread,
+)
 from ptmrec.images.files import open_image
 from ptmrec.images.folders import list_images
 from ptmrec.images.labels import index_labels
@@ -21,8 +29,6 @@ from ptmrec.images.labels import index_labels
 if TYPE_CHECKING:
     from PIL import Image
 
-IMAGES_PER_CLASS = 40
-"""Images used per class: enough for several draws of tokens, and an answer in seconds."""
 PLENTY = 100
 """Images in the smallest class from which on fine-tuning, not a linear probe, is the likely plan."""
 CHECK_ALL = 2000
@@ -117,9 +123,9 @@ def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool) -> Us
     if len(groups) == 1 and "" not in groups:
         raise DataError(f"{folder}: only one class ({next(iter(groups))}); a ranking needs at least two")
     sizes = {name: len(files) for name, files in groups.items()}
-    limit = UNLABELLED_IMAGES if "" in groups else IMAGES_PER_CLASS
+    limit = UNLABELLED_IMAGES if "" in groups else images_per_class(len(groups))
     if sum(sizes.values()) > CHECK_ALL:
-        groups = {name: files[:: -(-len(files) // limit)] for name, files in groups.items()}
+        groups = {name: [files[index] for index in evenly(len(files), limit)] for name, files in groups.items()}
     images, held = _decode(folder, groups, account, skip_unreadable)
     account.leave(not_needed(limit, "" in groups), count=sum(sizes.values()) - sum(map(len, groups.values())))
     names = () if "" in groups else tuple(sorted(groups))
@@ -166,7 +172,7 @@ def _read_memory(source: Any, labels: Any, skip_unreadable: bool) -> UserImages:
     if is_dataset(source) and not isinstance(source, np.ndarray):
         if labels is not None:
             raise DataError("labels go with images in a list or an array; a data set brings its own")
-        images, own, sizes = read_dataset(source, IMAGES_PER_CLASS, account)
+        images, own, sizes = read_dataset(source, account)
         return _labelled(images, own, np.arange(len(images)), account, min(sizes.values(), default=0))
     if not hasattr(source, "__iter__"):
         raise DataError(f"images: a {kind}; give a path, PIL images, or an array (n, height, width, 3) uint8")
@@ -199,7 +205,7 @@ def _chosen(
 ) -> UserImages:
     """The images that are used; the smallest class is that of what was read unless it is known."""
     groups = np.zeros(len(images), dtype=np.int64) if labels is None else labels
-    limit = UNLABELLED_IMAGES if labels is None else IMAGES_PER_CLASS
+    limit = UNLABELLED_IMAGES if labels is None else images_per_class(len(np.unique(labels)))
     kept = spread(groups, limit)
     account.leave(not_needed(limit, labels is None), count=len(images) - len(kept))
     if smallest is None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ptmrec.benchmark.battery import DEMO
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.sections import REGIMES
 from ptmrec.pipeline.committed import ProjectFiles
@@ -22,18 +23,22 @@ def write_all_knowledge(files: ProjectFiles, transport: Path, folder: Path) -> N
 
 
 def make_knowledge(files: ProjectFiles, transport: Path) -> Knowledge:
-    """Everything the recommender knows, fitted on the known data sets and taught by the known models.
+    """Everything the recommender knows, fitted on all data sets but the demo's and taught by the known models.
+
+    The fixed split and the crossed evaluation judge the method, each data set left out; what ships learns from all. The
+    demo asks about images of which nothing is known, as a user does.
 
     Args:
         files: the committed files.
         transport: folder of how the references explain the models.
     """
-    known, names = tuple(files.splits.known), list(files.cards)
+    known = tuple(name for name in files.splits.all if name != DEMO)
+    names = list(files.cards)
     folder = files.paths.reference
     samples = [read_samples(folder, name)[0] for name in known]
     transports = read_transports(transport, names)
     found = read_separations(folder / SEPARATIONS_NAME)[FIRST]
     separations = {name: found[name] for name in known}
     accuracies = {regime: measured_rows(files, regime, known) for regime in REGIMES}
-    scores = read_known_scores(files, known)
+    scores = read_known_scores(files, known).registered(files.battery_sets)
     return fit_knowledge(files.cards, base_models(files, KNOWN), samples, scores, transports, separations, accuracies)

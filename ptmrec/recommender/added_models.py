@@ -250,7 +250,8 @@ def _extend_regime(known: "RegimeKnowledge", rows: list[int], count: int, pairs:
     }
     estimated = estimate_skills(pairs, own)
     skills = {name: np.where(measured, row, estimated[name]) for name, row in own.items()}
-    return replace(known, ranker=replace(ranker, skills=skills, measured=measured))
+    errors = known.errors.only(np.array([*rows, *[-1] * count]))
+    return replace(known, ranker=replace(ranker, skills=skills, measured=measured), errors=errors)
 
 
 class Prober:
@@ -264,9 +265,11 @@ class Prober:
 
     def __init__(self, knowledge: "Knowledge", references: "References", config: ConfigParser) -> None:
         from ptmrec.benchmark.battery import read_battery
+        from ptmrec.benchmark.splits import read_splits
         from ptmrec.extractors.explanation import explanation_images
 
-        paths, known = config.get(PathsConfig), knowledge.scores.datasets
+        paths = config.get(PathsConfig)
+        known = [name for name in knowledge.scores.datasets if name in read_splits(paths.splits).known]
         settings = config.get(RelationConfig)
         self.known = knowledge.samples
         self.battery = {name: part for name, part in read_battery(paths.battery).items() if name in known}

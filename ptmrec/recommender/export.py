@@ -69,7 +69,7 @@ def to_json(answer: "Recommendation", count: int | None = None, only_pareto: boo
         "nearest": [{"dataset": name, "weight": round(share, DECIMALS)} for name, share in answer.nearest.items()],
         "trusted": answer.trusted,
         "notes": list(answer.notes),
-        "verification": None if ran is None else {"models": ran.passes, "seconds": round(ran.total_seconds, 2)},
+        "verification": None if ran is None else ran.to_dict(),
         "models_ranked": len(answer),
         "seconds": round(answer.seconds, 2),
     }

@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from ptmrec.relations.conformal import Conformal, fit_conformal
+from ptmrec.config.sections import PROBED
 from ptmrec.relations.expected import (
     ExpectedAccuracy,
     KnownSeparation,
     Separation,
+    expect_left_out,
     fit_expected,
-    left_out_errors,
     separations,
 )
-from ptmrec.relations.linear import LinearRanker, fit_linear_ranker, left_out_weights
+from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
-from ptmrec.relations.posterior import Posterior, fit_posterior
+from ptmrec.relations.posterior import KnownErrors, Posterior, fit_errors, fit_posterior
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.relations.scores import TARGET, PairScores, look_at, match_classes
 from ptmrec.zoo.card import Card
@@ -28,15 +29,18 @@ class RegimeKnowledge:
 
     Attributes:
         ranker: the linear ranker.
-        left_out: ``(K, 2 R)`` weights of the ranker without each known data set.
         expected: expected accuracies.
-        conformal: their intervals.
+        errors: expected and measured accuracies on the known data sets.
     """
 
     ranker: LinearRanker
-    left_out: np.ndarray
     expected: ExpectedAccuracy
-    conformal: Conformal
+    errors: KnownErrors
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """What measured accuracies say of all N models."""
+        return fit_posterior(self.errors)
 
 
 @dataclass(frozen=True)
@@ -78,35 +82,9 @@ class Knowledge:
         pairs = PairTable(self.cards, self.scores.with_dataset(TARGET, row), self.base)
         return pairs, separations(sample, self.transports, right=right[:, None])[0]
 
-    def posterior(self, regime: str) -> Posterior:
-        """What running candidates says, learned from the known data sets, on which all of them were run."""
-        known, pairs = self.regimes[regime], PairTable(self.cards, self.scores, self.base)
-        names = list(known.ranker.skills)
-        never = {name: pairs.trained_on(name) for name in names}
-        priors = [np.where(never[name], np.nan, known.ranker.scores(pairs, name)) for name in names]
-        return fit_posterior(
-            np.stack(priors),
-            self.scores.transport,
-            self.scores.few_shot,
-            np.stack(list(known.ranker.skills.values())),
-        )
-
-    def rank(self, pairs: PairTable, regime: str) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of the models for the target, and how far they rest on single data sets.
-
-        Returns:
-            ``(N,)`` scores, and ``(K, N)`` jackknife pseudo-values, whose mean's variance is that of the scores when
-            the known data sets are seen as a sample of all there are.
-        """
-        known, values = self.regimes[regime], []
-        scores, recognised = known.ranker.scores(pairs, TARGET), pairs.recognise(TARGET, known.ranker.skills)
-        count = len(known.ranker.skills)
-        for name, weights in zip(known.ranker.skills, known.left_out, strict=True):
-            skills = {other: skill for other, skill in known.ranker.skills.items() if other != name}
-            part = LinearRanker(weights, skills, known.ranker.measured).inputs(pairs, TARGET) @ weights
-            part = known.ranker.blend(part, *recognised)  # what was measured on the images themselves stays
-            values.append(count * scores - (count - 1) * part)
-        return scores, np.stack(values)
+    def rank(self, pairs: PairTable, regime: str) -> np.ndarray:
+        """Scores ``(N,)`` of the models for the target."""
+        return self.regimes[regime].ranker.scores(pairs, TARGET)
 
 
 def fit_knowledge(
@@ -134,7 +112,10 @@ def fit_knowledge(
         ranker = fit_linear_ranker(pairs, rows)
         own = {name: ranker.scores(pairs, name) for name in rows}
         counted = {name: np.where(base & ~pairs.trained_on(name), row, np.nan) for name, row in rows.items()}
-        conformal = fit_conformal(left_out_errors(separations, own, counted).values())
+        left_out = expect_left_out(separations, own, counted)
         expected = fit_expected(separations, own, counted)
-        regimes[regime] = RegimeKnowledge(ranker, left_out_weights(pairs, rows), expected, conformal)
+        probes = scores.probe if regime == PROBED else np.full(scores.probe.shape, np.nan)
+        measured = [np.where(pairs.trained_on(name), np.nan, row) for name, row in rows.items()]
+        errors = fit_errors(np.stack(list(left_out.values())), np.stack(measured), probes)
+        regimes[regime] = RegimeKnowledge(ranker, expected, errors)
     return Knowledge(dict(cards), base, tuple(samples), scores, tuple(transports), regimes)

@@ -6,15 +6,16 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from ptmrec.config.sections import PROBED
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, read_npz, write_bytes, write_json, write_npz
 from ptmrec.core.trust import check
 from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
-from ptmrec.relations.conformal import Conformal
 from ptmrec.relations.expected import ExpectedAccuracy
 from ptmrec.relations.linear import COLUMNS, LinearRanker
+from ptmrec.relations.posterior import KnownErrors
 from ptmrec.relations.samples import read_samples, write_samples
-from ptmrec.relations.scores import SCORES_NAME, read_scores, write_scores
+from ptmrec.relations.scores import SCORES_NAME, PairScores, read_scores, write_scores
 from ptmrec.zoo.card import Card
 
 MODELS, TRANSPORTS, FITTED, SAMPLES = "models.json", "transports.safetensors", "fitted.npz", "samples"
@@ -50,7 +51,7 @@ def read_knowledge(folder: Path) -> Knowledge:
         scores = read_scores(folder / SCORES_NAME)["known"].only(_known(arrays), list(cards))
         check(folder / TRANSPORTS)
         maps = load_file(folder / TRANSPORTS)
-        regimes = {name: _regime(arrays, name) for name in dict.fromkeys(key.split("/")[0] for key in arrays)}
+        regimes = {name: _regime(arrays, name, scores) for name in dict.fromkeys(key.split("/")[0] for key in arrays)}
         transports = tuple(maps[name] * maps[f"{name}/rows"][:, None] for name in cards)
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
         raise ArtifactError(f"{folder}: damaged or of another version ({error}); run: ptmrec reproduce") from None
@@ -80,9 +81,10 @@ def _fitted_arrays(knowledge: Knowledge) -> dict[str, np.ndarray]:
             "skills": np.stack(list(known.ranker.skills.values())).astype(np.float32),
             "measured": known.ranker.measured,
             "ranker": known.ranker.weights,
-            "left_out": known.left_out,
             **{f"expected_{key}": value for key, value in known.expected.to_arrays().items()},
-            **{f"conformal_{key}": value for key, value in known.conformal.to_arrays().items()},
+            "errors_expected": known.errors.expected.astype(np.float32),
+            "errors_measured": known.errors.measured.astype(np.float32),
+            "share": np.array(known.errors.share),
         }
         arrays |= {f"{regime}/{key}": value for key, value in parts.items()}
     return arrays
@@ -92,17 +94,19 @@ def _known(arrays: dict[str, np.ndarray]) -> list[str]:
     return [str(name) for name in next(value for key, value in arrays.items() if key.endswith("/datasets"))]
 
 
-def _regime(arrays: dict[str, np.ndarray], regime: str) -> RegimeKnowledge:
+def _regime(arrays: dict[str, np.ndarray], regime: str, scores: PairScores) -> RegimeKnowledge:
     own = {key.removeprefix(f"{regime}/"): value for key, value in arrays.items() if key.startswith(f"{regime}/")}
     skills = dict(zip((str(name) for name in own["datasets"]), own["skills"].astype(np.float64), strict=True))
-    if own["ranker"].shape != (len(COLUMNS),) or own["left_out"].shape != (len(skills), len(COLUMNS)):
+    if own["ranker"].shape != (len(COLUMNS),):
         raise ValueError(f"weights of {regime} are of another number of relations")
 
     def named(prefix: str) -> dict[str, np.ndarray]:
         return {key.removeprefix(prefix): value for key, value in own.items() if key.startswith(prefix)}
 
     ranker = LinearRanker(own["ranker"], skills, own["measured"].astype(bool))
-    expected, conformal = named("expected_"), named("conformal_")
-    return RegimeKnowledge(
-        ranker, own["left_out"], ExpectedAccuracy.from_arrays(expected), Conformal.from_arrays(conformal)
-    )
+    tables = {key: values.astype(np.float64) for key, values in named("errors_").items()}
+    probes = scores.probe if regime == PROBED else np.full(scores.probe.shape, np.nan)
+    errors = KnownErrors(**tables, probes=probes, share=float(own["share"]))
+    if any(table.shape != probes.shape for table in tables.values()):
+        raise ValueError(f"accuracies of {regime} are of other models or data sets")
+    return RegimeKnowledge(ranker, ExpectedAccuracy.from_arrays(named("expected_")), errors)

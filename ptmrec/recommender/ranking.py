@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import REGIMES, DatasetTokenConfig, PathsConfig, RelationConfig
+from ptmrec.config.sections import PROBED, REGIMES, DatasetTokenConfig, PathsConfig, RelationConfig
 from ptmrec.core.errors import ArtifactError, ConfigError, DataError
 from ptmrec.core.words import suggest
 from ptmrec.dataloader.dataset_tokens import class_tokens, cluster_labels
@@ -24,6 +25,7 @@ from ptmrec.relations.conformal import LEVELS
 from ptmrec.relations.distance import fit_surroundings
 from ptmrec.relations.expected import Separation
 from ptmrec.relations.pairs import PairTable, skill_logits
+from ptmrec.relations.posterior import Accuracies
 from ptmrec.relations.reasons import Reasons, explain_score
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.zoo.snapshot import Snapshot
@@ -46,10 +48,9 @@ class Ranking:
         knowledge: of N models.
         candidates: every candidate; snapshots: those within the limits, C of them.
         sample: the first draw of the images in the reference space.
-        drawn: images ``(n, 32, 32, 3)`` uint8 and labels ``(n,)`` of that draw, on which candidates are run.
+        shown: images ``(n, 32, 32, 3)`` uint8 and labels ``(n,)``, all that are used; candidates are run on them.
         tables: relations of the models, one table for each of S draws; separations: how far the classes separate.
         prior: ``(N,)`` scores before any candidate was run.
-        pseudo: ``(K, S, N)`` jackknife pseudo-values of the scores.
         stand_ins: model known by its card only -> the known model it is ranked as; it cannot be run.
         verification: results of candidates that were run; None without any.
     """
@@ -59,11 +60,10 @@ class Ranking:
     candidates: Sequence[Snapshot]
     snapshots: Sequence[Snapshot]
     sample: DatasetSample
-    drawn: tuple[np.ndarray, np.ndarray]
+    shown: tuple[np.ndarray, np.ndarray]
     tables: Sequence[PairTable]
     separations: Sequence[Separation]
     prior: np.ndarray
-    pseudo: np.ndarray
     stand_ins: dict[str, str] = field(default_factory=dict)
     verification: Verification | None = None
 
@@ -82,22 +82,21 @@ class Ranking:
         return np.array([index[snapshot.name] for snapshot in self.snapshots])
 
     @cached_property
-    def scores(self) -> np.ndarray:
-        """Scores ``(N,)`` of the models, updated by the candidates that were run."""
-        if self.verification is None:
-            return self.prior
-        revealed = np.full(len(self.prior), np.nan)
-        revealed[self.listed] = self.verification.revealed
-        pairs = self.tables[0]
-        transported = pairs.scores.transport[pairs.scores.datasets.index(TARGET)]
-        return self.knowledge.posterior(self.request.regime).update(self.prior, transported, revealed)[0]
+    def accuracies(self) -> Accuracies:
+        """Accuracies of the snapshots: expected, or moved by those of them that were measured."""
+        known, listed, run = self.knowledge.regimes[self.request.regime], self.listed, self.verification
+        predictions = [known.expected.predict(separation, self.prior) for separation in self.separations]
+        expected = np.mean(predictions, axis=0)
+        if run is None or self.request.regime != PROBED:
+            return known.posterior.answer(expected).only(listed)
+        measured = np.full(len(expected), np.nan)
+        measured[listed] = run.accuracies
+        return known.posterior.answer(expected, measured, run.judged).only(listed)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The snapshots best first, see :class:`~ptmrec.recommender.recommendation.Recommendation`."""
-        known, listed = self.knowledge.regimes[self.request.regime], self.listed
-        predictions = [known.expected.predict(separation, self.scores) for separation in self.separations]
-        expected = np.mean(predictions, axis=0)[listed]
+        found, run = self.accuracies, self.verification
         cards = [snapshot.card for snapshot in self.snapshots]
         columns = {
             "model": [card.name for card in cards],
@@ -106,16 +105,17 @@ class Ranking:
             "parameters": [card.num_params for card in cards],
             "licence": [card.licence for card in cards],
             "trained_on": [card.source_dataset for card in cards],
-            "score": self.scores[listed],
-            "expected_accuracy": expected,
+            "score": self.prior[self.listed],
+            "expected_accuracy": found.mean,
         }
         for level in LEVELS:
-            low, high = known.conformal.interval(expected, level)
+            low, high = found.interval(level)
             columns |= {f"low_{level * 100:.0f}": low, f"high_{level * 100:.0f}": high}
-        spread = self.pseudo[..., listed] - self.pseudo[..., listed].mean(axis=(0, 1)) + self.scores[listed]
-        columns["tied_with_best"] = tied_with_best(spread)
-        if self.verification is not None:
-            columns["verified"] = ~np.isnan(self.verification.seconds)
+        columns["tied_with_best"] = found.tied
+        if run is not None:
+            columns["verified"] = ~np.isnan(run.seconds)
+            if self.request.regime == PROBED:
+                columns |= {"score": found.mean, **measured_columns(run)}
         return ranked(pd.DataFrame(columns))
 
     @cached_property
@@ -127,8 +127,13 @@ class Ranking:
             f"{weight:.0%} of the order."
         )
         by_card = ", ".join(f"{name} (as {other})" for name, other in self.stand_ins.items())
+        frozen = (
+            "Candidates were run with frozen features, which on known data sets says nothing of fine-tuning: order and "
+            "accuracies stay as they were."
+        )
+        unmoved = frozen if self.verification is not None and self.request.regime != PROBED else ""
         cards = f"Ranked by their cards only, as the nearest known model: {by_card}." if by_card else ""
-        return tuple(note for note in (known if same else "", cards, *self.doubts) if note)
+        return tuple(note for note in (known if same else "", cards, unmoved, *self.doubts) if note)
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
@@ -190,13 +195,16 @@ class Ranking:
         """
         if self.request.images.num_classes < 2:
             raise DataError("candidates can be verified on labelled images of two classes or more; give labels")
-        before, scores = self.verification, self.scores[self.listed].copy()
+        if np.unique(self.shown[1], return_counts=True)[1].max() < 2:
+            raise DataError("candidates cannot be verified on one image of each class; give more images")
+        before, scores = self.verification, self.frame.set_index("model")["score"]
+        scores = scores[[snapshot.name for snapshot in self.snapshots]].to_numpy(copy=True)
         if before is not None:
             scores[~np.isnan(before.seconds)] = np.nan
         scores[[snapshot.name in self.stand_ins for snapshot in self.snapshots]] = np.nan
         loaders = [snapshot.load for snapshot in self.snapshots]
         with one_thread(self.request.config):
-            found = verify_candidates(scores, loaders, *self.drawn, count, time_limit)
+            found = verify_candidates(scores, loaders, *self.shown, count, time_limit)
         return replace(self, verification=found if before is None else before.joined(found))
 
 
@@ -222,18 +230,15 @@ def rank(
     features = references.features(small)
     labels = pseudo_labels(features[ENCODER], request.images.labels, settings.clusters, settings.seed)
     coordinates = references.space.encode(features)
-    samples, rows = draw_samples(features[ENCODER], coordinates, labels, settings.seed)
+    samples = draw_samples(features[ENCODER], coordinates, labels, settings.seed)
     same = knowledge.compare(DatasetSample(TARGET, samples[0].token, coordinates, labels))
     tables, separations = zip(*(knowledge.look(sample, same) for sample in samples), strict=True)
-    scored = [knowledge.rank(pairs, request.regime) for pairs in tables]
-    prior = np.mean([scores for scores, _ in scored], axis=0)
+    prior = np.mean([knowledge.rank(pairs, request.regime) for pairs in tables], axis=0)
     if recommender.epochs:
         tokens = class_tokens(features[ENCODER], labels, settings.shots, settings.draws, settings.seed)
         prior += correct(recommender, knowledge, tables, tokens, request.regime)
-    pseudo = np.stack([values for _, values in scored], axis=1)
-    drawn = small[rows[0]], labels[rows[0]]
     return Ranking(
-        *(request, knowledge, candidates, candidates, samples[0], drawn, tables, separations, prior, pseudo),
+        *(request, knowledge, candidates, candidates, samples[0], (small, labels), tables, separations, prior),
         stand_ins or {},
     )
 
@@ -301,10 +306,8 @@ def pseudo_labels(tokens: np.ndarray, labels: np.ndarray | None, clusters: int, 
     return cluster_labels(tokens, clusters, seed)
 
 
-def draw_samples(
-    tokens: np.ndarray, coordinates: np.ndarray, labels: np.ndarray, seed: int = 0
-) -> tuple[list[DatasetSample], list[np.ndarray]]:
-    """Draw samples of images, with the rows of each; one is enough where the draws would be the same.
+def draw_samples(tokens: np.ndarray, coordinates: np.ndarray, labels: np.ndarray, seed: int = 0) -> list[DatasetSample]:
+    """Draw samples of images; one is enough where the draws would be the same.
 
     Args:
         tokens: ``(n, E)`` features of the image encoder.
@@ -316,13 +319,26 @@ def draw_samples(
     classes = np.unique(labels)
     kept = classes if len(classes) <= CLASSES else generator.choice(classes, CLASSES, replace=False)
     groups = [np.flatnonzero(labels == label) for label in kept]
-    samples, drawn = [], []
+    samples = []
     for _ in range(DRAWS if max(map(len, groups)) > SHOTS else 1):
         rows = np.sort(np.concatenate([generator.permutation(group)[:SHOTS] for group in groups]))
         token = tokens[rows].astype(np.float64).mean(axis=0)
         samples.append(DatasetSample(TARGET, token, coordinates[rows], labels[rows]))
-        drawn.append(rows)
-    return samples, drawn
+    return samples
+
+
+def measured_columns(run: Verification) -> dict[str, np.ndarray]:
+    """What was measured of each model, NaN for the others, and its binomial interval: chance among the images alone."""
+    low, high = wilson_interval(run.accuracies, run.judged, LEVELS[0])
+    return {"measured_accuracy": run.accuracies, "measured_low_80": low, "measured_high_80": high}
+
+
+def wilson_interval(share: np.ndarray, count: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of a probability from a share ``(N,)`` of so many trials (Wilson, 1927)."""
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return centre - half, centre + half
 
 
 def ranked(frame: pd.DataFrame) -> pd.DataFrame:
@@ -340,28 +356,3 @@ def ranked(frame: pd.DataFrame) -> pd.DataFrame:
     ranks = np.where(tied, 1, np.arange(1, len(frame) + 1))
     rest = [name for name in frame if name != "rank"]
     return frame.assign(tied_with_best=tied, rank=ranks)[["rank", *rest]]
-
-
-def tied_with_best(samples: np.ndarray) -> np.ndarray:
-    """Mark the models that are not told apart from the best one, itself included.
-
-    A model is tied when its mean score is behind the best by less than twice the standard error of that difference,
-    taken in pairs: what moves both scores alike says nothing about their order. Members and draws both add to the
-    error; the draws of one member are not counted as independent answers, as they share its training.
-
-    Args:
-        samples: ``(K, S, N)`` scores of each member on each draw.
-
-    Returns:
-        ``(N,)`` bool; with one member and one draw, the models whose score equals the best.
-    """
-    best = samples.mean(axis=(0, 1)).argmax()
-    behind = samples[..., [best]] - samples
-    variance = _variance_of_mean(behind.mean(axis=1)) + _variance_of_mean(behind.mean(axis=0))
-    gap = behind.mean(axis=(0, 1))
-    return (gap < 2 * np.sqrt(variance)) | (gap <= 0)
-
-
-def _variance_of_mean(values: np.ndarray) -> np.ndarray:
-    """Variance ``(N,)`` of the mean over the rows of ``(k, N)``; 0 for a single row."""
-    return values.var(axis=0, ddof=1) / len(values) if len(values) > 1 else np.zeros(values.shape[1])

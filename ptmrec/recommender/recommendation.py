@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ConfigError
+from ptmrec.core.words import count_of, short_count
 from ptmrec.hardware.limits import LIMITS, Costs, broken, relieved
 from ptmrec.images.account import Account
 
@@ -219,12 +220,11 @@ class Recommendation:
         """The first ``count`` models in few enough columns for a terminal; ``1=`` marks a tie with the best."""
         frame = self.leaderboard(count=len(self) if count is None else count, only_pareto=only_pareto)
         tied = frame["tied_with_best"] & (self.num_tied > 1)
-        parts = zip(*(frame[name] for name in ("expected_accuracy", "low_80", "high_80")), strict=True)
         columns = {
             "rank": ["1=" if equal else str(rank) for rank, equal in zip(frame["rank"], tied, strict=True)],
             "model": frame["model"],
-            "params": [_short(value) for value in frame["parameters"]],
-            "accuracy": [f"{value:.2f} ({low:.2f}-{high:.2f})" for value, low, high in parts],
+            "params": [short_count(value) for value in frame["parameters"]],
+            "accuracy": _spans(frame, "expected_accuracy", "low_80", "high_80"),
         }
         if self.costs and (self.request.limits or only_pareto):
             from ptmrec.recommender.costs import readable_costs
@@ -234,7 +234,9 @@ class Recommendation:
             columns |= {"licence": frame["licence"].str.partition(";")[0], "source": frame["source"]}
         if "why" in frame:
             columns["why"] = frame["why"]
-        if "verified" in frame:
+        if "measured_accuracy" in frame:
+            columns["measured"] = _spans(frame, "measured_accuracy", "measured_low_80", "measured_high_80")
+        elif "verified" in frame:
             columns["run"] = frame["verified"].map({True: "yes", False: ""})
         return frame[[]].assign(**columns)
 
@@ -386,14 +388,7 @@ def check_budget(verify: int | None, time_limit: float | None) -> None:
         raise ConfigError(f"time_limit = {time_limit!r}: give a positive number of seconds, or leave it away")
 
 
-def count_of(count: int, what: str) -> str:
-    """A number of things in words: 1 model, 2 models, 3 classes."""
-    return f"{count} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
-
-
-def _short(count: int) -> str:
-    """A number of parameters with a letter: 4.7M, 35k."""
-    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if count >= size:
-            return f"{count / size:.3g}{letter}"
-    return str(count)
+def _spans(frame: "pd.DataFrame", *columns: str) -> list[str]:
+    """Accuracies with the ends of their intervals; empty where there is none."""
+    parts = zip(*(frame[name] for name in columns), strict=True)
+    return [f"{value:.2f} ({low:.2f}-{high:.2f})" if value == value else "" for value, low, high in parts]

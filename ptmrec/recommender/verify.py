@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ptmrec.relations.ridge import ridge_loo_score
+from ptmrec.relations.ridge import Split, draw_splits, split_probe
 
 if TYPE_CHECKING:
     from ptmrec.zoo.architectures import SmallModel
@@ -19,13 +19,16 @@ class Verification:
     """What running candidates revealed, and what it cost.
 
     Attributes:
-        revealed: ``(N,)`` how well each candidate's features separate the classes, NaN = not run; see
-            :func:`~ptmrec.relations.ridge.ridge_loo_score`.
+        accuracies: ``(N,)`` accuracy of a probe of each candidate's features, NaN = not run; see
+            :func:`~ptmrec.relations.ridge.split_probe`.
         seconds: ``(N,)`` time each took, loading included; NaN = not run.
+        learned: images that each probe learned from; judged: the other images, on which it was judged.
     """
 
-    revealed: np.ndarray
+    accuracies: np.ndarray
     seconds: np.ndarray
+    learned: int
+    judged: int
 
     @property
     def passes(self) -> int:
@@ -40,13 +43,19 @@ class Verification:
     def joined(self, later: "Verification") -> "Verification":
         """This and what was run after it."""
         ran = ~np.isnan(later.seconds)
-        revealed, seconds = np.where(ran, later.revealed, self.revealed), np.where(ran, later.seconds, self.seconds)
-        return Verification(revealed, seconds)
+        accuracies = np.where(ran, later.accuracies, self.accuracies)
+        return replace(later, accuracies=accuracies, seconds=np.where(ran, later.seconds, self.seconds))
+
+    def to_dict(self) -> dict[str, float]:
+        """As JSON: how many models were run, seconds, and images that probes learned from and were judged on."""
+        seconds = round(self.total_seconds, 2)
+        return {"models": self.passes, "seconds": seconds, "learned": self.learned, "judged": self.judged}
 
     def describe(self) -> str:
         """One sentence about the cost."""
         of = f"{self.passes} of {len(self.seconds)} candidates"
-        return f"verified {of} on the images in {self.total_seconds:.1f} s"
+        probe = f"a probe learned from {self.learned} images and was judged on the {self.judged} others"
+        return f"verified {of} on the images in {self.total_seconds:.1f} s: {probe}, several times"
 
 
 def verify_candidates(
@@ -72,26 +81,29 @@ def verify_candidates(
         clock: tells the time in seconds.
 
     Raises:
-        ValueError: ``count`` below 1, a time limit that is not positive, or labels that cannot be scored.
+        ValueError: ``count`` below 1, a time limit that is not positive, or labels that cannot be split.
     """
     if (count is not None and count < 1) or (time_limit is not None and not time_limit > 0):
         raise ValueError(f"expected at least one candidate and a positive time, got {count} and {time_limit}")
     if labels.shape != images.shape[:1] or len(np.unique(labels)) < 2:
         raise ValueError(f"expected a label for each of {len(images)} images, of at least two classes")
+    splits = draw_splits(labels)
     order = np.argsort(-scores, kind="stable")
     order = order[~np.isnan(scores[order])][:count]
-    revealed, seconds = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
+    accuracies, seconds = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
     start = clock()
     for place, index in enumerate(order):
         before = clock()
         if place and time_limit is not None and before - start + np.nanmax(seconds) > time_limit:
             break
-        revealed[index] = _run(loaders[index], images, labels)
+        accuracies[index] = _run(loaders[index], images, labels, splits)
         seconds[index] = clock() - before
-    return Verification(revealed, seconds)
+    return Verification(accuracies, seconds, *map(len, splits[0]))
 
 
-def _run(load: "Callable[[], SmallModel | PhotoModel]", images: np.ndarray, labels: np.ndarray) -> float:
+def _run(
+    load: "Callable[[], SmallModel | PhotoModel]", images: np.ndarray, labels: np.ndarray, splits: Sequence[Split]
+) -> float:
     from ptmrec.zoo.features import extract_features  # torch takes a second, and ranking alone needs none of this
 
-    return ridge_loo_score(extract_features(load(), images), labels)
+    return split_probe(extract_features(load(), images), labels, splits)

@@ -7,7 +7,7 @@ below 20 data sets a guaranteed 95 % interval is everything. It is left out here
 measured, not what is proved.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,19 +33,12 @@ class Conformal:
         place = np.searchsorted(np.cumsum(self.weights), level - 1e-9)
         return float(self.errors[min(place, len(self.errors) - 1)])
 
-    def interval(self, expected: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end ``(N,)`` around expected accuracies ``(N,)``, within 0 and 1."""
-        reach = self.reach(level)
+    def interval(
+        self, expected: np.ndarray, level: float, unit: np.ndarray | float = 1.0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper end ``(N,)`` around expected accuracies ``(N,)``, within 0 and 1; errors are in ``unit``."""
+        reach = self.reach(level) * unit
         return np.clip(expected - reach, 0, 1), np.clip(expected + reach, 0, 1)
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """As arrays for an NPZ."""
-        return {"errors": self.errors, "error_weights": self.weights}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Conformal":
-        """From what :meth:`to_arrays` gave."""
-        return cls(np.asarray(arrays["errors"], np.float64), np.asarray(arrays["error_weights"], np.float64))
 
 
 def fit_conformal(errors: Iterable[np.ndarray]) -> Conformal:

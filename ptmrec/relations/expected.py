@@ -151,16 +151,15 @@ def fit_expected(
     return ExpectedAccuracy(ridge.coef_ / scale, float(noise))
 
 
-def left_out_errors(
+def expect_left_out(
     known: Mapping[str, KnownSeparation], scores: Mapping[str, np.ndarray], accuracies: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Measured minus expected accuracy ``(N,)`` on each known data set, left out of the fit; NaN where not counted."""
-    errors = {}
+    """Expected accuracy ``(N,)`` on each known data set, left out of the fit; arguments as in :func:`fit_expected`."""
+    found = {}
     for name, dataset in known.items():
         others = {other: separation for other, separation in known.items() if other != name}
-        expected = fit_expected(others, scores, accuracies).predict(dataset.own, scores[name])
-        errors[name] = accuracies[name] - expected
-    return errors
+        found[name] = fit_expected(others, scores, accuracies).predict(dataset.own, scores[name])
+    return found
 
 
 def write_separations(path: Path, found: Mapping[str, Mapping[str, KnownSeparation]]) -> Path:

@@ -84,13 +84,6 @@ def fit_linear_ranker(
     return LinearRanker(weights, merged, measured)
 
 
-def left_out_weights(pairs: PairTable, accuracies: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Weights of the rankers fitted without each of the K known data sets, a row each; arguments as above."""
-    names = list(accuracies)
-    parts = ({other: accuracies[other] for other in names if other != name} for name in names)
-    return np.stack([fit_linear_ranker(pairs, part).weights for part in parts])
-
-
 def _fit_measured(pairs: PairTable, skills: Mapping[str, np.ndarray], kept: np.ndarray) -> np.ndarray:
     rows = {name: pairs.relations(name, skills) * kept for name in skills}
     there = {name: pairs.base & ~np.isnan(values) for name, values in skills.items()}

@@ -1,7 +1,13 @@
-"""How well features separate classes: a ridge classifier, left one out, in closed form."""
+"""How well features separate classes: a ridge classifier, left one out or on held-out images, in closed form."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
+SHOTS, REPEATS, LEARNED = 10, 5, 0.7
+"""Images per class a split probe learns from, its splits, and the largest share of a class that it learns from."""
+Split = tuple[np.ndarray, np.ndarray]
+"""Positions of the images a probe learns from, and of those it is judged on."""
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
 """Ridge penalties the best is taken of, for features scaled to unit mean square length."""
 
@@ -72,6 +78,59 @@ def ridge_left_out_classes(features: np.ndarray, labels: np.ndarray) -> dict[int
     scores, right = _by_penalty(*_spectrum(standardise(features[None])), labels)
     best = right[int(scores[:, 0].argmax()), 0]
     return {int(label): float(best[labels == label].mean()) for label in np.unique(labels)}
+
+
+def split_probe(features: np.ndarray, labels: np.ndarray, splits: Sequence[Split]) -> float:
+    """Accuracy of a ridge classifier that learns from a few images per class, on the other images; mean over splits.
+
+    Args:
+        features: ``(n, d)`` float.
+        labels: ``(n,)`` class indices.
+        splits: of :func:`draw_splits`.
+    """
+    return float(np.mean([_probe(features, labels, *split) for split in splits]))
+
+
+def draw_splits(labels: np.ndarray, shots: int = SHOTS, repeats: int = REPEATS, seed: int = 0) -> list[Split]:
+    """Random splits of images: ``shots`` per class to learn from, at most seven in ten of a class, and the others.
+
+    Args:
+        labels: ``(n,)`` class indices.
+        shots: images per class.
+        repeats: number of splits.
+        seed: of the splits; they are the same for every model.
+
+    Raises:
+        ValueError: no class has two images, so none is left to judge by.
+    """
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    if len(groups) < 2 or max(map(len, groups)) < 2:
+        raise ValueError("a split needs two classes, and a class with two images")
+    generator, found = np.random.default_rng(seed), []
+    for _ in range(repeats):
+        cuts = [np.split(generator.permutation(group), [_shots(len(group), shots)]) for group in groups]
+        found.append(tuple(np.concatenate(part) for part in zip(*cuts, strict=True)))
+    return found
+
+
+def _shots(count: int, shots: int) -> int:
+    return min(shots, max(1, int(count * LEARNED)))
+
+
+def _probe(features: np.ndarray, labels: np.ndarray, learned: np.ndarray, judged: np.ndarray) -> float:
+    """Accuracy on the images judged; the penalty is the best on the learned ones, left one out."""
+    own = features[learned].astype(np.float64)
+    mean, deviation = own.mean(axis=0), own.std(axis=0)
+    scale = np.where(deviation > 1e-8, 1 / np.maximum(deviation, 1e-8), 0.0) / np.sqrt(own.shape[1])
+    table = (own - mean) * scale
+    vectors, values = (part[0] for part in _spectrum(table[None]))
+    best = PENALTIES[int(_by_penalty(vectors[None], values[None], labels[learned])[0][:, 0].argmax())]
+    classes, indices = np.unique(labels[learned], return_inverse=True)
+    targets = np.eye(len(classes))[indices]
+    chance = targets.mean(axis=0)
+    weights = table.T @ (vectors @ (vectors.T @ (targets - chance) / (values + best)[:, None]))
+    answers = ((features[judged].astype(np.float64) - mean) * scale) @ weights + chance
+    return float((classes[answers.argmax(axis=1)] == labels[judged]).mean())
 
 
 def _left_out(vectors: np.ndarray, values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

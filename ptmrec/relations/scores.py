@@ -19,7 +19,7 @@ FIRST = "draw 0"
 """Name of the scores from the draw of images that is known of known data sets."""
 SCORES_NAME = "scores.npz"
 """File of the pair scores, beside the reference space they are made in."""
-_TABLES = ("transport", "few_shot", "encoder", "reference", "same")
+_TABLES = ("transport", "few_shot", "encoder", "reference", "same", "probe")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class PairScores:
             :func:`~ptmrec.relations.similarity.covariance_similarity`.
         same: ``(T, T)`` how surely they are the same, see :func:`~ptmrec.relations.similarity.class_match`; NaN where
             nobody compared their classes.
+        probe: ``(T, N)`` accuracy of each model's own features in a split probe, see
+            :func:`~ptmrec.relations.ridge.split_probe`; NaN where it never ran. All NaN without it.
     """
 
     datasets: tuple[str, ...]
@@ -46,6 +48,11 @@ class PairScores:
     encoder: np.ndarray
     reference: np.ndarray
     same: np.ndarray
+    probe: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.probe is None:
+            object.__setattr__(self, "probe", np.full(self.transport.shape, np.nan))
 
     def only(self, datasets: Sequence[str], models: Sequence[str]) -> "PairScores":
         """The scores of some data sets and models, in that order.
@@ -61,7 +68,8 @@ class PairScores:
         columns = [self.models.index(name) for name in models]
         cells, pairs = np.ix_(rows, columns), np.ix_(rows, rows)
         likeness = (table[pairs] for table in (self.encoder, self.reference, self.same))
-        return PairScores(tuple(datasets), tuple(models), self.transport[cells], self.few_shot[cells], *likeness)
+        own = (self.transport[cells], self.few_shot[cells], *likeness, self.probe[cells])
+        return PairScores(tuple(datasets), tuple(models), *own)
 
     def registered(self, battery: Sequence[str]) -> "PairScores":
         """The scores as they are known of new models, which run on the battery's data sets alone."""
@@ -88,6 +96,7 @@ class PairScores:
             datasets=(*self.datasets, name),
             transport=np.vstack([self.transport, row.transport]),
             few_shot=np.vstack([self.few_shot, never]),
+            probe=np.vstack([self.probe, never]),
             encoder=_bordered(self.encoder, row.encoder),
             reference=_bordered(self.reference, row.reference),
             same=_bordered(self.same, row.same),
@@ -100,6 +109,7 @@ class PairScores:
             models=(*self.models, *names),
             transport=np.hstack([self.transport, transport]),
             few_shot=np.hstack([self.few_shot, few_shot]),
+            probe=np.hstack([self.probe, np.full(transport.shape, np.nan)]),
         )
 
 
@@ -183,7 +193,7 @@ def read_scores(path: Path) -> dict[str, PairScores]:
                     f"{path}: {max(held, key=held.count)!r} is in it twice; make it again with: ptmrec zoo reference"
                 )
         cells, pairs = (len(datasets), len(models)), (len(datasets), len(datasets))
-        shapes = dict(zip(_TABLES, (cells, cells, pairs, pairs, pairs), strict=True))
+        shapes = dict(zip(_TABLES, (cells, cells, pairs, pairs, pairs, cells), strict=True))
         found = {}
         for name in dict.fromkeys(key.rpartition("/")[0] for key in arrays if "/" in key):
             tables = {t: arrays.get(f"{name}/{t}", np.full(shapes[t], np.nan)).astype(np.float64) for t in _TABLES}

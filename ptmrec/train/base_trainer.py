@@ -16,10 +16,9 @@ from ptmrec.core.errors import TrainingError, one_line
 from ptmrec.core.log import logger
 from ptmrec.core.processes import gather, wait_for_all
 from ptmrec.core.progress import progress
-from ptmrec.train.batches import batch_size, end_workers, set_epoch, to_device
+from ptmrec.train.batches import batch_size, divide, end_workers, set_epoch, to_device
 from ptmrec.train.checkpoints import load_into, load_tensors
 from ptmrec.train.history import History
-from ptmrec.train.portions import Portion, divide
 from ptmrec.train.run_state import RunState
 
 
@@ -65,7 +64,7 @@ class BaseTrainer:
         self.train_loader, self.validation_loader = train_loader, validation_loader
         self._run = RunState(self.name, options, self.output_dir)
         self._epoch = self._batch_index = 0
-        self._portion = Portion(slice(0, 0), 0, 0)
+        self._weight = 1.0
         self._reading: tuple[str, Iterable[Any], Iterator[Any] | None] = ("train", train_loader, None)
         self._last_batch_metrics: dict[str, float | Tensor] = {}
 
@@ -127,8 +126,8 @@ class BaseTrainer:
             self._reading = (part, batches, iterator)
             for self._batch_index, batch in enumerate(iterator, start=1):
                 self._last_batch_metrics = {}
-                batch, self._portion = divide(batch)
-                loss, size = run_batch(to_device(batch, self.accelerator.device)), self._portion.size
+                batch, size, self._weight = divide(batch)
+                loss = run_batch(to_device(batch, self.accelerator.device))
                 for name, value in {**self._batch_metrics(), "loss": loss}.items() if size else ():
                     sums[name][0] += value * size
                     sums[name][1] += size
@@ -148,7 +147,7 @@ class BaseTrainer:
     def _train_batch(self, batch: Any) -> float:
         self._run.optimizer.zero_grad(set_to_none=True)
         value, loss = self._checked_loss(batch)
-        self._run.backward(loss, self._portion)
+        self._run.backward(loss, self._weight)
         norm = self._clip()
         if self.accelerator.scaler is None:  # the scaler of fp16 skips steps with infinite gradients itself
             self._require_finite("gradient norm", norm, batch)
@@ -244,8 +243,7 @@ class BaseTrainer:
             ) from error
 
     def _checked_loss(self, batch: Any) -> tuple[float, Tensor]:
-        with self._run.autocast(), self._portion.randomness():
-            loss = self._forward_batch(batch)
+        loss = self._run.forward(self._forward_batch, batch)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
             raise TrainingError(

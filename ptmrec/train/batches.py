@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ptmrec.core.errors import TrainingError
+from ptmrec.core.processes import is_alone, rank, world_size
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
@@ -37,6 +38,20 @@ def to_device(batch: Any, device: torch.device) -> Any:
 def batch_size(batch: Any) -> int:
     """Length of the first dimension of the first tensor found in the batch; 1 when there is none."""
     return next((len(tensor) for tensor in _tensors(batch) if tensor.ndim), 1)
+
+
+def divide(batch: Any) -> tuple[Any, int, float]:
+    """This process's rows of a batch, how many count, and their share of the batch.
+
+    The loss of the batch is the sum over the processes of their loss times their share. A process for which no row is
+    left takes the first one, which does not count.
+    """
+    whole = batch_size(batch)
+    if is_alone():
+        return batch, whole, 1.0
+    start, stop = (whole * index // world_size() for index in (rank(), rank() + 1))
+    rows = take_rows(batch, slice(start, max(stop, start + 1)) if start < whole else slice(0, 1), whole)
+    return rows, stop - start, (stop - start) / max(whole, 1)
 
 
 def take_rows(batch: Any, rows: slice, count: int) -> Any:

@@ -25,7 +25,6 @@ from ptmrec.train.checkpoints import (
     timestamp,
 )
 from ptmrec.train.history import History
-from ptmrec.train.portions import Portion, add_gradients, share_weights
 from ptmrec.train.setup import build_accelerator, build_scheduler, scheduler_arguments, settings_of
 
 PLAIN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
@@ -60,22 +59,26 @@ class RunState:
         """
         self.accelerator = build_accelerator(self.options)
         self._loaders = loaders
-        # Portions need no wrapper of the model: :mod:`ptmrec.train.portions` adds up the gradients.
         self._model = self.accelerator.prepare_model(model, evaluation_mode=world_size() > 1)
-        share_weights(model)
+        self._parallel = None if is_alone() else self.accelerator.prepare_model(_AnyForward(self._model))
         optimizer = build_optimizer()
         self._scheduler = build_scheduler(self.options, optimizer)
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
-        self._backward, self.autocast = self.accelerator.backward, self.accelerator.autocast
+        self._backward, self._autocast = self.accelerator.backward, self.accelerator.autocast
         if self.accelerator.mixed_precision == "no" and self.accelerator.distributed_type in PLAIN:
             # Accelerate's own do the same then, but look for packages on disk at every step.
-            self._backward, self.autocast, self.optimizer = Tensor.backward, nullcontext, optimizer
+            self._backward, self._autocast, self.optimizer = Tensor.backward, nullcontext, optimizer
         return self._model
 
-    def backward(self, loss: Tensor, portion: Portion) -> None:
-        """Gradients of the loss of a whole batch, given that of this process's portion of it."""
-        self._backward(loss if portion.size == portion.whole else loss * portion.weight)
-        add_gradients(self._model.parameters())
+    def forward(self, function: Callable[[Any], Any], batch: Any) -> Any:
+        """What a function that uses the model makes of a batch; of several processes, each calls this as often."""
+        with self._autocast():
+            return function(batch) if self._parallel is None else self._parallel(function, batch)
+
+    def backward(self, loss: Tensor, weight: float) -> None:
+        """Gradients of the loss of a whole batch, given that of this process's rows and their share of the batch."""
+        # The wrapper takes the mean over the processes, where the sum is wanted.
+        self._backward(loss if self._parallel is None else loss * weight * world_size())
 
     def begin_epoch(self) -> None:
         """Let all processes draw the same numbers, whatever each has drawn so far."""
@@ -202,3 +205,14 @@ class RunState:
     def _settings(self) -> dict[str, str]:
         """Options and surroundings that must be the same for a resumed run to be the same run."""
         return settings_of(self.options) | {"loader generators": str(len(self._generators()))}
+
+
+class _AnyForward(nn.Module):
+    """A model that is run by any function: torch's DDP sees ``model(...)`` alone, and trainers call any method."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, function: Callable[[Any], Any], batch: Any) -> Any:
+        return function(batch)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import patch_environment
+from accelerate.utils import DistributedDataParallelKwargs, patch_environment
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from ptmrec.config.sections import PRECISIONS, SCHEDULERS, TrainingOptions
@@ -40,6 +40,8 @@ def build_accelerator(options: TrainingOptions) -> Accelerator:
             accelerator = Accelerator(
                 cpu=options.device == "cpu",
                 mixed_precision=options.mixed_precision,
+                # A parameter that nobody used keeps no gradient, or weight decay would move it.
+                kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
             )
     except (RuntimeError, ValueError) as error:
         wanted = f"device {options.device!r} with mixed_precision {options.mixed_precision!r}"

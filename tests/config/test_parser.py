@@ -1,7 +1,8 @@
+import dataclasses
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,8 +10,10 @@ import pytest
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.section import SECTIONS, Section, setting
-from ptmrec.config.sections import PathsConfig, RankerConfig
+from ptmrec.config.sections import PRECISIONS, REGIMES, SCHEDULERS, PathsConfig, RankerConfig, TrainingOptions
 from ptmrec.core.errors import ConfigError
+
+pytestmark = pytest.mark.usefixtures("user_environment")
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,10 @@ class Toy(Section):
 
 
 SECTIONS.pop("toy")
+
 TOY = {"toy": Toy}
+
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.usefixtures("user_environment")
 
 
 def parse(tmp_path, text="", **kwargs):
@@ -145,8 +149,7 @@ def test_errors_are_one_line_and_name_the_place(tmp_path, text, words):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
-    [("toy.nothing", "no such key"), ("nothing.steps", "no such section"), ("steps", "SECTION.KEY")],
+    ("name", "words"), [("toy.nothing", "no such key"), ("nothing.steps", "no such section"), ("steps", "SECTION.KEY")]
 )
 def test_unknown_override(tmp_path, name, words):
     with pytest.raises(ConfigError, match=words):
@@ -190,3 +193,47 @@ def test_every_default_passes_its_own_check_and_paths_are_absolute(tmp_path):
 def test_reading_configuration_does_not_import_torch():
     code = "import sys; from ptmrec.config.parser import ConfigParser; ConfigParser(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_a_section_registers_itself_and_copies_its_lists():
+    @dataclass(frozen=True)
+    class Toy(Section):
+        section: ClassVar[str] = "toy_section"
+        sizes: list[int] = setting([1, 2], "sizes", min=1)
+
+    assert SECTIONS.pop("toy_section") is Toy
+    first, second = Toy(), Toy()
+    first.sizes.append(3)
+    assert second.sizes == [1, 2]
+    with pytest.raises(FrozenInstanceError):
+        first.sizes = []
+
+
+def test_a_base_without_a_name_is_no_section():
+    before = dict(SECTIONS)
+
+    @dataclass(frozen=True)
+    class Base(Section):
+        size: int = setting(1, "size")
+
+    assert Base().size == 1
+    assert before == SECTIONS
+
+
+def test_what_a_field_allows_stands_in_its_metadata():
+    field = setting(3, "steps", min=1, max=9, choices=[3, 4])
+    assert field.metadata == {"help": "steps", "min": 1, "max": 9, "choices": (3, 4), "written": False}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_setting_says_what_it_means(name):
+    for field in dataclasses.fields(SECTIONS[name]):
+        assert len(field.metadata["help"]) > 3, field.name
+
+
+def test_trainers_share_one_set_of_options():
+    shared = {field.name: field.metadata["choices"] for field in dataclasses.fields(TrainingOptions)}
+    assert shared["scheduler"] == SCHEDULERS
+    assert shared["mixed_precision"] == PRECISIONS
+    assert set(shared) < {field.name for field in dataclasses.fields(RankerConfig)}
+    assert RankerConfig().regimes == list(REGIMES)

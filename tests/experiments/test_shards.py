@@ -1,132 +1,202 @@
-import json
+import re
+import shutil
 
 import pytest
+from cli_calls import call
 
-from experiments import shards
-from experiments.sharding import Shard
-from experiments.shards import ShardedWork
+from experiments.shards import BEGUN, Shard, ShardedWork, array_text, parse_shard, shard_of_array
 from ptmrec.core.errors import ArtifactError, ConfigError
-from ptmrec.core.files import write_text
+from ptmrec.core.files import read_json, tree_hash, write_text
 
 MODELS = [f"m{number}" for number in range(5)]
 
 
-class ToyWork(ShardedWork):
-    def __init__(self, root, key="a", models=MODELS):
-        super().__init__("toys", "make toys", root / "shards", root, key, models)
-        self.done = []
+class Toys:
+    """Toys made in shards, which note what was asked of them."""
 
-    def _work(self, shard, models):
-        self.done.append(models)
-        return [write_text(self.root / f"{name}.txt", name) for name in models]
+    def __init__(self, root, key="a"):
+        self.root, self.done = root, []
+        self.all = ShardedWork("toys", "make toys", root, key, MODELS, self.is_done, self.make)
 
-    def _hashes(self, models):
-        return {name: f"hash of {name}" for name in models}
+    def is_done(self, name):
+        return (self.root / f"{name}.txt").is_file()
+
+    def make(self, names):
+        self.done += names
+        for name in names:
+            write_text(self.root / f"{name}.txt", name)
 
 
 @pytest.fixture
-def work(tmp_path):
-    return ToyWork(tmp_path)
+def toys(tmp_path):
+    return Toys(tmp_path)
 
 
-def run_all(work, count=3):
-    return [work.run(Shard(index, count)) for index in range(count)]
+def be_task(monkeypatch, task, numbers):
+    values = {"ID": task, "COUNT": len(numbers), "MIN": min(numbers), "MAX": max(numbers)}
+    for name, value in values.items():
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", str(value))
 
 
-def test_a_manifest_says_what_was_made_from_what_with_what(work, tmp_path):
-    manifest = json.loads(work.run(Shard(1, 3)).read_text())
-    assert (manifest["shard"], manifest["of"], manifest["key"]) == (1, 3, work.key)
-    assert manifest["models"] == {"m1": "hash of m1", "m4": "hash of m4"}
-    assert list(manifest["files"]) == ["m1.txt", "m4.txt"]
-    assert {"python", "torch", "numpy", "ptmrec"} == set(manifest["versions"])
+def shards_of_tasks(monkeypatch, numbers, count=None):
+    found = []
+    for task in numbers:
+        be_task(monkeypatch, task, numbers)
+        found.append(shard_of_array(count))
+    return found
 
 
-def test_a_finished_shard_is_not_done_again(work):
-    run_all(work)
-    assert sorted(sum(work.done, [])) == MODELS
-    before = len(work.done)
-    run_all(work)
-    assert len(work.done) == before
-    assert work.check() == [Shard(index, 3) for index in range(3)]
+def test_a_shard_is_written_with_its_number_from_zero():
+    assert [parse_shard(text) for text in ("0/4", " 3/4")] == [Shard(0, 4), Shard(3, 4)]
 
 
-def test_what_is_missing_is_told_and_a_merge_refuses_the_gap(work):
-    with pytest.raises(ConfigError, match="--shards N"):
-        work.missing()
-    assert work.missing(3) == [0, 1, 2]
-    work.run(Shard(1, 3))
-    assert work.missing() == [0, 2]
-    with pytest.raises(
-        ArtifactError, match="of 3 shards of the toys, 0,2 are missing; make each with: make toys --shard"
-    ):
-        work.check()
-    run_all(work)
-    assert work.missing() == []
+@pytest.mark.parametrize("text", ["4/4", "0/0", "1", "a/4", "-1/4", "1/4/2", "", "0.5/4", "1/9999999", "½/2"])
+def test_what_is_no_shard_is_refused(text):
+    with pytest.raises(ConfigError):
+        parse_shard(text)
 
 
-def test_shards_of_two_numbers_need_to_be_told_apart(work):
-    run_all(work)
-    work.run(Shard(0, 2))
-    assert work.known_count() is None
-    with pytest.raises(ConfigError, match="shards of 2 and of 3 are there"):
-        work.check()
-    assert work.missing(3) == []
-    assert work.missing(2) == [1]
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("count", [None, 4])
+def test_arrays_from_zero_and_from_one_name_the_same_shards(monkeypatch, first, count):
+    assert shards_of_tasks(monkeypatch, range(first, first + 4), count) == [Shard(i, 4) for i in range(4)]
 
 
-def test_more_shards_than_models_are_no_error(work):
-    run_all(work, 7)
-    assert work.missing() == []
+def test_a_part_of_an_array_needs_the_number_of_shards(monkeypatch):
+    with pytest.raises(ConfigError, match="say --shards N"):
+        shards_of_tasks(monkeypatch, [3, 7])
+    assert shards_of_tasks(monkeypatch, [3, 7], 9) == [Shard(3, 9), Shard(7, 9)]
+    assert shards_of_tasks(monkeypatch, [1, 2], 9)[0] == Shard(1, 9), "numbers of shards, not of an array from 1"
+    with pytest.raises(ConfigError, match="no shard 9/9"):
+        shards_of_tasks(monkeypatch, [9], 9)
 
 
-def test_other_settings_make_a_shard_again(work, tmp_path):
-    run_all(work)
-    other = ToyWork(tmp_path, key="b")
-    with pytest.raises(ArtifactError, match=r"0-of-3.json: made from other data, settings or code; make it again with"):
-        other.check()
-    other.run(Shard(0, 3))
-    assert other.missing() == [1, 2]
-
-
-def test_mixed_versions_are_refused_by_name(work, monkeypatch, tmp_path):
-    run_all(work)
-    monkeypatch.setattr(shards, "version", lambda name: "9.9" if name == "torch" else "1")
-    with pytest.raises(ArtifactError, match=r"made by other versions \(torch .* there, 9.9 here"):
-        ToyWork(tmp_path).check()
+def test_outside_of_an_array_there_is_no_shard_and_a_damaged_one_is_one_line(monkeypatch):
+    assert shard_of_array() is None
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    with pytest.raises(ConfigError, match="SLURM_ARRAY_TASK_COUNT"):
+        shard_of_array()
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("numbers", "text"), [([], ""), ([4], "4"), ([0, 1, 2, 3, 7, 9, 10, 11], "0-3,7,9-11"), ([1, 2], "1-2")]
+)
+def test_numbers_as_sbatch_takes_them(numbers, text):
+    assert array_text(numbers) == text
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_shards_do_every_model_once(toys, count):
+    for index in range(count):
+        toys.all.run(Shard(index, count))
+    assert sorted(toys.done) == MODELS
+    assert toys.all.missing() == []
+
+
+def test_what_is_missing_is_told_and_a_merge_refuses_the_gap(toys, tmp_path):
+    with pytest.raises(ConfigError, match="--shards N"):
+        toys.all.missing()
+    assert toys.all.missing(3) == [0, 1, 2]
+    assert toys.all.run(Shard(1, 3)) == tmp_path
+    assert toys.done == ["m1", "m4"]
+    assert toys.all.missing() == [0, 2]
+    with pytest.raises(ArtifactError, match="of 3 shards of the toys, 0,2 are missing.*make toys --shard I/3"):
+        toys.all.check()
+    for index in (0, 2):
+        toys.all.run(Shard(index, 3))
+    toys.all.check()
+    (tmp_path / "m2.txt").unlink()
+    assert toys.all.missing() == [2]
+
+
+def test_the_number_of_shards_is_known_once_one_is_begun(toys):
+    def stop(names):
+        assert toys.all.known_count() == 4
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ShardedWork(**vars(toys.all) | {"work": stop}).run(Shard(2, 4))
+    assert toys.all.missing() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("spoiled", [None, "[]", '{"key": "a"}', "{"])
+def test_shards_of_other_settings_code_or_versions_are_not_mixed_in(toys, tmp_path, spoiled):
+    toys.all.run(Shard(0, 3))
+    if spoiled:
+        (tmp_path / BEGUN).write_text(spoiled)
+    other = toys if spoiled else Toys(tmp_path, "b")
+    for ask in (lambda: other.all.run(Shard(1, 3)), lambda: other.all.check(3), other.all.missing):
+        with pytest.raises(ArtifactError, match=BEGUN):
+            ask()
+
+
+def tiny(folder):
+    return ["--profile", "smoke", "--set", f"paths.artifacts={folder}", "--set", "zoo.every=50"]
+
+
+@pytest.mark.slow
+def test_an_array_with_a_task_lost_is_completed_and_merged(tmp_path, monkeypatch):
+    common = tiny(tmp_path)
+    for task in (1, 3):
+        be_task(monkeypatch, task, [1, 2, 3])
+        done = call(*common, "extract")
+        assert done.exit_code == 0, done.output
+    folder = next((tmp_path / "shards" / "views").iterdir())
+    assert done.stdout.strip() == str(folder)
+    made = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
+    status = call(*common, "extract", "--status")
+    assert (status.stdout, status.exit_code) == ("1\n", 1)
+    gap = call(*common, "extract", "--merge")
+    assert gap.exit_code == 2
+    assert re.fullmatch(r"Error: .*of 3 shards of the views, 1 are missing.*\n", gap.stderr)
+    assert not (tmp_path / "views").exists()
+    be_task(monkeypatch, 1, [1])  # submitted again with what --status said
+    assert call(*common, "extract").exit_code == 0
+    assert {name: (folder / name).stat().st_mtime_ns for name in made} == made, "what is done is not done again"
+    status = call(*common, "extract", "--status")
+    assert (status.stdout, status.stderr, status.exit_code) == ("", "no shard is missing\n", 0)
+    merged = call(*common, "extract", "--merge")
+    assert merged.exit_code == 0, merged.output
+    monkeypatch.delenv("SLURM_ARRAY_TASK_ID")
+    again = call(*tiny(tmp_path / "one"), "extract")
+    results = [tmp_path / "model_tokens", tmp_path / "one" / "model_tokens"]
+    assert [line.strip() for line in (merged.stdout, again.stdout)] == [str(folder) for folder in results]
+    assert tree_hash([results[0]]) == tree_hash([results[1]])
+    shutil.rmtree(tmp_path / "views")
+    path = folder / sorted(made)[0]
+    path.write_bytes(path.read_bytes()[:-30])
+    damaged = call(*common, "extract", "--merge")
+    assert damaged.exit_code == 2 and str(path) in damaged.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [["extract"], ["zoo", "build"]])
+@pytest.mark.parametrize(
+    ("options", "words"),
     [
-        (lambda root: (root / "m1.txt").write_text("x"), "m1.txt is missing or has changed"),
-        (lambda root: (root / "m4.txt").unlink(), "m4.txt is missing or has changed"),
-        (lambda root: (root / "shards" / "1-of-3.json").write_text("{"), "damaged"),
-        (lambda root: (root / "shards" / "1-of-3.json").write_text("[]"), "no manifest of this shard"),
+        (["--shard", "4/4"], "no shard 4/4; of N shards they are 0/N to 3/N"),
+        (["--shard", "1"], "--shard 1: write I/N, of four shards 0/4 to 3/4"),
+        (["--shard", "0/2", "--status"], "exclude each other"),
+        (["--merge", "--status"], "exclude each other"),
+        (["--shard", "0/2", "--shards", "3"], "none of 3 shards"),
     ],
 )
-def test_a_damaged_shard_counts_as_missing_until_it_is_made_again(work, tmp_path, spoil, words):
-    run_all(work)
-    spoil(tmp_path)
-    assert work.missing() == [1]
-    with pytest.raises(ArtifactError, match=words):
-        work.check()
-    work.run(Shard(1, 3))
-    assert work.missing() == []
+def test_what_cannot_be_asked_of_shards_is_one_line(tmp_path, command, options, words):
+    done = call(*tiny(tmp_path), *command, *options)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
-def test_models_that_joined_since_are_noticed(work, tmp_path):
-    run_all(work)
-    with pytest.raises(ArtifactError, match="other models"):
-        ToyWork(tmp_path, models=[*MODELS, "m5"]).check()
+@pytest.mark.slow
+def test_without_a_shard_and_a_number_it_is_said_what_to_give(tmp_path):
+    common = tiny(tmp_path)
+    assert "say how many there are to be with --shards N" in call(*common, "extract", "--status").stderr
+    assert call(*common, "extract", "--status", "--shards", "4").stdout == "0-3\n"
+    assert "say which with --shard I/N" in call(*common, "extract", "--shards", "4").stderr
+    assert "is not done in shards" in call(*common, "extract", "--datasets", "--status").stderr
 
 
-def test_the_number_of_shards_is_known_once_one_is_begun(work):
-    class Stopped(ToyWork):
-        def _work(self, shard, models):
-            assert self.known_count() == 4
-            raise KeyboardInterrupt
-
-    stopped = Stopped(work.root)
-    with pytest.raises(KeyboardInterrupt):
-        stopped.run(Shard(2, 4))
-    assert work.missing(4) == [0, 1, 2, 3]
+def test_a_shard_says_what_it_is_made_with(toys, tmp_path):
+    toys.all.run(Shard(1, 3))
+    assert read_json(tmp_path / BEGUN) == {"key": "a", "shards": 3}

@@ -4,14 +4,19 @@ import math
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_images
+from conftest import assert_readable, write_images
 from matplotlib.figure import Figure
 
+from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
 from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PRESETS
 from ptmrec.core.errors import ConfigError, DataError
-from ptmrec.explorer.asking import Asker
+from ptmrec.explorer import asking
+from ptmrec.explorer.asking import DEMO, Asker
+from ptmrec.explorer.drawing import draw, readable, short_count, table_html
 from ptmrec.explorer.panel import FOLDER, MOST_SHOWN, Explorer, image_html, parameter_limits, show_explorer
 from ptmrec.images.account import Account
 from ptmrec.recommender.recommendation import Recommendation
@@ -191,3 +196,88 @@ def test_a_folder_is_answered_in_the_names_of_its_classes(tmp_path):
     assert f". {first}: " in explorer.explanation() and "hills" in explorer.explanation()
     with pytest.raises(ConfigError):
         explorer.found.explain("nobody")
+
+
+@pytest.fixture(scope="module")
+def asker():
+    return Asker(ConfigParser())
+
+
+def test_the_demos_are_the_sets_of_the_battery_the_unknown_one_first(asker):
+    names = list(asker.demos)
+    assert names[0] == DEMO + FIRST_DEMO and len(names) == 8
+    assert asker.demos["demo:blood_cells"] == "demo: blood cells (3 classes, 60 images)"
+
+
+def test_mistakes_are_named_before_anything_is_read(asker):
+    with pytest.raises(ConfigError, match="preset 'quick': choose one of fast, balanced, best"):
+        asker("demo:mnist", "quick")
+    with pytest.raises(ConfigError, match="demo 'minst': choose one of clothing, mnist"):
+        asker("demo:minst", "fast")
+    for nothing in ("", "  "):
+        with pytest.raises(DataError, match="type the path"):
+            asker(nothing, "fast")
+    with pytest.raises(DataError, match="nowhere"):
+        asker("nowhere", "fast")
+
+
+def test_a_demo_is_asked_about_by_the_names_of_its_classes(asker, monkeypatch):
+    asked = []
+
+    def record(source, labels, preset, config):
+        asked.append((np.shape(source), len(labels), preset))
+        raise DataError("enough")
+
+    monkeypatch.setattr(asking, "recommend", record)
+    for preset in PRESETS:
+        with pytest.raises(DataError, match="enough"):
+            asker("demo:mnist", preset)
+    assert asked == [((200, 32, 32, 3), 200, preset) for preset in PRESETS]
+
+
+@pytest.fixture
+def frame():
+    return pd.DataFrame(
+        {
+            "rank": [1, 2, 3],
+            "model": ["a<b", "second", "third"],
+            "parameters": [6_092_072, 148_554, 999],
+            "trained_on": ["cats_dogs", "x", "y"],
+            "expected_accuracy": [0.52, 0.5, 0.3],
+            "low_80": [0.4, 0.38, 0.2],
+            "high_80": [0.6, 0.62, 0.4],
+            "low_95": [0.3, 0.3, 0.1],
+            "high_95": [0.7, 0.7, 0.5],
+            "tied_with_best": [True, True, False],
+        }
+    )
+
+
+def test_numbers_of_parameters_as_people_say_them():
+    assert [short_count(value) for value in (999, 35_400, 4_652_008, 2.5e9)] == ["999", "35.4 k", "4.65 M", "2.5 B"]
+
+
+def test_the_table_says_what_the_frame_says_in_words(frame):
+    table = readable(frame)
+    assert table.columns.tolist() == ["#", "model", "parameters", "trained on", "accuracy (80 %)"]
+    assert table["#"].tolist() == ["1=", "1=", "3"]
+    assert table.iloc[0].tolist() == ["1=", "a<b", "6.09 M", "cats dogs", "52 % (40–60)"]
+    more = readable(frame.assign(verified=[True, False, False], licence="MIT; see LICENSE"))
+    assert more["run"].tolist() == ["yes", "", ""] and set(more["licence"]) == {"MIT"}
+    alone = readable(frame.assign(tied_with_best=[True, False, False]))
+    assert alone["#"].tolist() == ["1", "2", "3"]
+
+
+def test_names_cannot_break_the_page_and_one_row_is_marked(frame):
+    page = table_html(readable(frame), "second")
+    assert "a&lt;b" in page and "a<b" not in page
+    assert [("background" in row) for row in page.split("<tr")[1:]] == [False, False, True, False]
+    assert page.count("<tr") == 4 and page.count("<td") == 3 * 5
+
+
+def test_the_plot_is_drawn_in_the_style_of_the_thesis(frame):
+    for shown in (frame.head(1), frame, pd.concat([frame.assign(model=f"m{i}" + frame["model"]) for i in range(7)])):
+        figure = draw(shown)
+        assert_readable(figure)
+        assert len(figure.axes[0].get_yticklabels()) == len(shown)
+    assert draw(frame, 4.0).get_figwidth() == 4.0

@@ -8,7 +8,24 @@ from torchvision.datasets import FakeData
 
 from ptmrec.core.errors import DataError
 from ptmrec.images.account import Account
-from ptmrec.images.datasets import is_dataset, read_dataset
+from ptmrec.images.datasets import evenly, images_per_class, is_dataset, read_dataset
+
+
+@pytest.fixture(autouse=True)
+def ten_of_a_class(monkeypatch):
+    monkeypatch.setattr("ptmrec.images.datasets.images_per_class", lambda classes: 10)
+
+
+def test_few_classes_give_more_images_each_and_many_classes_enough():
+    assert [images_per_class(classes) for classes in (0, 2, 10, 25, 100)] == [40, 500, 100, 40, 40]
+
+
+@pytest.mark.parametrize(("count", "limit"), [(41, 40), (600, 500), (7, 7), (3, 10), (1, 1)])
+def test_as_many_are_used_as_may_be_and_evenly(count, limit):
+    found = evenly(count, limit)
+    assert len(found) == len(set(found.tolist())) == min(count, limit) and (found >= 0).all() and (found < count).all()
+    steps = np.diff([*found, count])
+    assert len(found) < 2 or steps.max() - steps.min() <= 1
 
 
 class Pairs:
@@ -46,7 +63,7 @@ class Rows:
 def test_only_the_images_that_are_used_are_read():
     data = Pairs(200)
     account = Account()
-    images, labels, sizes = read_dataset(data, 10, account)
+    images, labels, sizes = read_dataset(data, account)
     assert (len(images), account.found(len(images)), len(data.read)) == (20, 200, 20)
     assert sizes == {"cat": 100, "dog": 100}
     assert sorted(set(labels)) == ["cat", "dog"] and labels.count("cat") == 10
@@ -54,9 +71,9 @@ def test_only_the_images_that_are_used_are_read():
 
 def test_rows_of_the_hub():
     account = Account()
-    images, labels, _ = read_dataset(Rows(30), 4, account)
-    assert account.found(len(images)) == 30 and images[0].mode == "RGB"
-    assert {name: labels.count(name) for name in "abc"} == {"a": 4, "b": 4, "c": 4}
+    images, labels, _ = read_dataset(Rows(36), account)
+    assert account.found(len(images)) == 36 and images[0].mode == "RGB"
+    assert {name: labels.count(name) for name in "abc"} == {"a": 10, "b": 10, "c": 10}
 
 
 @pytest.mark.parametrize(
@@ -68,13 +85,13 @@ def test_rows_of_the_hub():
     ],
 )
 def test_tensors_and_arrays_are_the_images_they_were(kind):
-    images, _, _ = read_dataset(Pairs(4, kind), 10, Account())
+    images, _, _ = read_dataset(Pairs(4, kind), Account())
     assert np.array_equal(np.asarray(images[3]), np.full((8, 8, 3), (3, 0, 0)))
 
 
 def test_a_real_data_set_of_torchvision():
     data = FakeData(size=6, image_size=(3, 8, 8), num_classes=2)
-    images, labels, _ = read_dataset(data, 10, Account())
+    images, labels, _ = read_dataset(data, Account())
     assert len(images) == 6 and set(labels) <= {0, 1}
 
 
@@ -90,7 +107,7 @@ def test_no_class_is_missed_where_labels_come_with_the_images_alone():
     data = Round(4002)
     del data.targets
     Round.__len__ = lambda self: 4002
-    _, labels, _ = read_dataset(data, 10, Account())
+    _, labels, _ = read_dataset(data, Account())
     assert set(labels) == set(range(6))
 
 
@@ -109,7 +126,7 @@ def test_items_without_labels_are_unlabelled():
 
     del Bare.targets
     bare = Bare()
-    images, labels, _ = read_dataset(bare, 10, Account())
+    images, labels, _ = read_dataset(bare, Account())
     assert len(images) == 5 and labels is None
 
 
@@ -123,22 +140,22 @@ def test_items_without_labels_are_unlabelled():
 )
 def test_what_cannot_be_used_is_named(data, words):
     with pytest.raises(DataError, match=f"Pairs: .*{words}"):
-        read_dataset(data, 10, Account())
+        read_dataset(data, Account())
 
 
 def test_items_without_a_label_are_left_out_and_counted():
     rows, account = Rows(12), Account()
     rows.label[::4] = -1  # as the Hub marks the labels it keeps to itself
-    images, labels, _ = read_dataset(rows, 10, account)
+    images, labels, _ = read_dataset(rows, account)
     assert len(images) == 9 and account.left_out == {"without a label": 3}
 
 
 def test_of_a_dictionary_of_data_sets_the_training_part_is_read():
     account = Account()
-    images, _, _ = read_dataset({"train": Pairs(6), "test": Pairs(3)}, 10, account)
+    images, _, _ = read_dataset({"train": Pairs(6), "test": Pairs(3)}, account)
     assert len(images) == 6 and account.left_out == {"in the part test": 3}
     with pytest.raises(DataError, match="holds a, b; give the data set of the training images"):
-        read_dataset({"a": Pairs(6), "b": Pairs(3)}, 10, Account())
+        read_dataset({"a": Pairs(6), "b": Pairs(3)}, Account())
 
 
 class Broken(Pairs):
@@ -160,7 +177,7 @@ class Several(Pairs):
 )
 def test_data_sets_that_fail_are_one_line(data, words):
     with pytest.raises(DataError, match=words):
-        read_dataset(data, 10, Account())
+        read_dataset(data, Account())
 
 
 def test_lists_and_text_are_no_data_sets():

@@ -2,19 +2,25 @@ import io
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import assert_readable
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from PIL import Image
+from toy_answer import make_frame
 
 from experiments.evaluation.baselines import BASELINES
 from experiments.studies.comparison import OURS, SINGLE
 from experiments.studies.passes import HALVING, LOGME, RANDOM
-from experiments.studies.quadrants import LINEAR, ONE_DRAW, TRANSPORT
-from ptmrec.config.sections import EvaluationConfig
+from experiments.studies.quadrants import FEATURES, TRANSPORT
 from ptmrec.core.errors import ArtifactError
+from ptmrec.plots.pareto import LABELLED, plot_pareto
+from ptmrec.plots.recommendation import plot_recommendation
 from ptmrec.plots.style import (
     METHOD_COLOURS,
     SOURCE_GROUPS,
@@ -22,10 +28,13 @@ from ptmrec.plots.style import (
     category_colours,
     picture,
     save_figure,
+    settle,
     source_group,
     thesis_style,
     words,
 )
+from ptmrec.plots.training_curves import COLOURS, new_metrics, plot_history
+from ptmrec.train.history import History
 from ptmrec.zoo.card import read_card
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +49,7 @@ def test_style_is_put_back():
 
 
 def test_every_method_has_a_colour_of_its_own():
-    ours = {OURS, SINGLE, LINEAR, TRANSPORT, ONE_DRAW, LOGME, HALVING, RANDOM}
+    ours = {OURS, SINGLE, TRANSPORT, FEATURES, LOGME, HALVING, RANDOM}
     assert set(BASELINES) | ours <= set(METHOD_COLOURS)
     assert len(set(METHOD_COLOURS.values())) == len(METHOD_COLOURS)
 
@@ -110,6 +119,135 @@ def test_no_figure_without_alternative_text(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_every_method_that_is_compared_has_a_colour_of_its_own():
-    names = [OURS, SINGLE, TRANSPORT, LINEAR, *EvaluationConfig().baselines]
-    assert len({METHOD_COLOURS[name] for name in names}) == len(names)
+def make_board(count=12):
+    return pd.DataFrame(
+        {
+            "model": [f"m{place}" for place in range(count)],
+            "parameters": np.arange(1, count + 1) * 1e5,
+            "expected_accuracy": np.linspace(0.4, 0.8, count),
+            "latency_high_ms": np.geomspace(0.5, 80, count),
+            "latency_basis": ["table"] * (count - 3) + ["estimated"] * 3,
+            "on_pareto": [place % 2 == 0 for place in range(count)],
+        }
+    )
+
+
+def test_the_front_is_drawn_through_its_models():
+    ax = plot_pareto(make_board())
+    assert_readable(ax.figure)
+    front = make_board().query("on_pareto")
+    assert ax.lines[0].get_xdata().tolist() == front["latency_high_ms"].tolist()
+    assert len(ax.texts) == min(LABELLED, len(front))
+    assert ax.get_xscale() == "log"
+
+
+def close(count):
+    """A front of models of almost one accuracy, whose names cannot all stand to their right."""
+    board = make_board(count).assign(on_pareto=True, model=[f"efficientnet-small-{place}" for place in range(count)])
+    return board.assign(expected_accuracy=np.linspace(0.7, 0.71, count), latency_high_ms=np.linspace(5, 6, count))
+
+
+@pytest.mark.parametrize("board", [make_board(), make_board(40), close(6), close(20)], ids=["12", "40", "6", "close"])
+def test_every_name_stands_beside_its_own_model_or_is_tied_to_it(board):
+    ax = plot_pareto(board)
+    settle(ax.figure)
+    front = board[board["on_pareto"]]
+    there = ax.transData.transform(front[["latency_high_ms", "expected_accuracy"]])
+    spots = dict(zip(front["model"], there, strict=True))
+    boxes = {text.get_text(): Text.get_window_extent(text) for text in ax.texts}
+    assert boxes and set(boxes) <= set(front["model"].tail(LABELLED))
+    for text in ax.texts:
+        name, box = text.get_text(), boxes[text.get_text()]
+        assert text.xy == tuple(front.set_index("model").loc[name, ["latency_high_ms", "expected_accuracy"]])
+        assert not any(box.overlaps(other) for key, other in boxes.items() if key != name)
+        assert not any(box.contains(*spot) for key, spot in spots.items() if key != name), name
+        if text.arrow_patch is None:
+            near = {key: np.hypot(*(np.clip(spot, box.min, box.max) - spot)) for key, spot in spots.items()}
+            assert min(near, key=near.get) == name, "a reader takes it for the name of the nearest point"
+
+
+def test_without_latencies_parameters_stand_there():
+    ax = Figure().subplots()
+    assert plot_pareto(make_board().assign(latency_high_ms=np.nan, latency_basis="unknown"), ax) is ax
+    assert ax.get_xlabel() == "parameters"
+
+
+def test_each_model_stands_at_what_is_expected_of_it():
+    frame = make_frame(2).assign(verified=[True, False])
+    ax = plot_recommendation(frame)
+    assert_readable(ax.figure)
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [dot.get_xdata()[0] for dot in dots] == [0.75, 0.5]
+    assert dots[1].get_markerfacecolor() == "w", "tied with the best"
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_marker() == "x"] == ["m0"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "best on top"
+
+
+def test_it_draws_where_it_is_told():
+    ax = Figure().subplots()
+    assert plot_recommendation(make_frame(2), ax) is ax
+
+
+def make_frame_training_curves(epochs=6, validation=True):
+    rows = []
+    for epoch in range(1, epochs + 1):
+        row = {"epoch": epoch, "train_loss": 1 / epoch, "train_reconstruction": 0.99 / epoch, "learning_rate": 0.1}
+        row["train_tau_w"] = (epoch % 3) / 10
+        if validation:
+            row |= {"validation_loss": 2 / epoch, "validation_reconstruction": 1.9 / epoch}
+            row |= {"validation_tau_w": (epoch % 2) / 5, "validation_recall@5": (epoch % 4) / 4}
+        rows.append(row)
+    return History(rows).to_frame()
+
+
+def curves(ax):
+    return {line.get_label(): line for line in ax.lines}
+
+
+def test_curves_hold_the_data_in_fixed_colours():
+    frame = make_frame_training_curves()
+    lines = curves(plot_history(frame).axes[0])
+    assert list(lines) == ["training", "validation"]
+    for label, part in (("training", "train"), ("validation", "validation")):
+        np.testing.assert_array_equal(lines[label].get_ydata(), frame[f"{part}_loss"])
+        np.testing.assert_array_equal(lines[label].get_xdata(), frame["epoch"])
+        assert to_rgb(lines[label].get_color()) == to_rgb(COLOURS[part])
+
+
+def test_no_panel_repeats_another_and_titles_are_words():
+    before = plt.get_fignums()
+    figure = plot_history(make_frame_training_curves())
+    assert new_metrics(make_frame_training_curves()) == ["tau_w", "recall@5"]
+    assert [ax.get_title() for ax in figure.axes] == ["loss", r"agreement $\tau_w$", "recall@5"]
+    assert_readable(figure)
+    assert plt.get_fignums() == before
+
+
+def test_chosen_epoch_is_marked_in_every_panel_and_the_legend():
+    figure = plot_history(make_frame_training_curves(), chosen=4)
+    for ax in figure.axes:
+        assert list(curves(ax)["chosen: epoch 4"].get_xdata()) == [4, 4]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "validation", "chosen: epoch 4"]
+    assert "chosen" not in str(
+        [text.get_text() for text in plot_history(make_frame_training_curves()).legends[0].get_texts()]
+    )
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(0.0, "log"), (5.0, "linear"), (-1.0, "linear")])
+def test_log_scale_where_losses_are_positive_and_span_a_decade(shift, scale):
+    frame = make_frame_training_curves()
+    frame[["train_loss", "validation_loss"]] += shift
+    assert plot_history(frame).axes[0].get_yscale() == scale
+
+
+def test_only_what_was_measured_is_drawn():
+    figure = plot_history(make_frame_training_curves(validation=False))
+    assert list(curves(figure.axes[0])) == ["training"]
+    assert list(curves(plot_history(make_frame_training_curves()).axes[2])) == ["validation"]
+
+
+def test_a_single_epoch_shows_as_a_point():
+    figure = plot_history(make_frame_training_curves(epochs=1))
+    assert len(figure.axes) == 4  # nothing can be said to repeat the loss
+    assert figure.axes[0].lines[0].get_marker() == "o"
+    assert_readable(figure)

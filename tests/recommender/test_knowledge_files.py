@@ -4,8 +4,8 @@ from toy_knowledge import make_knowledge
 from toy_relations import make_samples, make_transports
 
 from ptmrec.core.errors import ArtifactError
-from ptmrec.core.files import read_json, write_json
-from ptmrec.recommender.knowledge_files import MODELS, TRANSPORTS, read_knowledge, to_bytes, write_knowledge
+from ptmrec.core.files import read_json, read_npz, write_json, write_npz
+from ptmrec.recommender.knowledge_files import FITTED, MODELS, TRANSPORTS, read_knowledge, to_bytes, write_knowledge
 from ptmrec.relations.transport import transport_scores
 
 
@@ -17,9 +17,11 @@ def test_knowledge_survives_a_round_trip(tmp_path):
     np.testing.assert_array_equal(again.base, knowledge.base)
     sample = make_samples()[3]
     for regime in knowledge.regimes:
-        first, second = (k.rank(k.pairs(sample), regime)[0] for k in (knowledge, again))
+        first, second = (k.rank(k.pairs(sample), regime) for k in (knowledge, again))
         np.testing.assert_allclose(second, first, atol=0.05)
-        assert again.regimes[regime].conformal.reach(0.8) == knowledge.regimes[regime].conformal.reach(0.8)
+        for name in ("expected", "measured", "probes", "share"):
+            one, other = (getattr(k.regimes[regime].errors, name) for k in (knowledge, again))
+            np.testing.assert_allclose(other, one, atol=1e-6)
 
 
 def from_bytes(steps, rows):
@@ -46,4 +48,9 @@ def test_damage_is_one_line(tmp_path):
     models = read_json(folder / MODELS)
     write_json(folder / MODELS, {**models, "base": models["base"][:-1]})
     with pytest.raises(ArtifactError, match="do not fit together"):
+        read_knowledge(folder)
+    write_json(folder / MODELS, models)
+    arrays = read_npz(folder / FITTED)
+    write_npz(folder / FITTED, arrays | {"low_data/errors_expected": arrays["low_data/errors_expected"][:, 1:]})
+    with pytest.raises(ArtifactError, match="accuracies of low_data are of other models"):
         read_knowledge(folder)

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from scipy.stats import binomtest
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import DatasetTokenConfig, PathsConfig
+from ptmrec.config.sections import REGIMES, DatasetTokenConfig, PathsConfig
 from ptmrec.core.errors import ArtifactError, ConfigError, DataError
 from ptmrec.core.files import write_hashes
 from ptmrec.dataloader.dataset_tokens import class_tokens
@@ -27,7 +28,7 @@ from ptmrec.recommender.ranking import (
     rank,
     ranked,
     shrink,
-    tied_with_best,
+    wilson_interval,
 )
 from ptmrec.recommender.references import ENCODER
 from ptmrec.recommender.request import Request, recommend
@@ -39,38 +40,19 @@ PATHS = CONFIG.get(PathsConfig)
 GENERATOR = np.random.default_rng(0)
 
 
-def test_a_difference_that_members_agree_on_is_no_tie():
-    generator = np.random.default_rng(0)
-    shared = generator.normal(size=(3, 8, 1))  # moves all models alike
-    scores = np.array([1.0, 0.9, 0.2]) + shared + 0.001 * generator.normal(size=(3, 8, 3))
-    assert tied_with_best(scores).tolist() == [True, False, False]
-
-
-def test_members_that_disagree_make_a_tie_however_many_draws_there_are():
-    difference = np.array([0.07, -0.01, 0.02])[:, None] + np.zeros((3, 1000))
-    scores = np.stack([difference, np.zeros((3, 1000)), np.full((3, 1000), -1.0)], axis=-1)
-    assert tied_with_best(scores).tolist() == [True, True, False]
-
-
-def test_the_error_is_that_of_independent_members_and_draws():
-    generator = np.random.default_rng(1)
-    means = [
-        (generator.normal(size=(4, 1)) + 0.5 * generator.normal(size=(1, 6))).mean() for _ in range(4000)
-    ]  # a crossed design
-    stated = np.sqrt(1 / 4 + 0.5**2 / 6)
-    assert abs(np.std(means) / stated - 1) < 0.05
-
-
-def test_equals_are_tied_even_with_one_sample():
-    assert tied_with_best(np.array([[[0.5, 0.5, 0.4]]])).tolist() == [True, True, False]
-
-
 def test_ties_are_contiguous_and_ranks_grow():
     frame = pd.DataFrame({"model": list("abcd"), "score": [4.0, 3, 2, 1], "tied_with_best": [True, True, False, True]})
     found = ranked(frame.sample(frac=1, random_state=1))
     assert found["rank"].tolist() == [1, 1, 3, 4] and found["model"].tolist() == list("abcd")
     assert found["tied_with_best"].tolist() == [True, True, False, False]
     assert list(found)[0] == "rank"
+
+
+def test_binomial_intervals_are_those_of_scipy():
+    found = wilson_interval(np.array([0.0, 0.3, 1.0]), 40, 0.8)
+    for place, right in enumerate((0, 12, 40)):
+        own = binomtest(right, 40).proportion_ci(0.8, method="wilson")
+        np.testing.assert_allclose([end[place] for end in found], [own.low, own.high], atol=1e-9)
 
 
 def make_features(count):
@@ -80,7 +62,7 @@ def make_features(count):
 def draw(labels):
     features = make_features(len(labels))
     coordinates = fit_reference_space(make_features(40), 5).encode(features)
-    return features, *draw_samples(features[ENCODER], coordinates, labels)
+    return features, draw_samples(features[ENCODER], coordinates, labels)
 
 
 def test_images_of_any_size_and_kind_become_small_ones():
@@ -104,13 +86,11 @@ def test_labels_are_kept_and_clusters_take_their_place():
 
 def test_draws_take_as_many_of_each_class_as_are_known_of_known_data_sets():
     labels = np.repeat(np.arange(3), 25)
-    features, samples, positions = draw(labels)
+    _, samples = draw(labels)
     assert len(samples) == DRAWS
-    for sample, rows in zip(samples, positions, strict=True):
+    for sample in samples:
         assert np.bincount(sample.labels).tolist() == [SHOTS] * 3
-        np.testing.assert_array_equal(sample.labels, labels[rows])
-        np.testing.assert_allclose(sample.token, features[ENCODER][rows].mean(axis=0))
-    assert not np.array_equal(positions[0], positions[1])
+    assert not np.array_equal(samples[0].coordinates, samples[1].coordinates)
 
 
 def test_one_draw_is_enough_where_all_would_be_the_same():
@@ -118,7 +98,7 @@ def test_one_draw_is_enough_where_all_would_be_the_same():
 
 
 def test_many_classes_are_sampled():
-    _, samples, _ = draw(np.repeat(np.arange(CLASSES + 20), 2))
+    _, samples = draw(np.repeat(np.arange(CLASSES + 20), 2))
     assert len(np.unique(samples[0].labels)) == CLASSES
 
 
@@ -165,7 +145,7 @@ def test_unlabelled_images_are_ranked_by_clusters_and_cannot_be_verified(parts, 
 
 @pytest.mark.slow
 def test_a_trained_correction_reads_the_relations_and_is_added_once(parts, digits):
-    """Linear part and correction together are what the networks answer on tokens and relations."""
+    """What is added is what the networks answer on tokens and relations, without their own linear part."""
     recommender, references, zoo = parts
     torch.manual_seed(0)
     networks = recommender.networks
@@ -179,10 +159,11 @@ def test_a_trained_correction_reads_the_relations_and_is_added_once(parts, digit
     features, settings = references.features(shrink(digits[0]))[ENCODER], CONFIG.get(DatasetTokenConfig)
     tokens = class_tokens(features, found.request.images.labels, settings.shots, settings.draws, settings.seed)
     answers = predict([member], networks.tokens_of(names), tokens, "low_data", relations)
-    np.testing.assert_allclose(found.prior[found.listed], answers.mean(axis=(0, 1)), rtol=1e-3, atol=1e-3)
+    linear = relations @ member.linear[REGIMES.index("low_data")].double().detach().numpy()
+    added = (found.prior - plain.prior)[found.listed]
+    np.testing.assert_allclose(added, answers.mean(axis=(0, 1)) - linear, rtol=1e-3, atol=1e-3)
     assert np.abs(found.prior - plain.prior).max() > 0.01
     without = predict([member], networks.tokens_of(names), tokens, "low_data")
-    added = (found.prior - plain.prior)[found.listed]
     assert np.abs(added - without.mean(axis=(0, 1))).max() > 0.01, "a correction that does not see them is another"
 
 
@@ -201,6 +182,13 @@ def test_verifying_goes_on_from_where_it_is(ranked_digits, digits):
     moved = ranked_digits.frame.set_index("model")["score"] - first.frame.set_index("model")["score"]
     assert abs(moved[ranked_digits.best]) > 1e-6, "what running it showed counts"
     assert "verified" not in ranked_digits.frame, "the answer before is as it was"
+    own = second.frame[second.frame["verified"]]
+    np.testing.assert_allclose(own["expected_accuracy"], own["measured_accuracy"], atol=0.01)
+    assert (own["measured_low_80"] < own["measured_accuracy"]).all()
+    assert (own["low_80"] < own["expected_accuracy"]).all()
+    width = [(f["high_80"] - f["low_80"]).median() for f in (ranked_digits.frame, first.frame)]
+    assert width[1] < width[0], "one measured model repairs the intervals"
+    assert " (" in second.readable(5)["measured"].iloc[0] or not second.frame["verified"].iloc[0]
     with pytest.raises(ConfigError, match="at least one"):
         ranked_digits.verify(0)
 

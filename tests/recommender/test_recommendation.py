@@ -55,18 +55,18 @@ def test_a_notebook_shows_table_and_sentences():
 
 def test_remarks_come_in_the_order_in_which_they_matter():
     frame = make([True, True]).frame.assign(verified=[True, False])
-    verification = Verification(np.array([-0.5, np.nan]), np.array([0.25, np.nan]))
+    verification = Verification(np.array([0.5, np.nan]), np.array([0.25, np.nan]), 20, 70)
     answer = make_answer(frame=frame, notes=("Beware.",), verification=verification, unranked=(), nearest={})
     first, tie, verified, last = answer.remarks()
     assert first == "Beware." and "tied" in tie and "303 of 600 images used" in last
-    assert verified == "verified 1 of 2 candidates on the images in 0.2 s"
+    assert verified.startswith("verified 1 of 2 candidates on the images in 0.2 s: a probe learned from 20 images")
     assert answer.readable()["run"].tolist() == ["yes", ""]
     assert answer.readable()["accuracy"].tolist() == ["0.50 (0.40-0.60)"] * 2
 
 
 def test_the_json_is_the_golden_one():
     """A changed key breaks programs: add keys, and raise the schema when one has to go."""
-    ran = Verification(np.array([0.5, np.nan, np.nan]), np.array([1.25, np.nan, np.nan]))
+    ran = Verification(np.array([0.5, np.nan, np.nan]), np.array([1.25, np.nan, np.nan]), 20, 70)
     answer = make_answer(notes=("Beware.",), doubts=("Beware.",), verification=ran)
     assert answer.to_json() + "\n" == GOLDEN.read_text()
 

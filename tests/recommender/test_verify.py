@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ptmrec.recommender.verify import Verification, verify_candidates
-from ptmrec.relations.ridge import ridge_loo_score
+from ptmrec.relations.ridge import draw_splits, split_probe
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import extract_features
 
@@ -46,24 +46,25 @@ def run(takes=(1, 1, 1, 1, 1), **limits):
 def test_the_best_are_run_first_and_the_others_are_left_alone():
     answer, loaded = run(count=2)
     assert loaded == [4, 2]
-    np.testing.assert_array_equal(np.isnan(answer.revealed), [True, True, False, True, False])
-    np.testing.assert_array_equal(np.isnan(answer.seconds), np.isnan(answer.revealed))
+    np.testing.assert_array_equal(np.isnan(answer.accuracies), [True, True, False, True, False])
+    np.testing.assert_array_equal(np.isnan(answer.seconds), np.isnan(answer.accuracies))
     assert answer.passes == 2 and answer.total_seconds == 2
 
 
-def test_revealed_is_the_score_of_the_models_own_features():
+def test_accuracies_are_those_of_a_split_probe_on_the_models_own_features():
     models = [build_model("resnet", "small", 3).eval() for _ in range(2)]
     loaders = [lambda model=model: model for model in models]
     answer = verify_candidates(np.array([0.0, 1.0]), loaders, IMAGES, LABELS)
-    expected = [ridge_loo_score(extract_features(model, IMAGES), LABELS) for model in models]
-    np.testing.assert_allclose(answer.revealed, expected)
+    expected = [split_probe(extract_features(model, IMAGES), LABELS, draw_splits(LABELS)) for model in models]
+    assert (answer.learned, answer.judged) == (6, 6)
+    np.testing.assert_allclose(answer.accuracies, expected)
     assert (answer.seconds > 0).all()
 
 
 def test_without_a_limit_all_candidates_are_run_but_no_other_model():
     answer, loaded = run(count=50)
     assert loaded == [4, 2, 3, 0] == run()[1]
-    assert np.isnan(answer.revealed[1])
+    assert np.isnan(answer.accuracies[1])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,8 @@ def test_both_limits_count():
 
 def test_the_cost_is_one_sentence():
     seconds = np.array([1.25, np.nan, 0.5])
-    assert Verification(seconds, seconds).describe() == "verified 2 of 3 candidates on the images in 1.8 s"
+    words = "verified 2 of 3 candidates on the images in 1.8 s: a probe learned from 20 images and was judged on the 70"
+    assert Verification(seconds, seconds, 20, 70).describe() == f"{words} others, several times"
 
 
 @pytest.mark.parametrize("limits", [{"count": 0}, {"time_limit": 0.0}, {"time_limit": float("nan")}])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ptmrec.relations.conformal import LEVELS, Conformal, fit_conformal
+from ptmrec.relations.conformal import LEVELS, fit_conformal
 
 GENERATOR = np.random.default_rng(0)
 
@@ -40,12 +40,13 @@ def test_reach_equals_a_loop():
         assert conformal.reach(level) == expected
 
 
-def test_intervals_stay_between_0_and_1_and_survive_writing():
+def test_intervals_stay_between_0_and_1_and_are_in_units():
     conformal = fit_conformal([np.array([0.2])])
-    back = Conformal.from_arrays(conformal.to_arrays())
-    low, high = back.interval(np.array([0.1, 0.5, 0.95]), 0.8)
+    low, high = conformal.interval(np.array([0.1, 0.5, 0.95]), 0.8)
     np.testing.assert_allclose(low, [0, 0.3, 0.75])
     np.testing.assert_allclose(high, [0.3, 0.7, 1])
+    low, high = conformal.interval(np.array([0.5, 0.5]), 0.8, np.array([0.5, 2.0]))
+    np.testing.assert_allclose([low, high], [[0.4, 0.1], [0.6, 0.9]])
 
 
 def test_nothing_measured_is_refused():

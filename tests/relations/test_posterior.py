@@ -5,144 +5,188 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 
 from ptmrec.relations import posterior
-from ptmrec.relations.posterior import condition, fit_posterior
+from ptmrec.relations.posterior import KnownErrors, condition, fit_errors, fit_posterior, gap_to_best
 
-GENERATOR = np.random.default_rng(0)
-KNOWN, MODELS = 12, 20
+KNOWN, MODELS = 200, 20
 
 
-def make_known(coupling=1.0):
-    """Skill is prior plus a surprise that models of one half share; the revealed score shows the surprise."""
-    prior, transported = GENERATOR.normal(size=(2, KNOWN, MODELS))
-    halves = np.repeat(GENERATOR.normal(size=(KNOWN, 2)), MODELS // 2, axis=1)
-    surprise = 0.9 * halves + 0.4 * GENERATOR.normal(size=(KNOWN, MODELS))
-    revealed = 3 + prior + surprise + GENERATOR.normal(size=(KNOWN, 1))
-    return prior, transported, revealed, prior + coupling * surprise
+def make_known(seed=0, common=0.05, shared=0.06, own=0.03, noise=0.01):
+    """Accuracies of data sets: what all models have in common, what those of one half share, and each one's own."""
+    generator = np.random.default_rng(seed)
+    expected = np.sort(generator.uniform(0.3, 0.7, size=(KNOWN, MODELS)), axis=1)
+    halves = np.repeat(generator.normal(size=(KNOWN, 2)), MODELS // 2, axis=1)
+    measured = expected + common * generator.normal(size=(KNOWN, 1)) + shared * halves
+    measured = measured + own * generator.normal(size=expected.shape)
+    return KnownErrors(expected, measured, measured + noise * generator.normal(size=expected.shape))
 
 
 def some(values, places):
-    revealed = np.full(len(values), np.nan)
-    revealed[places] = values[places]
-    return revealed
+    shown = np.full(len(values), np.nan)
+    shown[places] = values[places]
+    return shown
 
 
 @pytest.mark.parametrize("seen", [[2], [0, 3, 7, 8]])
 def test_conditioning_equals_the_gaussian_process_of_scikit_learn(seen):
-    points, values = GENERATOR.normal(size=(9, 2)), GENERATOR.normal(size=9)
+    generator = np.random.default_rng(0)
+    points, values = generator.normal(size=(9, 2)), generator.normal(size=9)
     kernel = RBF(1.3, "fixed")
     process = GaussianProcessRegressor(kernel, alpha=0.2, optimizer=None).fit(points[seen], values[seen])
     expected, deviation = process.predict(points, return_std=True)
-    mean, ours = condition(kernel(points), some(values, seen), offset=0, noise=0.2)
+    mean, covariance = condition(kernel(points), some(values, seen), 0.2 * np.eye(9))
     np.testing.assert_allclose(mean, expected)
-    np.testing.assert_allclose(ours, deviation)
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), deviation)
 
 
-def test_the_common_offset_is_one_more_variable():
-    root = GENERATOR.normal(size=(5, 5))
-    covariance, values, seen = root @ root.T, GENERATOR.normal(size=5), [0, 2, 4]
+def test_the_noise_that_measurements_share_is_one_more_variable():
+    generator = np.random.default_rng(1)
+    root, values, seen = generator.normal(size=(5, 5)), generator.normal(size=5), [0, 2, 4]
     joint = np.zeros((6, 6))
-    joint[:5, :5], joint[5, 5] = covariance, 1.5**2
+    joint[:5, :5], joint[5, 5] = root @ root.T, 1.5**2
     observe = np.eye(6)[seen] + np.eye(6)[5]
     gain = joint @ observe.T @ np.linalg.inv(observe @ joint @ observe.T + 0.3 * np.eye(3))
-    mean, deviation = condition(covariance, some(values, seen), 1.5, 0.3)
+    mean, covariance = condition(root @ root.T, some(values, seen), 0.3 * np.eye(5) + 1.5**2)
     np.testing.assert_allclose(mean, (gain @ values[seen])[:5])
-    np.testing.assert_allclose(deviation**2, np.diag(joint - gain @ observe @ joint)[:5])
+    np.testing.assert_allclose(covariance, (joint - gain @ observe @ joint)[:5, :5])
 
 
-def test_everything_seen_without_noise_is_what_was_seen():
-    values = GENERATOR.normal(size=6)
-    mean, deviation = condition(np.eye(6) + 0.5, values, offset=0, noise=0)
-    np.testing.assert_allclose(mean, values)
-    np.testing.assert_allclose(deviation, 0, atol=1e-6)
+def test_without_a_measurement_accuracies_are_what_is_expected():
+    fitted = fit_posterior(make_known())
+    expected = np.linspace(0.3, 0.6, MODELS)
+    for shown in (None, np.full(MODELS, np.nan)):
+        mean, covariance = fitted.update(expected, shown)
+        np.testing.assert_array_equal(mean, expected)
+        np.testing.assert_array_equal(covariance, fitted.covariance)
 
 
-def test_without_a_revealed_score_the_ranking_is_the_prior():
-    prior, transported, revealed, skills = make_known()
-    posterior = fit_posterior(prior, transported, revealed, skills)
-    mean, deviation = posterior.update(prior[0], transported[0], np.full(MODELS, np.nan))
-    np.testing.assert_array_equal(mean, prior[0])
-    assert (deviation > 0).all()
+def test_all_measured_on_many_images_are_what_was_measured():
+    fitted = fit_posterior(make_known(noise=1e-6))
+    measured = np.linspace(0.5, 0.9, MODELS)
+    mean, covariance = fitted.update(np.full(MODELS, 0.6), measured)
+    np.testing.assert_allclose(mean, measured, atol=1e-4)
+    assert np.sqrt(np.diag(covariance)).max() < 1e-4
 
 
-def test_a_surprise_moves_the_models_that_share_it_and_what_was_run_is_surer():
-    prior, transported, revealed, skills = make_known()
-    posterior = fit_posterior(prior, transported, revealed, skills)
-    flat, seen = np.linspace(-1, 1, MODELS), [0, 1, 10, 11]
-    expected = _expectation(posterior, flat, transported[0])
-    shown = some(expected + np.repeat([2.0, -2.0], MODELS // 2) * posterior.scale * np.std(transported[0]), seen)
-    mean, deviation = posterior.update(flat, transported[0], shown)
-    moved = mean - flat
-    assert moved[2:10].mean() > 0.1 and moved[12:].mean() < -0.1
-    assert moved[:2].min() > moved[2:10].max()
-    assert deviation[seen].max() < np.delete(deviation, seen).min()
+def test_measurements_on_few_images_count_for_less():
+    fitted, expected = fit_posterior(make_known()), np.full(MODELS, 0.5)
+    moved = [fitted.update(expected, some(np.full(MODELS, 0.8), [4]), images)[0][5] for images in (5, 50, None)]
+    assert 0.5 < moved[0] < moved[1] < moved[2] < 0.8
 
 
-def _expectation(posterior, prior, transported):
-    terms = [np.ones(len(prior)), *((values - values.mean()) / values.std() for values in (prior, transported))]
-    return posterior.coefficients @ terms * transported.std() + transported.mean()
+def test_one_measured_model_moves_all_and_those_that_go_with_it_most():
+    fitted, expected = fit_posterior(fit_errors(**tables(make_known()))), np.full(MODELS, 0.5)
+    mean, covariance = fitted.update(expected, some(np.full(MODELS, 0.7), [1]))
+    assert mean[1] > 0.69 > mean[2:10].mean() > mean[10:].mean() > 0.5
+    assert (
+        covariance[1, 1] < np.diag(covariance)[2:].min() and np.diag(covariance).max() < fitted.covariance.max() + 1e-12
+    )
 
 
-def test_running_all_beats_the_prior_on_a_data_set_left_out():
-    tables = make_known()
-    posterior = fit_posterior(*(table[1:] for table in tables))
-    prior, transported, revealed, skill = (table[0] for table in tables)
-    mean, _ = posterior.update(prior, transported, revealed)
-    assert np.corrcoef(mean, skill)[0, 1] > np.corrcoef(prior, skill)[0, 1] + 0.05
+def tables(known):
+    return {name: getattr(known, name) for name in ("expected", "measured", "probes")}
 
 
-def test_scores_that_say_nothing_get_no_weight():
-    prior, transported, revealed, skills = make_known(coupling=0.0)
-    skills = skills + 0.1 * GENERATOR.normal(size=skills.shape)
-    assert abs(fit_posterior(prior, transported, revealed, skills).weight) < 0.05
+def test_the_bias_of_probes_is_taken_off():
+    known = make_known(noise=1e-6)
+    fitted = fit_posterior(KnownErrors(known.expected, known.measured, known.probes - 0.1))
+    assert fitted.bias == pytest.approx(-0.1, abs=1e-3)
+    mean, _ = fitted.update(np.full(MODELS, 0.5), np.full(MODELS, 0.5))
+    np.testing.assert_allclose(mean, 0.6, atol=2e-3)
+
+
+def test_shared_errors_are_told_from_lonely_ones():
+    lonely, shared = (fit_errors(**tables(make_known(shared=size))) for size in (0.0, 0.06))
+    apart = [fit_posterior(known).covariance for known in (lonely, shared)]
+    others = ~np.eye(10, dtype=bool)
+    within, across = zip(*((own[:10, :10][others].mean(), own[:10, 10:].mean()) for own in apart), strict=True)
+    assert within[1] > across[1] + 1e-3 and within[0] == pytest.approx(across[0], abs=1e-4)
+    covariance = apart[1]
+    assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_intervals_hold_what_they_say_on_new_data_sets(count):
+    known, new = make_known(0), make_known(9)
+    fitted = fit_posterior(fit_errors(**tables(known)))
+    inside, widths, tied = [], [], []
+    for expected, measured, probes in zip(new.expected, new.measured, new.probes, strict=True):
+        shown = some(probes, np.argsort(-expected)[:count])
+        found = fitted.answer(expected, shown)
+        low, high = found.interval(0.8)
+        inside.append(((measured >= low) & (measured <= high))[np.isnan(shown)].mean())
+        widths.append((high - low)[np.isnan(shown)].mean())
+        tied.append(found.tied[measured.argmax()])
+    assert np.mean(inside) == pytest.approx(0.8, abs=0.06)
+    assert np.mean(tied) == pytest.approx(posterior.HOLDS, abs=0.1)
+    assert np.mean(widths) < {0: 0.3, 1: 0.26, 5: 0.24}[count]
+
+
+def test_a_measured_model_has_the_interval_of_its_measurement():
+    known, expected = make_known(), np.full(MODELS, 0.5)
+    fitted = fit_posterior(known)
+    found = fitted.answer(expected, some(np.full(MODELS, 0.8), [3]), 100)
+    assert found.mean[3] == pytest.approx(0.8 - fitted.bias) and np.isfinite(found.deviations).sum() == 1
+    half = 1.2816 * np.sqrt(fitted.common + fitted.noise + 0.8 * 0.2 / 100)
+    np.testing.assert_allclose(
+        [end[3] for end in found.interval(0.8)], [found.mean[3] - half, found.mean[3] + half], atol=1e-4
+    )
+    many = fitted.answer(expected, some(np.full(MODELS, 0.8), [3]), np.full(MODELS, 10**9))
+    assert many.deviations[3] == pytest.approx(np.sqrt(fitted.common + fitted.noise))
+
+
+def test_measured_models_have_no_part_in_the_errors_that_are_left():
+    known = make_known()
+    first = np.argsort(-known.expected, axis=1)[:, :1]
+    measured = known.measured.copy()
+    np.put_along_axis(measured, first, 5.0, axis=1)
+    probes = known.probes.copy()
+    np.put_along_axis(probes, first, 5.0, axis=1)
+    wrong = KnownErrors(known.expected, measured, probes)
+    assert len(fit_posterior(wrong).calibrate(1).conformal.errors) == KNOWN * (MODELS - 1)
+    assert len(fit_posterior(wrong).calibrate(MODELS).conformal.errors) == KNOWN * MODELS, "nothing else would be left"
 
 
 def test_the_order_of_models_does_not_matter():
-    tables, order = make_known(), GENERATOR.permutation(MODELS)
-    shown = some(tables[2][0], [3, 4, 15])
-    direct = fit_posterior(*tables).update(tables[0][0], tables[1][0], shown)
-    moved = [table[:, order] for table in tables]
-    again = fit_posterior(*moved).update(moved[0][0], moved[1][0], shown[order])
-    for one, other in zip(direct, again, strict=True):
-        np.testing.assert_allclose(one[order], other, atol=1e-9)
+    known, order = make_known(), np.random.default_rng(2).permutation(MODELS)
+    expected = np.linspace(0.2, 0.8, MODELS)
+    shown = some(expected + 0.1, [3, 4, 15])
+    direct, moved = fit_posterior(known), fit_posterior(known.only(order))
+    mean, covariance = direct.update(expected, shown)
+    again = moved.update(expected[order], shown[order])
+    np.testing.assert_allclose(mean[order], again[0])
+    np.testing.assert_allclose(covariance[np.ix_(order, order)], again[1])
+    assert direct.calibrate(2).tie == pytest.approx(moved.calibrate(2).tie)
 
 
-def test_who_is_no_candidate_or_was_never_run_is_left_out():
-    prior, transported, revealed, skills = make_known()
-    prior[0, 3], revealed[:, 7] = np.nan, np.nan
-    posterior = fit_posterior(prior, transported, revealed, skills)
-    np.testing.assert_array_equal(np.delete(posterior.covariance[7], 7), 0)
-    mean, deviation = posterior.update(prior[0], transported[0], revealed[0])
-    assert np.isnan(mean).nonzero()[0].tolist() == np.isnan(deviation).nonzero()[0].tolist() == [3]
-    assert mean[7] == prior[0, 7]
+def test_a_model_that_was_never_measured_shares_what_is_common_alone():
+    known = make_known().only(np.array([*range(MODELS), -1]))
+    fitted = fit_posterior(known)
+    common = np.nanmean(known.measured - known.expected, axis=1)
+    np.testing.assert_allclose(fitted.covariance[-1, :-1], np.mean(common**2))
+    mean, _ = fitted.update(np.full(MODELS + 1, 0.5), some(np.full(MODELS + 1, 0.7), [0]))
+    assert 0.5 < mean[-1] < mean[0]
+    assert np.isfinite(fitted.calibrate(3).tie)
 
 
-def test_shared_surprises_are_told_from_lonely_ones():
-    prior, transported, _, skills = make_known()
-    lonely = prior + GENERATOR.normal(size=prior.shape)
-    np.testing.assert_array_equal(fit_posterior(prior, transported, lonely, skills).covariance, np.eye(MODELS))
-    shared = fit_posterior(*make_known()).covariance
-    assert shared[:10, :10].mean() > shared[:10, 10:].mean() + 0.2
-    assert np.linalg.eigvalsh(shared).min() > 0
+def test_nothing_measured_is_refused():
+    blank = np.full((2, 3), np.nan)
+    with pytest.raises(ValueError, match="nothing was measured"):
+        fit_posterior(KnownErrors(np.zeros((2, 3)), blank, blank))
+
+
+def test_the_gap_is_in_deviations_of_the_difference():
+    covariance = np.array([[0.04, 0.02, 0.0], [0.02, 0.04, 0.0], [0.0, 0.0, 0.01]])
+    gaps = gap_to_best(np.array([0.5, 0.7, 0.6]), covariance)
+    np.testing.assert_allclose(gaps, [0.2 / 0.2, 0, 0.1 / np.sqrt(0.05)])
 
 
 def test_the_likelihood_is_that_of_scipys_normal_distribution():
-    surprises = np.random.default_rng(0).normal(size=(5, 7))
-    surprises[1, 3] = np.nan
+    errors = np.random.default_rng(0).normal(size=(5, 7))
+    errors[1, 3] = np.nan
     expected = []
-    for place, row in enumerate(surprises):
+    for place, row in enumerate(errors):
         seen = ~np.isnan(row)
-        covariance = posterior._covariance(np.delete(surprises, place, axis=0), 0.5)[np.ix_(seen, seen)]
+        covariance = posterior._covariance(np.delete(errors, place, axis=0), 0.5)[np.ix_(seen, seen)]
         normal = multivariate_normal(np.zeros(seen.sum()), covariance + posterior.NOISE * np.eye(seen.sum()))
         expected.append(normal.logpdf(row[seen]) / seen.sum())
-    assert posterior._likelihood(surprises, 0.5) == pytest.approx(np.mean(expected))
-
-
-def test_a_surprise_counts_in_its_own_scale():
-    """One model run, surprises that go with nobody: by hand."""
-    prior, transported = np.array([-1.0, 0.0, 1.0]), np.array([2.0, 4.0, 6.0])
-    known = posterior.Posterior(np.array([0.5, 1.0, 0.25]), np.eye(3), scale=2.0, offset=0.0, weight=0.3)
-    revealed = np.array([np.nan, 7.0, np.nan])
-    expected = 0.5  # prior and transport score of the second model are average: the constant is all
-    surprise = (7.0 - 4.0) / transported.std() - expected
-    moved = 0.3 * prior.std() * (surprise / 2.0) / (1 + posterior.NOISE)
-    np.testing.assert_allclose(known.update(prior, transported, revealed)[0], prior + [0, moved, 0])
+    assert posterior._likelihood(errors, 0.5) == pytest.approx(np.mean(expected))

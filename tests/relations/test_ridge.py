@@ -3,7 +3,15 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut
 
-from ptmrec.relations.ridge import PENALTIES, ridge_left_out, ridge_loo_score, standardise
+from ptmrec.relations.ridge import (
+    PENALTIES,
+    REPEATS,
+    draw_splits,
+    ridge_left_out,
+    ridge_loo_score,
+    split_probe,
+    standardise,
+)
 
 GENERATOR = np.random.default_rng(0)
 
@@ -71,3 +79,47 @@ def test_several_ways_to_label_are_judged_as_each_alone():
         ]
         expected.append(np.mean(right))
     np.testing.assert_allclose(shares, expected)
+
+
+def test_a_split_probe_equals_scikit_learns_ridge_on_the_images_it_did_not_learn_from():
+    generator = np.random.default_rng(4)
+    labels = np.repeat(np.arange(4), 30)
+    features = generator.normal(size=(120, 20)) + 1.5 * np.eye(4, 20)[labels]
+    features[:, 19] = 7.0  # does not vary
+    splits, expected = draw_splits(labels), []
+    for learned, judged in splits:
+        own, truth = features[learned], np.eye(4)[labels[learned]]
+        table = (features - own.mean(axis=0)) / np.where(own.std(axis=0) > 0, own.std(axis=0), 1) / np.sqrt(20)
+        scores = [ridge_left_out_error(table[learned], truth, penalty) for penalty in PENALTIES]
+        model = Ridge(PENALTIES[int(np.argmin(scores))]).fit(table[learned], truth)
+        expected.append((model.predict(table[judged]).argmax(axis=1) == labels[judged]).mean())
+    assert split_probe(features, labels, splits) == pytest.approx(np.mean(expected))
+
+
+def ridge_left_out_error(table, truth, penalty):
+    """By fitting anew without each image; its mean and deviation are those of all, as in the closed form."""
+    errors = []
+    for place in range(len(table)):
+        kept = np.arange(len(table)) != place
+        model = Ridge(penalty).fit(table[kept], truth[kept])
+        errors.append(((model.predict(table[[place]]) - truth[place]) ** 2).sum())
+    return np.sum(errors)
+
+
+def test_splits_learn_from_ten_of_a_class_and_judge_on_the_others():
+    labels = np.repeat([0, 1, 2], [40, 10, 3])
+    splits = draw_splits(labels)
+    assert len(splits) == REPEATS
+    for learned, judged in splits:
+        assert np.bincount(labels[learned]).tolist() == [10, 7, 2]
+        assert np.array_equal(np.sort(np.concatenate([learned, judged])), np.arange(53))
+    assert not np.array_equal(splits[0][0], splits[1][0])
+    np.testing.assert_array_equal(draw_splits(labels)[3][1], splits[3][1])
+
+
+def test_a_class_of_one_image_is_learned_from_and_no_class_may_be_alone():
+    learned, judged = draw_splits(np.array([0, 0, 0, 1]))[0]
+    assert 3 in learned and 3 not in judged
+    for labels in (np.arange(4), np.zeros(5, int)):
+        with pytest.raises(ValueError, match="a split needs two classes"):
+            draw_splits(labels)

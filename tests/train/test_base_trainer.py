@@ -1,25 +1,21 @@
 import dataclasses
 import os
 import signal
+from collections import namedtuple
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
-from toy_training import (
-    Options,
-    Scripted,
-    ToyTrainer,
-    make_data,
-    make_loader,
-    make_model,
-    make_trainer,
-    weights_of,
-)
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, TensorDataset
+from toy_training import Options, Scripted, ToyTrainer, make_data, make_loader, make_model, make_trainer, weights_of
 
 from ptmrec.core.errors import ArtifactError, TrainingError
 from ptmrec.train.base_trainer import BaseTrainer
+from ptmrec.train.batches import batch_size, end_workers, set_epoch, take_rows, to_device
+from ptmrec.train.setup import build_accelerator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,10 +158,7 @@ def scripted(folder, losses, **options):
     return trainer
 
 
-@pytest.mark.parametrize(
-    ("patience", "min_delta", "epochs"),
-    [(0, 0.0, 7), (2, 0.0, 7), (2, 0.1, 4), (1, 0.0, 4)],
-)
+@pytest.mark.parametrize(("patience", "min_delta", "epochs"), [(0, 0.0, 7), (2, 0.0, 7), (2, 0.1, 4), (1, 0.0, 4)])
 def test_patience_and_min_delta(tmp_path, patience, min_delta, epochs):
     losses = (1.0, 0.8, 0.75, 0.76, 0.74, 0.73, 0.72)
     trainer = scripted(tmp_path, losses, patience=patience, min_delta=min_delta)
@@ -313,3 +306,122 @@ def test_what_a_dead_worker_had_promised_is_told_from_a_connection_of_ones_own(t
     trainer.train_loader = DataLoader(TensorDataset(*make_data()), 8, num_workers=1)
     with pytest.raises(TrainingError, match="a worker of the train loader died in epoch 1 .*Connection reset"):
         trainer.fit()
+
+
+def test_schedulers_change_the_learning_rate(tmp_path):
+    def rates(scheduler, losses, **options):
+        return [row["learning_rate"] for row in scripted(tmp_path, losses, scheduler=scheduler, **options).fit().epochs]
+
+    assert rates("none", (1.0,) * 4) == [0.05] * 4
+    assert rates("cosine", (1.0,) * 4) == pytest.approx([0.05, 0.042678, 0.025, 0.007322], abs=1e-5)
+    assert rates("plateau", (1.0, 2.0, 2.0, 2.0), patience=3) == [0.05, 0.05, 0.05, 0.025]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("scheduler", "linear"),
+        ("mixed_precision", "int8"),
+        ("mixed_precision", "fp16"),
+        ("device", "cuda:99"),
+        ("device", "toaster"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_one_line(tmp_path, option, value):
+    with pytest.raises(TrainingError) as error:
+        make_trainer(tmp_path, **{option: value}).fit()
+    assert value in str(error.value) and "\n" not in str(error.value)
+
+
+def test_precision_may_differ_between_trainers_of_one_process(tmp_path):
+    seen = {}
+    for precision in ("no", "bf16", "no"):
+
+        class Watching(ToyTrainer):
+            def compute_loss(self, batch):
+                seen[precision] = self.model[0](batch[0]).dtype  # noqa: B023 - run within the same turn
+                return super().compute_loss(batch)
+
+        trainer = make_trainer(tmp_path / precision, Watching, epochs=1, mixed_precision=precision)
+        assert np.isfinite(trainer.fit().epochs[0]["train_loss"])
+    assert seen == {"no": torch.float32, "bf16": torch.bfloat16}
+    assert all(tensor.dtype == torch.float32 for tensor in trainer.model.state_dict().values())
+
+
+def test_several_processes_cannot_share_one_named_device(monkeypatch):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(TrainingError, match="2 processes"):
+        build_accelerator(Options(device="cuda:1"))
+
+
+Pair = namedtuple("Pair", "left right")
+
+
+@dataclass(frozen=True)
+class Frozen:
+    values: torch.Tensor
+    name: str
+
+
+def test_the_form_of_a_batch_is_kept_and_its_tensors_moved():
+    meta = torch.device("meta")
+    batch = {"pair": Pair(torch.zeros(3), ["text"]), "frozen": Frozen(torch.ones(3, 2), "x"), "count": 4}
+    moved = to_device(batch, meta)
+    assert isinstance(moved["pair"], Pair)
+    assert moved["pair"].left.device == moved["frozen"].values.device == meta
+    assert (moved["pair"].right, moved["frozen"].name, moved["count"]) == (["text"], "x", 4)
+    assert batch["frozen"].values.device.type == "cpu"
+
+
+def test_size_is_the_length_of_the_first_tensor():
+    assert batch_size(torch.zeros(5, 2)) == 5
+    assert batch_size({"names": ["a", "b"], "inputs": torch.zeros(3)}) == 3
+    assert batch_size([Frozen(torch.zeros(2), "x")]) == 2
+    assert batch_size({"loss": torch.tensor(1.0)}) == batch_size("nothing") == 1
+
+
+def test_rows_are_taken_of_every_part():
+    values = torch.arange(4)
+    pair, frozen = Pair(values, list("abcd")), Frozen(values, "four")
+    batch = {"pair": pair, "list": [values, values + 1], "frozen": frozen, "count": 4, "scale": torch.tensor(2.0)}
+    taken = take_rows(batch, slice(1, 3), 4)
+    assert isinstance(taken["pair"], Pair)
+    assert (taken["pair"].left.tolist(), taken["pair"].right) == ([1, 2], ["b", "c"])
+    assert [part.tolist() for part in taken["list"]] == [[1, 2], [2, 3]]
+    assert (taken["frozen"].values.tolist(), taken["frozen"].name) == ([1, 2], "four")
+    assert (taken["count"], taken["scale"].item()) == (4, 2.0)
+    assert len(frozen.values) == 4
+
+
+def test_an_object_that_cannot_be_divided_is_refused():
+    packed = torch.nn.utils.rnn.pack_sequence([torch.ones(2)])
+    with pytest.raises(TrainingError, match="PackedSequence cannot be divided"):
+        take_rows(packed, slice(0, 1), 1)
+
+
+def test_samplers_hear_of_the_epoch():
+    sampler = DistributedSampler(range(8), num_replicas=1, rank=0)
+    set_epoch(DataLoader(range(8), sampler=sampler), 7)
+    assert sampler.epoch == 7
+
+
+class _Slow(torch.utils.data.Dataset):
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        if index == 3:
+            os._exit(3)
+        return torch.zeros(2)
+
+
+def test_workers_end_without_a_word_of_the_one_that_died():
+    batches = iter(DataLoader(_Slow(), 2, num_workers=2))
+    with pytest.raises(RuntimeError, match="exited unexpectedly"):
+        list(batches)
+    workers = list(batches._workers)
+    end_workers(batches)
+    assert not any(worker.is_alive() for worker in workers)
+    end_workers(iter([1]))

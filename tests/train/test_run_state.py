@@ -1,4 +1,6 @@
+import errno
 import json
+import math
 import os
 import random
 import signal
@@ -26,6 +28,9 @@ from toy_training import (
 )
 
 from ptmrec.core.errors import ArtifactError, TrainingError
+from ptmrec.core.files import write_json
+from ptmrec.train.checkpoints import MARK, claim, load_tensors, save_tensors
+from ptmrec.train.history import History
 
 
 def scripted(folder, losses, **options):
@@ -151,3 +156,155 @@ def test_a_killed_process_resumes_bit_identically(tmp_path):
     assert_same_run(whole, resumed)
     assert len(names(folder, BEST)) == 1
     assert len(names(folder, PERIODIC)) == done + 2
+
+
+def rows():
+    return [
+        {"epoch": 1, "train_loss": 0.3, "validation_loss": 0.9, "train_accuracy": 0.5, "learning_rate": 0.1},
+        {"epoch": 2, "train_loss": 0.2, "validation_loss": 0.1 + 0.2, "train_accuracy": math.nan, "learning_rate": 0.1},
+        {"epoch": 3, "train_loss": 0.1, "validation_loss": 0.4, "train_accuracy": 0.7, "learning_rate": 0.1},
+    ]
+
+
+def test_round_trip_keeps_every_bit(tmp_path):
+    history = History(rows())
+    loaded = History.load(history.save(tmp_path / "history.json"))
+    assert loaded.epochs == history.epochs
+    assert loaded.epochs[1]["validation_loss"] == 0.1 + 0.2
+
+
+def test_what_is_not_finite_is_null_in_json_and_nan_in_the_frame(tmp_path):
+    history = History(rows())
+    saved = json.loads(history.save(tmp_path / "history.json").read_text())
+    assert saved[1]["train_accuracy"] is None
+    assert math.isnan(history.to_frame().loc[1, "train_accuracy"])
+
+
+def test_frame_columns_and_types():
+    frame = History([{"epoch": 1, "train_loss": 2.0, "seconds": 0.5}]).to_frame()
+    assert list(frame.columns) == ["epoch", "train_loss", "validation_loss", "seconds"]
+    assert frame["epoch"].dtype == "int64"
+    assert (frame.dtypes.drop("epoch") == "float64").all()
+    assert len(History().to_frame()) == 0
+
+
+def test_best_epoch_goes_by_validation_loss_then_train_loss():
+    assert History(rows()).best_epoch == 2
+    assert History([{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.0}]).best_epoch == 2
+    assert History().best_epoch is None
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", '[{"train_loss": 1}]', "nonsense"])
+def test_damaged_file_is_one_line(tmp_path, text):
+    path = tmp_path / "history.json"
+    path.write_text(text)
+    with pytest.raises(ArtifactError) as error:
+        History.load(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "row", [{"epoch": "1"}, {"epoch": True}, {"epoch": 1, "train_loss": "low"}, {"epoch": 1, "x": []}]
+)
+def test_an_epoch_of_anything_but_numbers_is_refused(tmp_path, row):
+    path = write_json(tmp_path / "history.json", [row])
+    with pytest.raises(ArtifactError, match="no number|no whole number"):
+        History.load(path)
+
+
+def test_checkpoint_names_and_contents(tmp_path):
+    trainer = make_trainer(tmp_path, checkpoint_every=2, epochs=5)
+    trainer.fit()
+    assert names(tmp_path, BEST) == [trainer.best_checkpoint.name]
+    assert [PERIODIC.fullmatch(name)[1] for name in names(tmp_path, PERIODIC)] == ["0002", "0004"]
+    best = min(row["validation_loss"] for row in trainer.history.epochs)
+    assert f"loss_{best:.6f}" in trainer.best_checkpoint.name
+    for name in [*names(tmp_path, BEST), *names(tmp_path, PERIODIC)]:
+        make_model(seed=9).load_state_dict(torch.load(tmp_path / name, weights_only=True))
+    assert torch.load(tmp_path / "toy_last.pt", weights_only=True)["standing"]["epoch"] == 5
+
+
+def test_a_checkpoint_with_python_objects_is_refused(tmp_path):
+    torch.save({"standing": Path("x")}, tmp_path / "toy_last.pt")
+    with pytest.raises(ArtifactError) as error:
+        make_trainer(tmp_path).fit(resume=True)
+    assert "\n" not in str(error.value)
+
+
+def test_a_second_run_leaves_the_first_ones_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr("ptmrec.train.checkpoints.timestamp", lambda: "20200101_000000")
+    first = make_trainer(tmp_path, epochs=1)
+    first.fit()
+    monkeypatch.undo()
+    make_trainer(tmp_path, epochs=2).fit()
+    assert first.best_checkpoint.is_file()
+    assert len(names(tmp_path, BEST)) == 2
+
+
+def test_every_flipped_bit_and_every_cut_of_a_checkpoint_is_found(tmp_path):
+    value = {"weights": torch.arange(40.0), "epoch": 3}
+    path = save_tensors(value, tmp_path / "a.pt")
+    whole = path.read_bytes()
+    assert torch.equal(load_tensors(path)["weights"], value["weights"])
+    assert torch.equal(torch.load(path, weights_only=True)["weights"], value["weights"])
+    generator = np.random.default_rng(0)
+    for place in generator.choice(len(whole), 150, replace=False):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << generator.integers(8)
+        path.write_bytes(damaged)
+        try:
+            loaded = load_tensors(path)
+        except ArtifactError as error:
+            assert str(path) in str(error)
+        else:  # the mark itself was hit: the check sums of the parts still hold
+            assert place >= len(whole) - len(MARK) - 64
+            assert torch.equal(loaded["weights"], value["weights"])
+    for length in range(0, len(whole), 40):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ArtifactError, match=r"a\.pt"):
+            load_tensors(path)
+
+
+def test_a_checkpoint_from_elsewhere_is_checked_by_its_parts(tmp_path):
+    torch.save({"weights": torch.zeros(1000)}, tmp_path / "a.pt")
+    assert load_tensors(tmp_path / "a.pt")["weights"].shape == (1000,)
+    damaged = bytearray((tmp_path / "a.pt").read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (tmp_path / "a.pt").write_bytes(damaged)
+    with pytest.raises(ArtifactError, match="damaged"):
+        load_tensors(tmp_path / "a.pt")
+
+
+def test_a_full_disk_keeps_the_last_state_and_is_named(tmp_path, monkeypatch):
+    path = save_tensors({"standing": 1}, tmp_path / "toy_last.pt")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ptmrec.core.files.os.fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*toy_last\.pt"):
+        save_tensors({"standing": 2}, path)
+    assert load_tensors(path) == {"standing": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["toy_last.pt"]
+
+
+def test_one_process_trains_under_a_name_at_a_time(tmp_path):
+    """Two of them would delete each other's best weights; a kill gives the name free."""
+    path = tmp_path / "run" / "toy_last.pt"
+    seen, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with claim(path):
+                os.write(told, b"x")
+                time.sleep(60)
+        finally:
+            os._exit(0)
+    os.read(seen, 1)
+    with pytest.raises(TrainingError, match=r"toy_last.pt: another process is training here; wait"), claim(path):
+        pass
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    with claim(path):
+        assert [left.name for left in path.parent.iterdir()] == [".toy_last.pt.lock.tmp"]
+    assert not list(path.parent.iterdir())

@@ -1,20 +1,26 @@
 import json
 import logging
 import shutil
+import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import open_clip
 import pytest
 import timm
 import torch
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 from safetensors.torch import save_file
-from toy_hub import write_hub_model, write_remote_code
+from toy_hub import README, into_cache, link_blobs, write_hub_model, write_remote_code
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_json
 from ptmrec.extractors.weights import WeightsExtractor
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.hub import input_size_of, read_hub_folder, restore
+from ptmrec.zoo.hub_card import check_size, image_set, read_stated, reported_accuracies
+from ptmrec.zoo.hub_files import HUB_ID, count_parameters, hub_folder, model_files
+from ptmrec.zoo.snapshot import read_shapes, read_tensors
 
 
 def test_a_timm_folder_gives_card_and_model(tmp_path):
@@ -139,3 +145,285 @@ def test_images_that_would_fill_the_memory_are_refused(tmp_path, size):
     remote = write_remote_code(tmp_path / "remote")
     write_json(remote / "config.json", {"auto_map": {}, "image_size": size})
     assert read_hub_folder(remote, "remote", "remote").card.input_size is None, "it is never run"
+
+
+def stated(folder, readme="", config=None, tag=""):
+    if readme:
+        (folder / "README.md").write_text(readme)
+    return read_stated(folder, config or {}, tag)
+
+
+def test_what_the_readme_states(tmp_path):
+    found = stated(tmp_path, README)
+    assert (found.licence, found.datasets, found.source) == ("apache-2.0", ("imagenet",), "imagenet")
+    assert found.accuracy == pytest.approx(0.715), "per cent, on the set it was trained on, not on ImageNet V2"
+    assert found.notes["accuracy"] == "model-index of README.md, self-reported"
+
+
+def test_what_nobody_states_stays_unknown(tmp_path):
+    found = stated(tmp_path)
+    assert (found.licence, found.source, found.accuracy, found.num_params) == ("unknown", "unknown", None, None)
+    assert not found.notes
+
+
+@pytest.mark.parametrize(
+    ("tag", "datasets"),
+    [
+        ("a1_in1k", ("imagenet",)),
+        ("augreg_in21k_ft_in1k", ("imagenet-21k", "imagenet")),
+        ("laion2b_s34b_b79k", ("laion2b",)),
+        ("openai", ()),
+    ],
+)
+def test_tags_name_image_sets(tmp_path, tag, datasets):
+    assert stated(tmp_path, tag=tag).datasets == datasets
+    assert stated(tmp_path, config={"pretrained_cfg": {"tag": tag}}).datasets == datasets
+
+
+def test_a_licence_of_its_own_and_one_in_the_configuration(tmp_path):
+    config = {"pretrained_cfg": {"license": "mit"}}
+    assert stated(tmp_path, config=config).licence == "mit"
+    assert stated(tmp_path, "---\nlicense: other\nlicense_name: house-rules\n---\n", config).licence == "house-rules"
+
+
+def test_without_a_list_of_data_sets_the_one_of_the_results_counts(tmp_path):
+    found = stated(tmp_path, README.replace("datasets:\n- imagenet-1k\n", ""))
+    assert (found.source, found.accuracy) == ("imagenet-v2", 0.61)
+    assert "model-index" in found.notes["source_dataset"]
+
+
+@pytest.mark.parametrize("value", ["x", None, True, -1, 1e9, float("nan")])
+def test_values_that_are_no_accuracies_are_passed_over(value):
+    result = {"dataset": {"type": "a"}, "metrics": [{"type": "accuracy", "value": value}]}
+    assert list(reported_accuracies({"model-index": [{"results": [result, "x"]}, 3]})) == []
+    assert list(reported_accuracies({"model-index": "x"})) == []
+
+
+def test_a_broken_front_matter_is_one_line(tmp_path):
+    with pytest.raises(ArtifactError, match=r"README.md: its front matter cannot be read") as caught:
+        stated(tmp_path, "---\nlicense: [\n---\n")
+    assert "\n" not in str(caught.value)
+
+
+def test_sizes_are_compared(tmp_path, caplog):
+    assert stated(tmp_path, "# x\n- Params (M): 25.6\n").num_params == 25_600_000
+    assert stated(tmp_path, config={"num_params": 7}).num_params == 7
+    with caplog.at_level(logging.WARNING):
+        assert check_size("honest", 25_600_000, 25_557_032) == 25_557_032
+        assert not caplog.records
+        assert check_size("liar", 5_000_000, 10) == 10
+    assert "liar: its card says 5,000,000 parameters, its tensors hold 10" in caplog.text
+
+
+def test_names_of_image_sets():
+    assert image_set("ILSVRC/imagenet-1k") == image_set("ImageNet") == "imagenet"
+    assert image_set("Beans") == "beans"
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["license: !!timestamp x", "a: !!int ''", "{[1]: 2}", "[" * 5000, "- a", "a: 2020-99-99", "a: !!python/none x"],
+)
+def test_yaml_that_no_card_holds_is_one_line(tmp_path, front):
+    with pytest.raises(ArtifactError, match=r"README.md: its front matter cannot be read") as caught:
+        stated(tmp_path, f"---\n{front}\n---\n")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("front", ["license: 2020-01-01", "license: {a: b}", "license: []", "datasets: [3, [x]]", ""])
+def test_yaml_of_another_kind_is_read_past(tmp_path, front):
+    found = stated(tmp_path, f"---\n{front}\n---\n")
+    assert (found.licence, found.datasets) == ("unknown", ())
+
+
+def test_names_and_numbers_without_end_are_cut_or_passed_over(tmp_path):
+    long, digits = "x" * 5000, "9" * 400
+    metric = f"{{type: accuracy, value: {digits}}}"
+    results = f"model-index: [{{results: [{{dataset: {{type: a}}, metrics: [{metric}]}}]}}]"
+    text = f"---\nlicense: {long}\ndatasets: [{long}]\nnum_params: {digits}\n{results}\n---\nParams (M): {digits}\n"
+    found = stated(tmp_path, text, {"pretrained_cfg": {"tag": ""}})
+    assert (len(found.licence), len(found.source), found.num_params, found.accuracy) == (200, 200, None, None)
+
+
+def test_only_the_head_of_a_readme_is_read(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(README)
+    with path.open("ab") as file:
+        file.truncate(300 * 2**20)  # a hole, which takes no room on the disk
+    tracemalloc.start()
+    assert read_stated(tmp_path, {}).licence == "apache-2.0"
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+    path.write_text("---\n" + "a: b\n" * 2**16 + "---\n")
+    with pytest.raises(ArtifactError, match=r"longer than 131,072 characters"):
+        read_stated(tmp_path, {})
+    path.write_bytes(b"---\nlicense: caf\xe9\n---\n")
+    assert read_stated(tmp_path, {}).licence == "caf\ufffd"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A cache of the Hub's files and no network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return tmp_path / "cache"
+
+
+def test_a_repository_in_the_cache_needs_no_network(cache):
+    folder = into_cache(cache, "me/mine", write_hub_model)
+    assert hub_folder("me/mine") == folder
+    assert hub_folder(f"me/mine@{'a' * 40}", offline=True) == folder
+
+
+def test_a_repository_nobody_can_reach_is_one_line(cache):
+    with pytest.raises(ArtifactError, match=r"^me/none: not in the local cache, and the Hub cannot be reached"):
+        hub_folder("me/none")
+    with pytest.raises(ArtifactError, match="not in the local cache"):
+        hub_folder("me/none", offline=True)
+
+
+def test_pickles_alone_are_refused(cache):
+    def write(folder):
+        folder.mkdir(parents=True)
+        (folder / "pytorch_model.bin").write_bytes(b"never read")
+        return folder
+
+    folder = into_cache(cache, "me/old", write)
+    with pytest.raises(ArtifactError, match=r"pickles only \(pytorch_model.bin\), which are never read"):
+        hub_folder("me/old")
+    assert [path.name for path in folder.iterdir()] == ["pytorch_model.bin"]
+
+
+def test_pickles_on_the_hub_are_not_fetched_and_named(cache, monkeypatch, tmp_path):
+    import huggingface_hub
+
+    asked = {}
+
+    def fetch(repo_id, allow_patterns, revision=None, local_files_only=False):
+        if local_files_only:
+            raise huggingface_hub.errors.LocalEntryNotFoundError("no")
+        asked["patterns"] = allow_patterns
+        (tmp_path / "fetched").mkdir()
+        return str(tmp_path / "fetched")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda *a, **k: ["README.md", "weights/x.pth"])
+    with pytest.raises(ArtifactError, match=r"me/old: weights as pickles only \(weights/x.pth\)"):
+        hub_folder("me/old")
+    assert asked["patterns"] == ["*.json", "*.safetensors", "README.md"]
+
+
+def test_the_weights_of_the_library_are_taken(tmp_path):
+    for name in ("a.safetensors", "b.safetensors"):
+        save_file({"x": torch.zeros(2)}, tmp_path / name)
+    with pytest.raises(ArtifactError, match="2 safetensors and no model"):
+        model_files(tmp_path)
+    (tmp_path / "b.safetensors").rename(tmp_path / "open_clip_model.safetensors")
+    assert [path.name for path in model_files(tmp_path)] == ["open_clip_model.safetensors"]
+    (tmp_path / "a.safetensors").rename(tmp_path / "model.safetensors")
+    assert [path.name for path in model_files(tmp_path)] == ["model.safetensors"]
+    assert [path.name for path in model_files(tmp_path, "open_clip")] == ["open_clip_model.safetensors"]
+
+
+def test_parameters_are_counted_from_the_header(tmp_path):
+    files = model_files(write_remote_code(tmp_path / "strange"))
+    assert count_parameters(files) == 12
+    assert count_parameters(files, "b") == 0
+    files[0].write_bytes(b"damaged")
+    with pytest.raises(ArtifactError, match="damaged safetensors"):
+        count_parameters(files)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"), [("me/mine", True), ("me/mine@v1.0", True), ("mine", False), ("a/b/c", False), ("../x", False)]
+)
+def test_hub_ids(text, fits):
+    assert bool(HUB_ID.fullmatch(text)) == fits
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_file_with_another_hash_than_the_hub_states_is_refused(cache, name):
+    folder = link_blobs(into_cache(cache, "me/mine", write_hub_model))
+    assert hub_folder("me/mine") == folder
+    blob = (folder / name).resolve()
+    data = bytearray(blob.read_bytes())
+    data[-1] ^= 1
+    blob.write_bytes(data)
+    with pytest.raises(ArtifactError, match=f"{name}: damaged, its hash is not the one that the Hub states; remove it"):
+        hub_folder("me/mine")
+
+
+def test_a_blob_that_is_named_otherwise_says_nothing(cache):
+    folder = into_cache(cache, "me/mine", write_hub_model)
+    (folder.parents[1] / "blobs").mkdir()
+    (folder / "README.md").rename(folder.parents[1] / "blobs" / "etag")
+    (folder / "README.md").symlink_to("../../blobs/etag")
+    assert hub_folder("me/mine") == folder
+
+
+def test_a_configuration_another_program_has_not_fetched_is_asked_for(cache, monkeypatch):
+    import huggingface_hub
+
+    folder = into_cache(cache, "me/mine", write_hub_model)
+    text = (folder / "config.json").read_text()
+    (folder / "config.json").unlink()
+    assert hub_folder("me/mine", configured=False) == folder
+    with pytest.raises(ArtifactError, match=r"no config\.json there; connect, or give a folder"):
+        hub_folder("me/mine")
+    real = huggingface_hub.snapshot_download
+
+    def fetch(*arguments, local_files_only=False, **options):
+        if local_files_only:
+            return real(*arguments, local_files_only=True, **options)
+        (folder / "config.json").write_text(text)
+        return str(folder)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    assert hub_folder("me/mine") == folder and (folder / "config.json").is_file()
+
+
+def answer(kind, status=404):
+    """An error of the Hub."""
+    return kind("no", response=SimpleNamespace(headers={}, request=None, status_code=status))
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (
+            lambda: OSError("Consistency check failed: file should be of size 9 but has size 5 (x)."),
+            "cut short or changed",
+        ),
+        (lambda: OSError(28, "No space left on device"), "No space left on device.*mend this"),
+        (lambda: answer(RepositoryNotFoundError), "check its name"),
+        (lambda: answer(GatedRepoError, 403), "access on request"),
+        (lambda: answer(HfHubHTTPError, 500), "try again later"),
+    ],
+)
+def test_the_real_cause_of_a_failed_download_is_named(monkeypatch, error, advice):
+    import huggingface_hub
+
+    def fail(local_files_only=False, **_):
+        raise huggingface_hub.errors.LocalEntryNotFoundError("no") if local_files_only else error()
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(ArtifactError, match=f"me/mine: cannot be fetched from the Hub .*{advice}") as caught:
+        hub_folder("me/mine")
+    assert ("check its name" in str(caught.value)) == (advice == "check its name")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a pointer of Git LFS.*git lfs pull"),
+        (bytes(5000), "damaged safetensors"),
+        (b"", "damaged safetensors"),
+    ],
+)
+def test_what_lies_in_place_of_weights_is_named(tmp_path, data, reason):
+    folder = write_hub_model(tmp_path / "mine")
+    (folder / "model.safetensors").write_bytes(data)
+    for read in (read_shapes, lambda files: list(read_tensors(files[0]))):
+        with pytest.raises(ArtifactError, match=rf"model.safetensors: {reason}") as caught:
+            read([folder / "model.safetensors"])
+        assert "\n" not in str(caught.value)

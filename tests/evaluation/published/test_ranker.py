@@ -2,12 +2,31 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+from sklearn.linear_model import LinearRegression, Ridge
 
+from ptmrec.benchmark.dataset_cards import DatasetCard
+from ptmrec.benchmark.published import read_published
+from ptmrec.benchmark.published_scores import FOLDER, read_scores
+from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.evaluation.published import ranker
+from ptmrec.evaluation.published.benchmarks import load_benchmark
+from ptmrec.evaluation.published.cards import dataset_features, log_size, model_features
+from ptmrec.evaluation.published.lovm import (
+    IMAGENET,
+    LOVM_METRICS,
+    absolute_error,
+    best_models,
+    model_gpt,
+    recall_of_best,
+    signed_error_of_best,
+    tau_of_best,
+)
+from ptmrec.evaluation.published.prediction import at_true_level, mean_accuracies, predict_accuracies
 from ptmrec.evaluation.published.process import NOISES
 from ptmrec.evaluation.published.ranker import (
     CARD,
@@ -26,6 +45,7 @@ from ptmrec.evaluation.published.ranker import (
     skills_by_card,
     static_names,
 )
+from ptmrec.evaluation.published.stack import Cells, Pairs, fit_stack, penalty_of
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +141,182 @@ def test_no_tree_that_answers_for_a_model_has_seen_its_kin():
     left, ahead = grouped_trees(kin[:, None] + 0.1 * rng.normal(size=(20, 1)), values, kin, np.array([[1.0]]))
     np.testing.assert_allclose(left[kin == 1], 0)
     assert (ahead > 30).all()
+
+
+def card(name, classes=10, domain="photo", kind="objects", subject="general", side=100):
+    return DatasetCard(name, classes, domain, kind, subject, 1000, side, name)
+
+
+def test_distances_of_data_sets_count_words_and_factors():
+    features = dataset_features(
+        [card("a"), card("b", subject="birds"), card("c", classes=100), card("d", side=1000), card("e", domain="art")]
+    )
+    squares = ((features - features[0]) ** 2).sum(axis=1)
+    np.testing.assert_allclose(squares, [0, 1, 0.25, 1, 1])
+
+
+def test_models_of_one_family_are_nearer_and_unknown_sizes_are_average():
+    names = ["a/vit-base", "a/vit-large", "b/swin-base", "b/swin-large", "c/vit-tiny", "c/swin-tiny"]
+    cards = [{"family": name.split("/")[1].split("-")[0], "num_params": 10**place} for place, name in enumerate(names)]
+    features = model_features(names, cards)
+    assert np.isfinite(features).all()
+    np.testing.assert_allclose(features[:, 0].mean(), 0, atol=1e-12)
+    words = features[:, 1:]
+    assert ((words[0] - words[1]) ** 2).sum() < ((words[0] - words[3]) ** 2).sum()
+    del cards[2]["num_params"]
+    assert model_features(names, cards)[2, 0] == 0
+
+
+def test_sizes_are_logarithms_and_absent_where_no_card_states_them():
+    np.testing.assert_allclose(
+        log_size([{"num_params": 10}, {}, {"num_params": 1000}, {"num_params": 100}])[:3], [1, 2, 3]
+    )
+    assert log_size([{}, {}]) is None
+    assert log_size([{"gflops": 0.1}], "gflops") == pytest.approx([-1])
+
+
+@pytest.fixture(scope="module")
+def files():
+    folder = PathsConfig().published
+    return read_published(folder / "lovm.json"), read_scores(folder / FOLDER / "lovm.json")
+
+
+def lovm_means(accuracy, scores):
+    pairs = list(zip(accuracy, scores, strict=True))
+    return {name: np.mean([metric(*pair) for pair in pairs]) for name, metric in LOVM_METRICS.items()}
+
+
+def test_imagenet_baseline_as_published(files):
+    zoo, _ = files
+    means = lovm_means(zoo.accuracy, np.tile(zoo.row(IMAGENET), (len(zoo.datasets), 1)))
+    assert {name: round(value, 3) for name, value in means.items()} == {
+        **{"r5": 0.452, "tau5": 0.177, "l1": 0.220},
+        "mae": 0.220,
+    }
+
+
+def test_model_gpt_without_search_as_in_the_released_code(files):
+    zoo, scores = files
+    features = scores.aligned(zoo.datasets, zoo.models)
+    ranking = lovm_means(zoo.accuracy, model_gpt(zoo.accuracy, features, centred=True))
+    assert (round(ranking["r5"], 3), round(ranking["tau5"], 3)) == (0.426, 0.046)
+    predicted = model_gpt(zoo.accuracy, features, centred=False)
+    assert round(lovm_means(zoo.accuracy, predicted)["l1"], 3) == 0.168
+
+
+def test_model_gpt_never_sees_the_data_set_left_out():
+    rng = np.random.default_rng(0)
+    accuracy, features = rng.random((4, 6)), rng.random((2, 4, 6))
+    predicted = model_gpt(accuracy, features, centred=False)
+    model = LinearRegression().fit(features[:, 1:].reshape(2, -1).T, accuracy[1:].ravel())
+    np.testing.assert_allclose(predicted[0], model.predict(features[:, 0].T))
+    changed = accuracy.copy()
+    changed[2] = 0
+    np.testing.assert_array_equal(model_gpt(changed, features, centred=False)[2], predicted[2])
+
+
+def test_metrics_by_hand():
+    true = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3])
+    scores = np.array([0.1, 0.9, 0.8, 0.2, 0.3, 0.7, 0.6])
+    np.testing.assert_array_equal(best_models(scores), [1, 2, 5, 6, 4])
+    np.testing.assert_array_equal(best_models(np.array([1, 2, 2]), 2), [1, 2])
+    assert recall_of_best(true, scores) == 0.6
+    assert tau_of_best(true, scores) == pytest.approx(1.0)
+    assert tau_of_best(true, -true) == pytest.approx(-1.0), "they share three models, in reverse"
+    assert tau_of_best(np.arange(9.0), -np.arange(9.0)) == 0.0, "they share one"
+    best = [1, 2, 5, 6, 4]
+    assert signed_error_of_best(true, scores) == pytest.approx(abs(scores[best].mean() - true[best].mean()))
+    assert absolute_error(true, scores) == pytest.approx(np.abs(true - scores).mean())
+
+
+@pytest.fixture(scope="module")
+def lovm():
+    folder = PathsConfig().published
+    benchmark = load_benchmark(folder, "lovm")
+    scores = read_scores(folder / FOLDER / "lovm.json").aligned(benchmark.targets, benchmark.models)
+    return benchmark, scores[1:].mean(axis=2)
+
+
+def test_the_static_row_is_the_known_bar(lovm):
+    benchmark, _ = lovm
+    predicted = mean_accuracies(benchmark)
+    accuracy = benchmark.accuracy[:23]
+    np.testing.assert_allclose(predicted[4], np.delete(accuracy, 4, axis=0).mean(axis=0))
+    assert round(np.abs(predicted - accuracy).mean(), 3) == 0.207
+
+
+def test_with_the_level_known_the_mean_logit_is_right(lovm):
+    benchmark, _ = lovm
+    known = at_true_level(benchmark)
+    true = np.clip(benchmark.accuracy[:23], 0.005, 0.995)
+    others = logit(np.delete(true, 4, axis=0))
+    distances = (others - others.mean(axis=1, keepdims=True)).mean(axis=0)
+    np.testing.assert_allclose(logit(known[4]), logit(true[4]).mean() + distances)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_predictions_are_accuracies_and_beat_the_static_row(lovm, pooled):
+    benchmark, texts = lovm
+    predicted = predict_accuracies(benchmark, texts, pooled)
+    assert predicted.shape == (23, 35)
+    assert 0 < predicted.min() < predicted.max() < 1
+    assert np.abs(predicted - benchmark.accuracy[:23]).mean() < 0.18
+
+
+def test_a_targets_own_records_have_no_part(lovm):
+    benchmark, texts = lovm
+    before = predict_accuracies(benchmark, texts)[7]
+    benchmark.accuracy[7] = 0.5
+    np.testing.assert_array_equal(predict_accuracies(benchmark, texts)[7], before)
+
+
+def make_pairs(signal, seed=0, rows=True, columns=False):
+    """Relations ``size`` and ``taste``; ``signal`` says how much of the truth is taste, the rest is size."""
+    rng = np.random.default_rng(seed)
+    size, taste = np.tile(rng.normal(size=40), (8, 1)), rng.normal(size=(8, 40))
+    accuracy = (1 - signal) * size + signal * taste + 0.3 * rng.normal(size=(8, 40))
+    labels = (np.arange(8) // 2 if rows else None, np.arange(40) % 5 if columns else None)
+    return Pairs(("size", "taste"), np.stack([size, taste], axis=1), accuracy, accuracy, *labels)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(True, False), (False, True), (True, True)])
+def test_what_is_left_out_has_no_part(rows, columns):
+    pairs = make_pairs(0.5, rows=rows, columns=columns)
+    points = np.concatenate([pairs.values.transpose(0, 2, 1), np.ones((8, 40, 1))], axis=2)
+    cells = Cells(points, pairs.wanted, pairs.rows, pairs.columns)
+    predicted = cells.left_out(np.array([0.0, 0.1, 0.0]))
+    row = (np.arange(8) // 2 == 1) if rows else np.zeros(8, bool)
+    column = (np.arange(40) % 5 == 2) if columns else np.zeros(40, bool)
+    kept = ~row[:, None] & ~column[None]
+    left, wanted = points[kept], pairs.wanted[kept]
+    weights = np.linalg.solve(left.T @ left + np.diag([0, 0.1 * len(left), 0]), left.T @ wanted)
+    block = np.ix_(row if rows else np.ones(8, bool), column if columns else np.ones(40, bool))
+    np.testing.assert_allclose(predicted[block], (points @ weights)[block])
+
+
+def test_weights_of_all_pairs_are_those_of_a_ridge():
+    pairs = make_pairs(0.5)
+    points = pairs.values.transpose(0, 2, 1)
+    cells = Cells(np.concatenate([points, np.ones((8, 40, 1))], axis=2), pairs.wanted, None, None)
+    weights = cells.fit(np.array([0.3, 0.3, 0.0]))
+    expected = Ridge(0.3 * 320).fit(points.reshape(-1, 2), pairs.wanted.ravel())
+    np.testing.assert_allclose(weights, [*expected.coef_, expected.intercept_])
+    more = cells.fit(np.zeros(3), (np.eye(3) * 1e9, np.array([1e9, 0, 0]), 0.0))
+    np.testing.assert_allclose(more, [1, 0, 0], atol=1e-5)
+
+
+def test_where_nothing_else_tells_the_static_rule_is_the_answer():
+    pairs = make_pairs(0.0)
+    noise = Pairs(pairs.names, pairs.values, pairs.values[:, 0], pairs.values[:, 0], pairs.rows, None)
+    stack = fit_stack(noise, ["size"], weighted_tau)
+    assert (stack.base, stack.penalty) == ("size", np.inf)
+    new = np.random.default_rng(1).normal(size=(2, 9))
+    assert np.corrcoef(stack.scores(new), new[0])[0, 1] == pytest.approx(1)
+
+
+def test_what_tells_more_is_used_and_the_better_rule_is_the_base():
+    pairs = make_pairs(0.7)
+    stack = fit_stack(pairs, ["size", "taste"], weighted_tau)
+    assert stack.base == "taste" and np.isfinite(stack.penalty)
+    assert weighted_tau(pairs.accuracy[0], stack.scores(pairs.values[0])) > 0.6
+    np.testing.assert_allclose(penalty_of(3, 1, 0.5), [0.5, 1e-6, 1e-6])

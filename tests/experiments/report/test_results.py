@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from experiments.report import results
+from experiments.report.records import Record, Table, read_lines, read_record
 from ptmrec.core.errors import ArtifactError
 
 CONSTANTS = Path(__file__).resolve().parents[3] / "constants"
@@ -34,7 +35,7 @@ def on_blind(frame, method, regime="low_data"):
 def test_the_first_table_has_ours_and_three_rows(folder):
     table, words = results.headline(folder).split("\n\n")
     rows = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
-    assert [row.split(":")[0] for row in rows] == ["**ours**", "mean rank", "LogME", "ridge, features"]
+    assert [row.split(":")[0] for row in rows] == ["**ours**", "mean rank", "LogME", "ridge, features, four draws"]
     assert len(re.findall(r"[+-]\d\.\d\d \[[+-]\d\.\d\d, [+-]\d\.\d\d\]", table)) == 6
     frame = pd.read_csv(folder / "quadrants_summary.csv")
     for regime in ("low_data", "fine_tuning"):
@@ -48,7 +49,7 @@ def test_sentences_that_compare_follow_the_intervals(folder):
 
         change(folder, "quadrants_summary.csv", edit)
 
-    for method in ("mean rank", "ridge, features"):
+    for method in ("mean rank", "ridge, features, four draws"):
         decide(method, 0.01, 0.02)
     decide("LogME", -0.02, -0.01)
     words = results.headline(folder).split("\n\n")[1]
@@ -59,7 +60,7 @@ def test_sentences_that_compare_follow_the_intervals(folder):
 
 
 def test_a_row_that_no_run_has_made_is_left_out(folder):
-    change(folder, "quadrants_summary.csv", lambda f: f[f["method"] != "ridge, features"])
+    change(folder, "quadrants_summary.csv", lambda f: f[f["method"] != "ridge, features, four draws"])
     assert "ridge, features" not in results.headline(folder)
 
 
@@ -98,13 +99,15 @@ def test_rows_that_a_run_did_not_make_anew_are_marked(folder):
     assert re.findall(r"\| (.+) \(committed\)", results.hardware(folder)) == ["Fusion"]
 
 
-def test_points_lost_by_the_number_of_passes(tmp_path):
-    path = tmp_path / "passes.csv"
-    path.write_text("regime,method,k,regret1\nlow_data,Cross-Select,3,2.0\nlow_data,Cross-Select,3,4.0\nlow_data,x,9,1")
-    assert results.passes_means(path) == {"low_data, Cross-Select, 3": 3.0}
-    path.write_text("regime,method,k,regret1\nlow_data,Cross-Select,three,2.0\n")
-    with pytest.raises(ArtifactError, match="passes.csv: row 1: column 'k' is 'three', no number"):
-        results.passes_means(path)
+def test_points_lost_by_the_number_of_passes_are_paired(folder):
+    name = "passes_summary.csv"
+    change(folder, name, lambda f: f.assign(regret1=f["k"] / 2, regret1_low=0.25, regret1_high=9))
+    lines = results.passes(folder).splitlines()
+    assert lines[2] == f"| low data, Cross-Select | {' | '.join(f'{k / 2:.1f} [0.2, 9.0]' for k in (0, 1, 3, 8, 16))} |"
+    assert len(lines) == 8 and lines[4].startswith("| low data, mean rank minus ours, paired | ")
+    change(folder, name, lambda f: f.assign(k="three"))
+    with pytest.raises(ArtifactError, match="passes_summary.csv: row 1: column 'k' is 'three', no number"):
+        results.passes(folder)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +116,9 @@ def test_points_lost_by_the_number_of_passes(tmp_path):
         *[("networks", "zoo.json", "parameters_max"), ("zoo", "zoo.json", "ceiling_tau_w")],
         *[("headline", "quadrants_summary.csv", "gain_low"), ("quadrants", "quadrants_summary.csv", "tau_w")],
         *[("strongest", "quadrants_summary.csv", "gain"), ("split", "summary.csv", "tau_w_high")],
-        *[("passes", "passes.json", "low_data, mean rank, 8"), ("hardware", "hardware_choice_summary.csv", "regret")],
+        *[("passes", "passes_summary.csv", "more_low"), ("hardware", "hardware_choice_summary.csv", "regret")],
         *[
-            ("coverage", "coverage.json", "left-out data, low_data, 0.95"),
+            ("coverage", "coverage_summary.csv", "worst"),
             ("published", "published_summary.csv", "gain"),
         ],
     ],
@@ -155,3 +158,71 @@ def test_a_folder_without_cards_is_one_line(folder):
 
 def test_an_answer_stands_in_a_block(folder):
     assert results.demo(folder) == f"```\n{(folder / 'demo.txt').read_text().rstrip()}\n```"
+
+
+def refused(tmp_path, ask, *words):
+    with pytest.raises(ArtifactError) as caught:
+        ask()
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1 and message.startswith(str(tmp_path))
+    for word in words:
+        assert word in message, message
+
+
+def test_fields_of_json_are_checked_when_they_are_asked_for(tmp_path):
+    path = tmp_path / "facts.json"
+    path.write_text('{"models": 3, "low": null, "name": "x", "met": true, "span": [1, 2], "part": {"mean": 0.5}}')
+    facts = read_record(path)
+    assert (facts.number("models"), facts.text("name"), facts.flag("met")) == (3, "x", True)
+    assert facts.numbers("span", 2) == [1, 2] and facts.part("part").number("mean") == 0.5
+    assert "low" in facts and "high" not in facts and facts.to_dict()["models"] == 3
+    refused(tmp_path, lambda: facts.number("weights"), "no field 'weights'")
+    refused(tmp_path, lambda: facts.number("low"), "field 'low' is empty, no number")
+    refused(tmp_path, lambda: facts.number("met"), "field 'met' is True, no number")
+    refused(tmp_path, lambda: facts.text("models"), "field 'models' is 3, no text")
+    refused(tmp_path, lambda: facts.flag("models"), "field 'models' is 3, not true or false")
+    refused(tmp_path, lambda: facts.numbers("span", 3), "field 'span' is no list of 3 numbers")
+    refused(tmp_path, lambda: facts.rows("span"), "span, row 1: is 1, no object")
+    refused(tmp_path, lambda: facts.rows("part"), "field 'part' is an object of 1, expected a list with rows")
+    refused(tmp_path, lambda: facts.part("part").number("least"), "part: no field 'least'")
+    refused(tmp_path, lambda: Record(tmp_path, {"a": float("inf")}).number("a"), "field 'a' is inf, no number")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": NaN}'])
+def test_what_is_no_object_is_one_line(tmp_path, text):
+    (tmp_path / "facts.json").write_text(text)
+    refused(tmp_path, lambda: read_record(tmp_path / "facts.json"), "facts.json")
+
+
+def test_columns_and_rows_of_a_table_are_checked(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("method,regime,tau_w,gain\nridge,low,0.5,\nridge,high,0.25,0.5\nLogME,low,0.5,0.5\nLogME,low,1,1\n")
+    table = Table(path, ("method", "regime"), ("tau_w", "gain"))
+    assert table.row(method="ridge", regime="high").number("tau_w") == 0.25
+    named = "row of method 'ridge', regime 'low': field 'gain' is empty, no number"
+    refused(tmp_path, lambda: table.row(method="ridge", regime="low").number("gain"), named)
+    refused(tmp_path, lambda: table.row(method="H-score"), "no row of method 'H-score'")
+    refused(tmp_path, lambda: table.row(method="LogME"), "two rows of method 'LogME'")
+    refused(tmp_path, lambda: Table(path, ("group",)), "no column 'group'")
+    for text, words in (
+        ("method,tau_w\nridge,0.5\nLogME,0.x\n", "row 2: column 'tau_w' is '0.x', no number"),
+        ("method,tau_w\nridge,inf\n", "row 1: column 'tau_w' is inf, no number"),
+        ("method,tau_w\n,0.5\n", "row 1: column 'method' is empty, no text"),
+        ("method,tau_w\n", "holds no rows"),
+        ("", "not readable as a table"),
+        ("a,b\n1,2\n1,2,3\n", "not readable as a table"),
+    ):
+        path.write_text(text)
+        refused(tmp_path, lambda: Table(path, ("method",), ("tau_w",)), words)
+    refused(tmp_path, lambda: Table(tmp_path / "gone.csv", ()), "gone.csv: file not found")
+
+
+def test_text_without_its_last_blanks(tmp_path):
+    path = tmp_path / "demo.txt"
+    path.write_text("rank model\n1 a \n\n")
+    assert read_lines(path) == "rank model\n1 a"
+    path.write_bytes(b"\xff\xfe")
+    refused(tmp_path, lambda: read_lines(path), "not UTF-8")
+    path.write_text(" \n")
+    refused(tmp_path, lambda: read_lines(path), "empty")
+    refused(tmp_path, lambda: read_lines(tmp_path / "gone.txt"), "file not found")

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from experiments.studies.calibration import LEFT_OUT, SHUFFLED, SPLIT, coverage_table, expect_accuracies
+from experiments.studies.calibration import (
+    LEFT_OUT,
+    MEASURED,
+    SHUFFLED,
+    SPLIT,
+    coverage_table,
+    expect_accuracies,
+    summarise_coverage,
+)
 from experiments.studies.crossed import CrossedEvaluation
 from ptmrec.pipeline.project import open_project
 
@@ -35,8 +43,21 @@ def test_shuffled_labels_are_expected_near_chance(frame):
 
 def test_coverage_is_the_share_inside(frame):
     table = coverage_table(frame)
+    frame = frame[frame["k"] == 0]
     part = frame[(frame["group"] == LEFT_OUT) & (frame["dataset"] == "mnist") & (frame["regime"] == "low_data")]
     inside = np.mean([low <= value <= high for low, value, high in part[["low_80", "measured", "high_80"]].to_numpy()])
+    table = table[table["k"] == 0]
     row = table[(table["group"] == LEFT_OUT) & (table["dataset"] == "mnist") & (table["regime"] == "low_data")]
     assert row[row["level"] == 0.8]["coverage"].item() == pytest.approx(inside)
     assert (row[row["level"] == 0.95]["width"] >= row[row["level"] == 0.8]["width"].item()).all()
+
+
+def test_measured_models_narrow_the_intervals_of_the_others_and_the_worst_is_named(frame):
+    held = summarise_coverage(coverage_table(frame)).set_index(["group", "regime", "k", "level"])
+    narrow = held.loc[LEFT_OUT, "low_data"].xs(0.8, level="level")
+    assert list(narrow.index) == [0, *MEASURED] and narrow["half"].is_monotonic_decreasing
+    assert narrow["coverage"].between(0.6, 1).all() and (narrow["worst"] <= narrow["coverage"]).all()
+    assert list(held.loc[LEFT_OUT, "fine_tuning"].xs(0.8, level="level").index) == [0]
+    own = frame[(frame["group"] == LEFT_OUT) & (frame["regime"] == "low_data") & (frame["dataset"] == "mnist")]
+    counts = own.groupby("k").size()
+    assert (counts[0] - counts[[1, 3, 8]]).tolist() == [1, 3, 8], "what was measured before has no row"

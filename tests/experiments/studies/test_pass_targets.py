@@ -33,6 +33,19 @@ def test_without_news_an_update_leaves_the_prior(targets):
         np.testing.assert_allclose(target.update(np.full(len(target.truth), np.nan)), target.prior)
 
 
+def test_a_measured_accuracy_counts_in_low_data_and_moves_nothing_in_fine_tuning(targets):
+    for target in targets[:4]:
+        shown = np.full(len(target.truth), np.nan)
+        first = int(target.prior.argmax())
+        shown[first] = target.revealed[first]
+        moved = target.update(shown)
+        if target.regime == "fine_tuning":
+            np.testing.assert_array_equal(moved, target.prior)
+        else:
+            assert moved[first] == pytest.approx(target.revealed[first], abs=0.02)
+            assert abs(np.corrcoef(target.truth, target.revealed)[0, 1]) > 0.3
+
+
 def test_they_can_be_compared(targets):
     frame = compare_passes(targets[:4], (0, 3))
     assert {VERIFIED, LOGME} <= set(frame["method"])

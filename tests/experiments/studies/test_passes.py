@@ -2,7 +2,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.studies.passes import HALVING, LOGME, MEAN_RANK, RANDOM, VERIFIED, PassTarget, compare_passes, halve
+from experiments.evaluation.statistics import paired_bootstrap
+from experiments.studies.passes import (
+    HALVING,
+    LOGME,
+    MEAN_RANK,
+    RANDOM,
+    VERIFIED,
+    PassTarget,
+    compare_passes,
+    halve,
+    summarise_passes,
+)
 from ptmrec.evaluation.metrics import top1_regret, weighted_tau
 
 COUNT = 24
@@ -94,3 +105,15 @@ def test_the_random_orders_come_from_the_seed():
     once, again = (compare_passes([make_target()], (2,), seed=5) for _ in range(2))
     pd.testing.assert_frame_equal(once, again)
     assert not once.equals(compare_passes([make_target()], (2,), seed=6))
+
+
+def test_means_have_intervals_and_are_paired_with_ours():
+    whole = compare_passes([make_target(name=name, seed=seed) for seed, name in enumerate("abcde")], (0, 4))
+    table = summarise_passes(whole, draws=500).set_index(["regime", "method", "k"])
+    part = whole[whole["k"] == 4].pivot(index="target", columns="method", values="regret1")
+    row, found = table.loc["low_data", MEAN_RANK, 4], paired_bootstrap(part[MEAN_RANK], part[VERIFIED], 500)
+    assert (row["more"], row["more_low"], row["more_high"]) == pytest.approx(found)
+    assert row["regret1"] == pytest.approx(part[MEAN_RANK].mean())
+    assert row["regret1_low"] <= row["regret1"] <= row["regret1_high"]
+    assert table.loc["low_data", VERIFIED, 4]["more_high"] == 0
+    assert set(table.index.get_level_values("k")) == {0, 4, COUNT}

@@ -1,5 +1,6 @@
 """A run in small: the committed results, toy ones for those that are not committed, and a page for each figure."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,7 @@ from matplotlib.figure import Figure
 
 from experiments.outputs import Outputs
 from experiments.studies.ablations import BANKS, IMAGES, KNOWN_COUNTS, PROBES
-from experiments.studies.hardware_choice import (
-    BESIDE,
-    FILTER,
-    FUSION,
-    LARGEST,
-    SHADOW,
-    SOFT_FUSION,
-    SOFT_SHADOW,
-)
+from experiments.studies.hardware_choice import BESIDE, FILTER, FUSION, LARGEST, SHADOW, SOFT_FUSION, SOFT_SHADOW
 from experiments.studies.latency import latency_findings
 from experiments.thesis.text import read_sources, used_figures
 from ptmrec.config.parser import ConfigParser
@@ -65,11 +58,13 @@ def ablations():
 def coverage():
     return pd.DataFrame(
         [
-            {"group": group, "regime": regime, "dataset": target, "level": level, "coverage": level, "width": 0.3}
+            {"group": group, "regime": regime, "k": k, "dataset": target, "level": level}
+            | {"coverage": level - k / 100, "width": 0.3}
             for group in ("left-out data", "shuffled labels", "blind data")
             for regime in REGIME_LABELS
             for target in TARGETS
             for level in (0.8, 0.95)
+            for k in ((0, 1, 3, 8) if (group, regime) == ("left-out data", "low_data") else (0,))
         ]
     )
 
@@ -93,15 +88,21 @@ def hardware_choice():
     )
 
 
+def configure(folder):
+    places = {"artifacts": "artifacts", "figures": "figures", "thesis_output": "thesis"}
+    return ConfigParser(None, "default", {f"paths.{key}": str(folder / name) for key, name in places.items()})
+
+
 @pytest.fixture
 def config(tmp_path):
-    places = {"artifacts": "artifacts", "figures": "figures", "thesis_output": "thesis"}
-    return ConfigParser(None, "default", {f"paths.{key}": str(tmp_path / name) for key, name in places.items()})
+    return configure(tmp_path)
 
 
-@pytest.fixture
-def run(config):
-    """Outputs of a whole run."""
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory):
+    """Folder of a whole run."""
+    folder = tmp_path_factory.mktemp("run")
+    config = configure(folder)
     outputs = Outputs(config, "toy")
     for name in ("quadrants_summary", "summary", "published_summary"):
         outputs.table(pd.read_csv(COMMITTED / f"{name}.csv"), name)
@@ -118,7 +119,14 @@ def run(config):
     outputs.facts({"seeds": 3, **taus}, "training")
     for name in used_figures(read_sources(ROOT / "thesis")):
         outputs.figure(Figure(figsize=(5.9, 2)), name, f"A page for {name}.")
-    return outputs
+    return folder
+
+
+@pytest.fixture
+def run(config, whole_run, tmp_path):
+    """Outputs of a whole run, which a test may change."""
+    shutil.copytree(whole_run, tmp_path, dirs_exist_ok=True)
+    return Outputs(config, "toy")
 
 
 @pytest.fixture(scope="session")
