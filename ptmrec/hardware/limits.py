@@ -33,12 +33,14 @@ class Quantity:
     example: str
 
 
-_COUNTS = {"": 1, "k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
-_BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_COUNTS = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
+_BYTES = {"kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 QUANTITIES = {
     "count": Quantity(_COUNTS, ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")), "5M"),
     "memory": Quantity(_BYTES, ((2**30, "GiB"), (2**20, "MiB")), "64MiB"),
-    "time": Quantity({"us": 1e-3, "ms": 1.0, "s": 1e3}, ((1e3, "s"), (1, "ms")), "20ms"),
+    "time": Quantity(
+        {"us": 1e-3, "\u00b5s": 1e-3, "\u03bcs": 1e-3, "ms": 1.0, "s": 1e3}, ((1e3, "s"), (1, "ms")), "20ms"
+    ),
     "rate": Quantity({"/s": 1.0, "/min": 1 / 60}, ((1, "images/s"),), "100/s"),
     "energy": Quantity({"uJ": 1e-6, "mJ": 1e-3, "J": 1.0}, ((1, "J"), (1e-3, "mJ")), "50mJ"),
 }
@@ -58,7 +60,7 @@ def parse_quantity(text: str, kind: str) -> float:
     Raises:
         ConfigError: no positive number, no unit, or an unknown one.
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z/]*)", str(text).strip())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z\u00b5\u03bc/]*)", str(text).strip())
     units, example = QUANTITIES[kind].units, QUANTITIES[kind].example
     if not found or found[2] not in units or not float(found[1]) > 0:
         raise ConfigError(f"{text!r}: write a positive number with its unit, such as {example}")

@@ -103,6 +103,7 @@ def list_images(folder: Path, labels: Path | None = None) -> Listing:
     images = _find_images(folder, account, {labels} if labels else set())
     if labels is not None:
         return _listed(folder, labels, images, account)
+    _refuse_unread_training(folder, images)
     base, parts = _find_parts(folder, images)
     listing = Listing(folder, account=account)
     for name, group in parts.items():
@@ -156,6 +157,15 @@ def _find_images(folder: Path, account: Account, lists: set[Path]) -> list[Path]
             raise DataError(f"{folder}: its images are {', '.join(unread)}, which are not read here; {CONVERT}")
         raise DataError(f"{folder}: no images found (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
     return images
+
+
+def _refuse_unread_training(folder: Path, images: Sequence[Path]) -> None:
+    """Refuse a training part of nothing but files that are not read: another part would be taken for the data set."""
+    there = {path.relative_to(folder).parts[0] for path in images}
+    for part in sorted(path for path in folder.iterdir() if path.is_dir() and part_of(path.name) == "train"):
+        unread = sorted({path.suffix for path in part.rglob("*") if path.suffix.lower() in UNREAD})
+        if unread and part.name not in there:
+            raise DataError(f"{part}: its images are {', '.join(unread)}, which are not read here; {CONVERT}")
 
 
 def _by_folder(base: Path, images: Sequence[Path]) -> dict[str, list[Path]]:

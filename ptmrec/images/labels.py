@@ -337,7 +337,8 @@ class _Finder:
         self._exact = {path.relative_to(folder).as_posix(): path for path in images}
         self._loose: dict[str, list[Path]] = {}
         for name, path in self._exact.items():
-            for key in {name.casefold(), name.casefold().rpartition(".")[0] if path.suffix else name.casefold()}:
+            whole = {name.casefold(), name.casefold().rpartition("/")[2]}  # an image below counts by its own name, too
+            for key in whole | {key.rpartition(".")[0] for key in whole if path.suffix}:
                 self._loose.setdefault(key, []).append(path)
 
     def __call__(self, name: str) -> Path | None:
@@ -361,5 +362,5 @@ class _Finder:
         if absolute:
             self.notes["paths in the list are taken within the folder"] = None
         if not exact:
-            self.notes["file names in the list were completed (suffix or case)"] = None
+            self.notes["file names in the list were completed (folder, suffix or case)"] = None
         return path

@@ -31,6 +31,9 @@ def check_ending(path: Path) -> None:
         raise ConfigError(f"{path}: an answer is written as {', '.join(ENDINGS)}; give one of these endings")
     if path.is_dir():
         raise ConfigError(f"{path}: a folder; name a file to write the answer to")
+    for parent in path.parents:
+        if parent.exists() and not parent.is_dir():
+            raise ConfigError(f"{path}: {parent} is a file, no folder; name a file in a folder")
 
 
 def save(answer: "Recommendation", path: Path, only_pareto: bool, count: int | None) -> Path:

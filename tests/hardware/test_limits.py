@@ -30,6 +30,9 @@ UNKNOWN = Costs(1e3, None, None, None, "", "not measured")
     ("text", "kind", "value"),
     [
         ("5M", "count", 5e6),
+        ("50K", "count", 5e4),
+        ("20\u00b5s", "time", 0.02),
+        ("20\u03bcs", "time", 0.02),
         ("4.7 M", "count", 4.7e6),
         ("35063", "count", 35063),
         ("1G", "count", 1e9),

@@ -429,7 +429,7 @@ def test_lists_of_paths_and_of_pairs_are_read(tmp_path):
     folder = write_images(tmp_path / "flat", {"": 4})
     paths = sorted(folder.iterdir())
     found = read_user_images([str(path) for path in paths], pd.Series(["a", "b"] * 2))
-    assert found.labels.tolist() == [0, 1, 0, 1] and found.class_names == ("a", "b")
+    assert np.bincount(found.labels).tolist() == [2, 2] and found.class_names == ("a", "b")
     pairs = [(Image.open(path), "ab"[place % 2]) for place, path in enumerate(paths)]
     assert read_user_images(pairs).labels.tolist() == [0, 1, 0, 1]
     paths[0].write_bytes(b"")
@@ -464,3 +464,23 @@ def test_every_kind_of_input_has_an_account(tmp_path, monkeypatch):
         for images in answers:
             assert images.total == total == len(images.images) + sum(images.account.left_out.values())
             assert len(images.images) == 43 and images.class_names == ("cat", "dog")
+
+
+def test_a_list_beside_a_folder_names_images_below_it(tmp_path):
+    write_images(tmp_path / "images", {"": 4})
+    names = sorted(path.stem for path in (tmp_path / "images").iterdir())
+    lines = [f"{name},{'ab'[place % 2]}" for place, name in enumerate(names)]
+    (tmp_path / "labels.csv").write_text("\n".join(["id,label", *lines]))
+    found = read_user_images(tmp_path, tmp_path / "labels.csv")
+    assert found.labels.tolist() == [0, 1, 0, 1] and any("completed" in note for note in found.account.notes)
+    write_images(tmp_path / "more", {"": 4})  # now every name means two images
+    with pytest.raises(DataError, match="name one 'file'"):
+        read_user_images(tmp_path, tmp_path / "labels.csv")
+
+
+def test_a_training_part_that_is_not_read_is_not_passed_over(tmp_path):
+    write_images(tmp_path / "pets" / "val", {"cat": 4, "dog": 4})
+    (tmp_path / "pets" / "train" / "cat").mkdir(parents=True)
+    (tmp_path / "pets" / "train" / "cat" / "x.heic").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"train: its images are \.heic, which are not read here"):
+        read_user_images(tmp_path / "pets")

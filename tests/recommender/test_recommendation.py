@@ -98,6 +98,13 @@ def test_an_answer_is_written_by_its_ending(ending, tmp_path):
     assert [own.name for own in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_file_is_no_folder_to_write_into(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(ConfigError, match=r"x\.json: .*notes is a file, no folder"):
+        make_answer().save(tmp_path / "notes" / "x.json")
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="answer.xls.*one of these endings"):
         make_answer().save(tmp_path / "answer.xls")
