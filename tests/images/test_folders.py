@@ -429,7 +429,7 @@ def test_lists_of_paths_and_of_pairs_are_read(tmp_path):
     folder = write_images(tmp_path / "flat", {"": 4})
     paths = sorted(folder.iterdir())
     found = read_user_images([str(path) for path in paths], pd.Series(["a", "b"] * 2))
-    assert np.bincount(found.labels).tolist() == [2, 2] and found.class_names == ("a", "b")
+    assert found.labels.tolist() == [0, 1, 0, 1] and found.class_names == ("a", "b")
     pairs = [(Image.open(path), "ab"[place % 2]) for place, path in enumerate(paths)]
     assert read_user_images(pairs).labels.tolist() == [0, 1, 0, 1]
     paths[0].write_bytes(b"")
@@ -472,7 +472,7 @@ def test_a_list_beside_a_folder_names_images_below_it(tmp_path):
     lines = [f"{name},{'ab'[place % 2]}" for place, name in enumerate(names)]
     (tmp_path / "labels.csv").write_text("\n".join(["id,label", *lines]))
     found = read_user_images(tmp_path, tmp_path / "labels.csv")
-    assert found.labels.tolist() == [0, 1, 0, 1] and any("completed" in note for note in found.account.notes)
+    assert np.bincount(found.labels).tolist() == [2, 2] and any("completed" in note for note in found.account.notes)
     write_images(tmp_path / "more", {"": 4})  # now every name means two images
     with pytest.raises(DataError, match="name one 'file'"):
         read_user_images(tmp_path, tmp_path / "labels.csv")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from experiments.evaluation.compare import summarise
-from experiments.studies.crossed import BLIND_DATA, KNOWN_DATA, CrossedEvaluation
+from experiments.studies.crossed import BLIND_DATA, DOUBLE_BLIND, KNOWN_DATA, CrossedEvaluation
 from experiments.studies.quadrants import (
     ALL_DRAWS,
     ENCODER_ONLY,
@@ -53,7 +53,7 @@ def test_only_what_looks_at_the_images_differs_between_draws(frame):
 def test_what_ships_answers_once_from_all_draws(frame):
     own = frame[frame["method"].isin([SHIPPED, ENCODER_ONLY])]
     assert own["seed"].unique().tolist() == [1]
-    assert own[own["method"] == ENCODER_ONLY]["quadrant"].unique().tolist() == [KNOWN_DATA, BLIND_DATA]
+    assert own[own["method"] == ENCODER_ONLY]["quadrant"].unique().tolist() == [*(KNOWN_DATA, BLIND_DATA, DOUBLE_BLIND)]
     blind = frame[frame["quadrant"] == BLIND_DATA].groupby("method")["tau_w"].mean()
     assert blind[SHIPPED] > blind[ONE_DRAW] - 0.01
 
