@@ -367,7 +367,7 @@ def test_space_samples_and_scores_are_drawn_as_everywhere(setup, tmp_path):
     config, splits, data = setup
     folder = build_reference(config, tmp_path / "images")
     assert read_space(folder).basis.shape[1] == 6
-    assert {path.stem for path in folder.iterdir()} == {"space", "scores", "separations", *splits.known}
+    assert {path.stem for path in folder.iterdir()} == {"space", "scores", "separations", *splits.all}
     (sample,) = read_samples(folder, "mnist")
     drawn = draw_shots(data.train_labels, 3, 2, "mnist")[0]
     again = References(config).sample("mnist", data.train_images[drawn], data.train_labels[drawn], read_space(folder))
@@ -375,6 +375,7 @@ def test_space_samples_and_scores_are_drawn_as_everywhere(setup, tmp_path):
     scores = read_scores(folder / SCORES_NAME)
     assert {"draw 0", "draw 1", "without vit, draw 1", "bank of 0, draw 1", "unlabelled"} <= set(scores)
     assert scores["draw 1"].models == (OTHER, BANK)
+    assert np.isfinite(scores["draw 0"].probe).all() and np.isnan(scores["draw 1"].probe).all()
     assert set(scores["draw 1"].datasets) == set(splits.all)
     assert set(read_separations(folder / SEPARATIONS_NAME)) == {"draw 0", "draw 1"}
 
