@@ -183,6 +183,9 @@ def images(tmp_path_factory):
     write_images(folder / "my_images", {"cat": 12, "dog": 12})
     rows = [f"{name}/{index}.png,{name}" for name in ("cat", "dog") for index in range(12)]
     (folder / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    (folder / "mine.csv").write_text("model,accuracy,images\ngoogle/vit-base-patch16-224,0.8,200\n")
+    rows = [f"m{model},d{place},probe,top-1,{0.5 + model / 20}" for model in range(6) for place in range(4)]
+    (folder / "table.csv").write_text("\n".join(["model,dataset,regime,metric,value", *rows]))
     return folder
 
 

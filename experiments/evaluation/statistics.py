@@ -50,6 +50,25 @@ def paired_bootstrap(
     return mean_interval(ours - theirs, draws, level, seed)
 
 
+def clustered_interval(
+    values: np.ndarray, labels: np.ndarray, draws: int = 10_000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Mean of values ``(T,)`` with a bootstrap interval that draws those of one label ``(T,)`` together.
+
+    Raises:
+        ValueError: no value, or one that is not finite.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if not values.size or not np.isfinite(values).all():
+        raise ValueError(f"expected finite numbers, got shape {values.shape}")
+    places = np.unique(labels, return_inverse=True)[1]
+    sums, counts = np.bincount(places, weights=values), np.bincount(places)
+    drawn = np.random.default_rng(seed).integers(len(sums), size=(draws, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
 def spearman_brown(correlation: float, factor: float = 2.0) -> float:
     """Reliability of a measurement ``factor`` times as long (Spearman, 1910; Brown, 1910).
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.figures.cost_growth import plot_cost_growth
 from experiments.figures.figures import plot_method_bars
-from experiments.report import engineering, results
+from experiments.report import engineering, measuring, results
 from experiments.report.records import Table, read_lines, read_record
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_json, write_text
@@ -18,6 +18,7 @@ COPIED = {
         ("method",),
     ),
     "coverage_summary.csv": ("group", "regime", "dataset"),
+    **dict.fromkeys((measuring.INTERVALS, measuring.CHOICES), ("table", "method")),
 }
 """Tables that are copied as they are."""
 REGIONS: dict[str, Callable[[Path], str]] = {
@@ -30,6 +31,7 @@ REGIONS: dict[str, Callable[[Path], str]] = {
     "passes": results.passes,
     "coverage": results.coverage,
     "published": results.published,
+    "measured_records": measuring.measured_records,
     "hardware": results.hardware,
     "zoo": results.zoo,
     "times": engineering.times,

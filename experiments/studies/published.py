@@ -2,12 +2,20 @@
 
 import pandas as pd
 
+from experiments.evaluation.published.measuring import (
+    STATIC,
+    choice_results,
+    interval_results,
+    read_parts,
+    summarise_measuring,
+)
 from experiments.evaluation.published.results import BENCHMARKS, published_results, summarise_results
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EvaluationConfig, PathsConfig
 from ptmrec.core.files import write_text
 from ptmrec.evaluation.published.benchmarks import HEADLINES
 from ptmrec.pipeline.committed import watch_committed
+from ptmrec.relations.records import HEAD
 
 RESULT = "published"
 SUMMARY = "published_summary"
@@ -24,6 +32,24 @@ def run_published(config: ConfigParser) -> pd.DataFrame:
     watch_committed(config.get(PathsConfig))
     names = BENCHMARKS if config.get(EvaluationConfig).every == 1 else BENCHMARKS[:1]
     return published_results(config.get(PathsConfig).published, names)
+
+
+def run_measuring(config: ConfigParser) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What measured models are worth on published tables: intervals after some, and which to measure.
+
+    Returns:
+        Summaries of :func:`~experiments.evaluation.published.measuring.interval_results` and
+        :func:`~experiments.evaluation.published.measuring.choice_results` with the paired difference from the list as
+        it stands, without measurements and as its head; of the smallest table alone where the profile judges on a part.
+    """
+    watch_committed(config.get(PathsConfig))
+    settings, parts = config.get(EvaluationConfig), read_parts(config.get(PathsConfig).published)
+    if settings.every > 1:
+        parts = [min(parts, key=lambda part: part.accuracy.size)]
+    rows = ((interval_results(parts), STATIC), (choice_results(parts), HEAD))
+    return tuple(
+        summarise_measuring(frame, static, settings.bootstrap_draws, settings.level).round(4) for frame, static in rows
+    )
 
 
 def save_published(config: ConfigParser, frame: pd.DataFrame, summary: pd.DataFrame) -> None:

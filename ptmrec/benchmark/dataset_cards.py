@@ -1,15 +1,19 @@
 """Cards of the data sets in published tables: what their papers say, without images."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json
 
 PLACE = Path("cards/datasets.json")
 """Where the file is, inside the folder of the published zoos."""
+_TASK = re.compile(r"(zeroshot|classification|cropped)$")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,21 @@ def read_dataset_cards(path: Path) -> Mapping[str, DatasetCard]:
                 raise ArtifactError(f"{path}: {alias!r} names two data sets; keep one")
             cards[alias] = card
     return cards
+
+
+def like_groups(names: Sequence[str], cards: Mapping[str, DatasetCard]) -> np.ndarray:
+    """Labels ``(T,)`` of data sets, shared by those that are nearly the same; an unknown one is alone.
+
+    Args:
+        names: as a table has them; case, punctuation and words for the task do not count.
+        cards: by every known name, see :func:`read_dataset_cards`.
+    """
+    known = {_plain(name): card.group for name, card in cards.items()}
+    return np.array([known.get(_plain(name), _plain(name)) for name in names])
+
+
+def _plain(name: str) -> str:
+    return _TASK.sub("", re.sub(r"[^a-z0-9]", "", name.partition(" (")[0].lower()))
 
 
 def _card(path: Path, name: str, row: Any) -> DatasetCard:

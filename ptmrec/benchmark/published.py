@@ -13,9 +13,9 @@ from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json
 
 COSTS_ONLY = "costs_only"
-PUBLISHED_REGIMES = ("fine_tuning", "zero_shot", "as_trained", COSTS_ONLY)
-"""Fine-tuned on the data set; a vision-language model given class names only; evaluated without any adaptation; no
-accuracy at all, but what the models cost on devices."""
+PUBLISHED_REGIMES = ("low_data", "fine_tuning", "zero_shot", "as_trained", COSTS_ONLY)
+"""A probe of frozen features on a few images of the data set; fine-tuned on it; a vision-language model given class
+names only; evaluated without any adaptation; no accuracy at all, but what the models cost on devices."""
 
 NOT_STATED = "not stated"
 """Stands for a training set that the source does not name."""
@@ -35,6 +35,7 @@ class About:
         metric: what ``accuracy`` means.
         notes: traps of the table, and what was left out and why.
         metrics: data set -> metric, where it is not ``metric``.
+        regimes: data set -> regime, where it is not ``regime``.
         devices: device -> how ``speed`` in the cards was measured on it.
     """
 
@@ -47,12 +48,13 @@ class About:
     metric: str
     notes: Sequence[str]
     metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    regimes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     devices: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def origin(self) -> str:
-        """Repository and abbreviated commit, ``owner/name@1234567``."""
-        return f"{self.source}@{self.commit[:7]}"
+        """Repository and abbreviated commit, ``owner/name@1234567``; of a table without a commit its source."""
+        return f"{self.source}@{self.commit[:7]}" if self.commit else self.source
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class PublishedZoo:
             ``input_size``, ``source_dataset``, ``gmacs`` or ``gflops``, ``speed``, ``latencies`` and others.
         datasets: ``(T,)`` names; models: ``(N,)`` names.
         accuracy: ``(T, N)`` float64 in 0..1, NaN = not measured.
+        regimes: ``(T,)`` of each data set; that of ``about`` for all without it.
     """
 
     about: About
@@ -72,6 +75,24 @@ class PublishedZoo:
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     accuracy: np.ndarray
+    regimes: tuple[str, ...] = ()
+
+    @property
+    def own_regimes(self) -> tuple[str, ...]:
+        """The regimes of its rows, the first one first."""
+        return tuple(dict.fromkeys(self.regimes)) or (self.about.regime,)
+
+    def select(self, regime: str) -> "PublishedZoo":
+        """The rows of one regime, with the models that were measured there; regimes are never mixed."""
+        if self.own_regimes == (regime,):
+            return self
+        rows = [place for place, own in enumerate(self.regimes) if own == regime]
+        seen = np.isfinite(self.accuracy[rows]).any(axis=0)
+        models = tuple(name for name, there in zip(self.models, seen, strict=True) if there)
+        about = dataclasses.replace(self.about, regime=regime)
+        cards = {name: self.cards[name] for name in models}
+        datasets = tuple(self.datasets[row] for row in rows)
+        return PublishedZoo(about, cards, datasets, models, self.accuracy[rows][:, seen])
 
     @property
     def name(self) -> str:
@@ -108,7 +129,8 @@ def list_published(folder: Path) -> list[PublishedZoo]:
 def read_published(path: Path) -> PublishedZoo:
     """Read and check one published zoo.
 
-    The ``accuracy_std`` of a record may be null, which means that the source states none; it is checked and
+    A data set has a list of records, or an object of models and accuracies where the rest is said of all. The
+    ``accuracy_std`` of a record may be null, which means that the source states none; it is checked and
     not kept, for no published table states one yet.
 
     Raises:
@@ -120,19 +142,22 @@ def read_published(path: Path) -> PublishedZoo:
     about = _about(path, _part(path, data, "about"))
     cards = _cards(path, _part(path, data, "models"))
     truth = {} if about.regime == COSTS_ONLY else _part(path, data, "ground_truth")
-    columns = {name: column for column, name in enumerate(cards)}
+    columns, regimes = {name: column for column, name in enumerate(cards)}, []
     accuracy = np.full((len(truth), len(cards)), np.nan)
     for row, (dataset, records) in enumerate(truth.items()):
         where = f"{path}: {dataset!r}"
+        if isinstance(records, dict) and records:
+            records = [_record(about, cards, dataset, *item) for item in records.items()]
         if not isinstance(records, list) or not records:
             raise ArtifactError(f"{where}: expected a list of records; restore the committed file")
+        regimes.append(about.regimes.get(dataset, about.regime))
         for record in records:
-            _check_record(where, record, about, cards)
+            _check_record(where, record, regimes[-1], cards)
             name = record["model_name"]
             if np.isfinite(accuracy[row, columns[name]]):
                 raise ArtifactError(f"{where}: {name!r} is measured twice; keep one record")
             accuracy[row, columns[name]] = record["accuracy"]
-    return PublishedZoo(about, cards, tuple(truth), tuple(cards), accuracy)
+    return PublishedZoo(about, cards, tuple(truth), tuple(cards), accuracy, tuple(regimes))
 
 
 def _part(path: Path, data: Any, name: str) -> dict[str, Any]:
@@ -143,7 +168,8 @@ def _part(path: Path, data: Any, name: str) -> dict[str, Any]:
 
 
 def _about(path: Path, said: dict[str, Any]) -> About:
-    kinds = {"notes": (list, "a list of sentences"), "metrics": (dict, "an object"), "devices": (dict, "an object")}
+    objects = dict.fromkeys(("metrics", "regimes", "devices"), (dict, "an object"))
+    kinds = {"notes": (list, "a list of sentences"), **objects}
     known = {entry.name: entry for entry in dataclasses.fields(About)}
     for name, entry in known.items():
         optional = entry.default_factory is not dataclasses.MISSING
@@ -169,7 +195,16 @@ def _cards(path: Path, cards: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return cards
 
 
-def _check_record(where: str, record: Any, about: About, cards: Mapping[str, Mapping[str, Any]]) -> None:
+def _record(about: About, cards: Mapping[str, Mapping[str, Any]], dataset: str, name: str, value: Any) -> dict:
+    """The record that ``name: value`` is short for, where all but the accuracy is said elsewhere in the file."""
+    card = cards.get(name, {})
+    said = (name, card.get("family"), value, card.get("source_dataset", NOT_STATED), None)
+    keys = ("model_name", "model_type", "accuracy", "trained_on_dataset", "accuracy_std")
+    regime = about.regimes.get(dataset, about.regime)
+    return dict(zip(keys, said, strict=True)) | {"regime": regime, "recipe": {}, "source": about.origin}
+
+
+def _check_record(where: str, record: Any, regime: str, cards: Mapping[str, Mapping[str, Any]]) -> None:
     if not isinstance(record, dict):
         raise ArtifactError(f"{where}: expected a list of records; restore the committed file")
     missing = [key for key in RECORD_FIELDS if key not in record]
@@ -181,7 +216,7 @@ def _check_record(where: str, record: Any, about: About, cards: Mapping[str, Map
     said = {
         "model_type": cards[name]["family"],
         "trained_on_dataset": cards[name].get("source_dataset", NOT_STATED),
-        "regime": about.regime,
+        "regime": regime,
     }
     for key, value in said.items():
         if record[key] != value:

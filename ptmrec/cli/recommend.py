@@ -37,14 +37,15 @@ def limit_options(command: Callable | click.Command) -> Callable | click.Command
 @click.option("-o", "output", type=FilePath(), help="Also write FILE: .json, .csv, .html, .png.")
 @click.option(
     "--regime",
-    type=click.Choice([name.replace("_", "-") for name in REGIMES]),
+    type=click.Choice([*(name.replace("_", "-") for name in REGIMES), "zero-shot"]),
     help="What you plan to do; default: by the number of images.",
 )
 @click.option(
     "--zoo",
     type=FilePath(as_text=True),
     metavar="NAME",
-    help="Folder of models to rank; real (installed ImageNet models); hf180, openclip121, timm (published records).",
+    help="Folder of models to rank; real (installed ImageNet models); hf180, openclip121, vtab1k, mieb, timm "
+    "(published records); a CSV of records.",
 )
 @click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
 @click.option("--preset", type=click.Choice(PRESETS), help="Run 0, 3 or 8 of the first candidates on the images.")
@@ -58,6 +59,12 @@ def limit_options(command: Callable | click.Command) -> Callable | click.Command
     default="none",
     show_default=True,
     help="Measure the models shown, or all, on this machine before they are named.",
+)
+@click.option(
+    "--measured",
+    multiple=True,
+    metavar="MODEL=0.83",
+    help="An accuracy you measured, 0.83/400 with the number of test images, or a CSV of them; may be repeated.",
 )
 @click.option("--pareto", is_flag=True, help="Show the models of which none is as good at less latency.")
 @click.option("--why", is_flag=True, help="Say why the first models rank where they do.")
@@ -129,7 +136,8 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
     """Lines about the file that was written and the next command: the same question, one step further."""
     lines = [f"written: {output}"] if output is not None else []
     if not found.runnable:
-        source = str(found.frame["source"].iloc[0])
+        first = found.ranking.following.get("models", [found.best])[0]
+        source = str(found.frame.set_index("model").loc[first, "source"])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
     if found.num_classes > 1 and found.verification is None:
         further = ask_again(ctx, SHOWING, preset="balanced")

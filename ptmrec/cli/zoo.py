@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli.context import FORMATS, complain, read_config, say, show
+from ptmrec.cli.context import FORMATS, FilePath, complain, read_config, say, show
 from ptmrec.core.errors import ConfigError, PtmrecError, describe_os_error
 from ptmrec.core.words import suggest
 
@@ -68,7 +68,7 @@ def _list_published(folder: Path, style: str) -> None:
             "name": zoo.name,
             "models": len(zoo.models),
             "data_sets" if style == "table" else "datasets": len(zoo.datasets),
-            "regime": zoo.about.regime,
+            "regime": ", ".join(zoo.own_regimes),
             "measured": round(zoo.measured, 3),
             "source": zoo.about.origin,
         }
@@ -110,6 +110,28 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
     if failed:
         say(f"{failed} of {len(parts)} models of {source} were not added, see above", err=True)
         raise SystemExit(1)
+
+
+@zoo.command("records")
+@click.argument("table", type=FilePath())
+@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@click.pass_context
+def zoo_records(ctx: click.Context, table: Path, style: str) -> None:
+    """Check TABLE, a CSV of accuracies that somebody measured, and say what can be answered from it.
+
+    Its columns are model, dataset, regime, metric and value: a line for each accuracy, from 0 to 1. The name of a
+    regime holds probe or low_data, fine, or zero. Then: recommend my_images/ --zoo TABLE.
+    """
+    from ptmrec.benchmark.records import read_records
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.recommender.orders import describe_table
+
+    found = read_records(table)
+    folder = read_config(ctx).get(PathsConfig).published
+    show([describe_table(found.select(regime), folder) for regime in found.own_regimes], style)
+    for note in found.about.notes:
+        say(note, err=True)
+    say(f"next: ptmrec recommend my_images/ --zoo {table}", err=True)
 
 
 @zoo.command("show")

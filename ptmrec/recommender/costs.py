@@ -250,9 +250,10 @@ def with_costs(frame: "pd.DataFrame", costs: Sequence[Costs]) -> "pd.DataFrame":
             columns[limit.column] = _numbers([limit.read(own) for own in costs]) / limit.scale
     latency = columns["latency_high_ms"]
     paid = latency if np.isfinite(latency).any() else _numbers([own.params for own in costs])
+    worth = frame["expected_accuracy"] if frame["expected_accuracy"].notna().any() else frame["score"]
     return frame.assign(
         **{name: columns[name] for name in (*COLUMNS, *(other for other in columns if other not in COLUMNS))},
-        on_pareto=pareto_front(frame["expected_accuracy"].to_numpy(), paid),
+        on_pareto=pareto_front(worth.to_numpy(), paid),
         cost_basis=[own.basis for own in costs],
     )
 

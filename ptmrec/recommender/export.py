@@ -73,6 +73,7 @@ def to_json(answer: "Recommendation", count: int | None = None, only_pareto: boo
         "trusted": answer.trusted,
         "notes": list(answer.notes),
         "verification": None if ran is None else ran.to_dict(),
+        "measure_next": [str(name) for name in getattr(answer.ranking, "following", {}).get("models", ())],
         "models_ranked": len(answer),
         "seconds": round(answer.seconds, 2),
     }

@@ -1,149 +1,48 @@
 """Real models by published records: no weights are here, so no model can look at the images.
 
-Models are ordered by the ranker of :mod:`ptmrec.evaluation.published` where it beat the static rules on data sets left
-out, with what a folder of images tells of one; else by the static rule that did best there. The committed results of
-``ptmrec evaluate --suite published`` decide. Nothing but classes and pixels of the user's images has a part in it.
+How models are ordered says :mod:`ptmrec.recommender.orders`; of the user's images only classes and pixels may have a
+part in it. What the user measured has: expected accuracies, intervals and, where that gains, the order move with it.
 """
 
+import re
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
+from ptmrec.benchmark.dataset_cards import PLACE, like_groups, read_dataset_cards
+from ptmrec.benchmark.model_names import PLACE as NAMES
+from ptmrec.benchmark.model_names import places_of, read_aliases
 from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, read_published
+from ptmrec.benchmark.records import read_records
 from ptmrec.core.errors import NothingLeftError
-from ptmrec.evaluation.metrics import weighted_tau
-from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
-from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of
-from ptmrec.evaluation.published.ranker import rank_models
-from ptmrec.images.user_images import UserImages
 from ptmrec.recommender.costs import CostBook, keep_limits
+from ptmrec.recommender.measured import (
+    FITTED,
+    NO_EVIDENCE,
+    OTHER_SCALE,
+    SCALES,
+    Measurements,
+    measured_columns,
+    place_measured,
+)
+from ptmrec.recommender.orders import RANKER, choose_order, judge_rules
 from ptmrec.recommender.ranking import ranked
 from ptmrec.recommender.recommendation import Recommendation
-from ptmrec.recommender.request import Request
+from ptmrec.recommender.request import PUBLISHED, ZERO_SHOT, Request
 from ptmrec.recommender.verify import Verification
-from ptmrec.relations.conformal import LEVELS, fit_conformal
+from ptmrec.relations.conformal import LEVELS
+from ptmrec.relations.odds import OLD, Moved, fit_records
+from ptmrec.relations.records import Choice, choose_next
 
-FEWEST = 5
-"""A data set with fewer measured models says nothing about a rule."""
-
-Rule = Callable[[PublishedZoo, np.ndarray], np.ndarray]
-"""Scores ``(N,)`` of a zoo's models from the rows ``(T,)`` bool that may be used; NaN = unknown."""
-
-
-def mean_ranks(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
-    """Mean share of the models measured on a data set that each model is better than."""
-    with np.errstate(invalid="ignore"):
-        shares = [_shares(row) for row in zoo.accuracy[rows]]
-    return _mean(np.stack(shares))
-
-
-def mean_accuracies(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
-    """Mean accuracy over the data sets a model was measured on."""
-    return _mean(zoo.accuracy[rows])
-
-
-def parameters(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
-    """Number of parameters, on a logarithmic scale."""
-    return np.log([zoo.cards[name].get("num_params") or np.nan for name in zoo.models])
-
-
-RULES: dict[str, Rule] = {
-    "mean rank on its data sets": mean_ranks,
-    "mean accuracy on its data sets": mean_accuracies,
-    "parameter count": parameters,
-}
-
-
-def judge_rules(zoo: PublishedZoo) -> dict[str, float]:
-    """Mean tau_w of each rule over the data sets of a zoo, each left out in turn; the best first."""
-    found: dict[str, list[float]] = {name: [] for name in RULES}
-    for place, row in enumerate(zoo.accuracy):
-        rows = np.arange(len(zoo.datasets)) != place
-        for name, rule in RULES.items():
-            scores = rule(zoo, rows)
-            both = np.isfinite(scores) & np.isfinite(row)
-            if both.sum() >= FEWEST and np.ptp(scores[both]) and np.ptp(row[both]):
-                found[name].append(weighted_tau(row[both], scores[both]))
-    means = {name: float(np.mean(values)) for name, values in found.items() if values}
-    return dict(sorted(means.items(), key=lambda item: -item[1]))
-
-
-RANKER = "records and cards"
-"""How the order of the ranker is called."""
-RESULTS = Path("results/published_summary.csv")
-"""Committed results, beside the folder of the published tables."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """How the ranker did on data sets left out, beside the best static rule there.
-
-    Attributes:
-        ours: mean of the metric.
-        rule: name of the rule.
-        theirs: its mean.
-        gain: mean, lower and upper end of the paired difference.
-    """
-
-    ours: float
-    rule: str
-    theirs: float
-    gain: tuple[float, float, float]
-
-    @property
-    def won(self) -> bool:
-        """The interval of the difference lies above zero."""
-        return self.gain[1] > 0
-
-    def __str__(self) -> str:
-        mean, low, high = self.gain
-        return (
-            f"on data sets left out, known by classes and pixels alone, {self.ours:.3f} against {self.theirs:.3f} by "
-            f"{self.rule}, a difference of {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-        )
-
-
-def read_trial(folder: Path, name: str) -> Trial | None:
-    """The held-out test of the ranker on a table; None where there is none.
-
-    Args:
-        folder: folder of the published tables.
-        name: of the table.
-    """
-    path = folder.parent / RESULTS
-    if name not in HEADLINES or not path.is_file():
-        return None
-    frame = pd.read_csv(path)
-    part = frame[(frame["benchmark"] == name) & (frame["protocol"] == PLAIN) & (frame["metric"] == HEADLINES[name])]
-    part = part.set_index("method")
-    if OURS not in part.index:
-        return None
-    rule = part[part["source"] == "rerun"].sort_values("value").iloc[-1]
-    gain = tuple(float(rule[column]) for column in ("gain", "gain_low", "gain_high"))
-    return Trial(float(part.loc[OURS, "value"]), str(rule.name), float(rule["value"]), gain)
-
-
-def ranker_scores(zoo: PublishedZoo, folder: Path, name: str, chosen: UserImages) -> np.ndarray:
-    """Scores ``(N,)`` of the ranker; NaN for models that were not measured everywhere.
-
-    Args:
-        zoo: the table.
-        folder: folder of the published tables.
-        name: of the table.
-        chosen: the images, of which classes and pixels are used.
-    """
-    side = int(np.median([min(np.shape(image)[:2]) for image in chosen.images]))
-    benchmark = load_benchmark(folder, name)
-    asked = benchmark.asked(chosen.num_classes or 0, side)
-    everyone = np.ones(len(benchmark.models), dtype=bool)
-    found = rank_models(asked.problem(0, asked.others(0, groups=False), everyone), measure_of(benchmark))
-    scores = dict(zip(benchmark.models, found, strict=True))
-    return np.array([scores.get(model, np.nan) for model in zoo.models])
+MEASURED = "records and what you measured"
+"""How the order is called that measured accuracies moved."""
+FEWEST_GROUPS = 3
+"""Data sets that are not alike, below which nothing can be said of another one."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +57,8 @@ class Records:
         whole: the models of every limit, best first; ``frame`` without it.
         nearest: known data sets that weigh most.
         verification: results of candidates that were run.
+        worth: column of what models are chosen by.
+        following: models to measure next, best first, and why these.
     """
 
     frame: pd.DataFrame
@@ -167,6 +68,8 @@ class Records:
     whole: pd.DataFrame | None = None
     nearest: Mapping[str, float] = field(default_factory=dict)
     verification: Verification | None = None
+    worth: str = "expected_accuracy"
+    following: Mapping[str, Any] = field(default_factory=dict)
 
     runnable = False
 
@@ -174,90 +77,186 @@ class Records:
         """The first of the models of these names and its expected accuracy."""
         frame = self.frame if self.whole is None else self.whole
         first = frame[frame["model"].isin(names)].iloc[0]
-        return str(first["model"]), float(first["expected_accuracy"])
+        return str(first["model"]), float(first[self.worth])
+
+    def asked(self, request: Request) -> "Records":
+        """The ranking for a request that says more of what was measured.
+
+        Raises:
+            ConfigError: of a model that the table does not list.
+        """
+        return recommend_published(request).ranking
 
 
-def recommend_published(request: Request, name: str) -> Recommendation:
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table that answer a request.
+
+    Attributes:
+        path: of the table; zoo: its rows; groups: ``(T,)`` labels of like data sets.
+        request: the question, in the regime that is answered.
+        told: what the user measured of the models.
+    """
+
+    path: Path
+    zoo: PublishedZoo
+    groups: np.ndarray
+    request: Request
+    told: Measurements
+
+    @property
+    def evidence(self) -> bool:
+        """Its data sets differ enough to say something of another one."""
+        return len(set(self.groups.tolist())) >= FEWEST_GROUPS
+
+    @property
+    def same_scale(self) -> bool:
+        """What the user measured is of the regime of the rows."""
+        return self.request.regime == self.zoo.about.regime
+
+    def known(self, kept: np.ndarray) -> list[int]:
+        """Places of the measured ones among the models ``kept (N,)`` bool that may be chosen."""
+        return np.flatnonzero(~np.isnan(self.told.accuracies) & kept).tolist()
+
+
+def recommend_published(request: Request, fixed: bool = True) -> Recommendation:
     """Rank published models for images they have never seen.
 
     Args:
         request: the question; of the images only classes and pixels have a part in the order.
-        name: of the table.
+        fixed: its regime was asked for; else the table's own stands where the table has no rows of it.
 
     Raises:
         NothingLeftError: nothing was measured there, or no model keeps the limits.
+        ArtifactError: a damaged table.
+        ConfigError: a measured model that the table does not list.
     """
-    path, book = request.paths.published / f"{name}.json", CostBook(request.paths, request.device)
-    zoo = read_published(path)
-    taus = judge_rules(zoo) if zoo.about.regime != COSTS_ONLY else {}
-    if not taus:
+    table = read_table(request, fixed)
+    zoo, request = table.zoo, table.request
+    book = CostBook(request.paths, request.device)
+    costs = {name: book.published(name, zoo.cards[name]) for name in zoo.models}
+    names = keep_limits(costs, request.limits)
+    kept = np.array([name in names for name in zoo.models])
+    whole, notes, worth, moved = _by_records(table, kept) if table.evidence else _as_listed(table)
+    effect = NO_EVIDENCE if moved is None else FITTED if table.same_scale else OTHER_SCALE
+    told = table.told.describe(SCALES[request.regime], moved if table.same_scale else None, effect)
+    scale = f"Accuracies are of {SCALES[zoo.about.regime]}."
+    if not table.same_scale:
+        scale = f"{scale} The table has none of {SCALES[request.regime]}: on that scale the numbers are others."
+    frame = whole[whole["model"].isin(names)]
+    frame = ranked(frame.assign(tied_with_best=frame["tied_with_best"] | (frame["score"] == frame["score"].max())))
+    listed = np.isin(zoo.models, frame["model"])
+    known = table.known(listed)
+    choice = choose_next(zoo.accuracy, table.groups, listed, request.count, known) if table.evidence else None
+    following = _following(choice, zoo) if choice is not None and len(choice.models) else {}
+    notes = (*notes, scale, *([told] if told else []), *([following["why"]] if following else []))
+    ranking = Records(frame, table.path, notes, notes[:1], whole, worth=worth, following=following)
+    shown = {name: costs[name] for name in whole["model"]}
+    return Recommendation(request, ranking, shown, book.device_info, seconds=time.perf_counter() - request.started)
+
+
+def read_table(request: Request, fixed: bool = True) -> Table:
+    """The rows that answer a request: of its regime, or else the table's own; zero shot only where it is asked for.
+
+    Raises:
+        NothingLeftError: nothing was measured there.
+        ArtifactError: a damaged table.
+        ConfigError: a measured model that the table does not list.
+    """
+    folder = request.paths.published
+    path = folder / f"{PUBLISHED[request.zoo]}.json" if request.zoo in PUBLISHED else Path(str(request.zoo))
+    zoo = read_published(path) if path.suffix == ".json" else read_records(path)
+    if zoo.about.regime == COSTS_ONLY:
         raise NothingLeftError(f"{path}: the table holds no accuracies to rank by")
-    rule, scores, why = _order(zoo, taus, path, request.images)
-    whole = _frame(zoo, scores, mean_accuracies(zoo, np.ones(len(zoo.datasets), dtype=bool)), rule)
-    costs = {name: book.published(name, zoo.cards[name]) for name in whole["model"]}
-    frame = whole[whole["model"].isin(keep_limits(costs, request.limits))]
-    frame = ranked(frame.assign(tied_with_best=frame["score"] == frame["score"].max()))
+    usual = next((regime for regime in zoo.own_regimes if regime != ZERO_SHOT), zoo.own_regimes[0])
+    rows = request.regime if request.regime in zoo.own_regimes else usual
+    zoo, request = zoo.select(rows), request if fixed else replace(request, regime=rows)
+    places = places_of(zoo.models, [_source(*item) for item in zoo.cards.items()], read_aliases(folder / NAMES))
+    told = place_measured(request.measured, places, len(zoo.models), request.images.total)
+    groups = like_groups(zoo.datasets, read_dataset_cards(folder / PLACE))
+    return Table(path, zoo, groups, request, told)
+
+
+def _by_records(table: Table, kept: np.ndarray) -> tuple[pd.DataFrame, tuple[str, ...], str, Moved]:
+    """All models in order, notes, the column of their worth, and what measuring did.
+
+    Intervals and ties are of the models that keep the limits and those that were measured; of others they are unknown.
+    """
+    zoo, told = table.zoo, table.told
+    rule, scores, why = choose_order(zoo, judge_rules(zoo, table.groups), table.path, table.request.images)
+    rows = np.flatnonzero(kept | ~np.isnan(told.accuracies))
+    every, near = (fit_records(zoo.accuracy[:, own], table.groups) for own in (np.arange(len(kept)), rows))
+    moved = near.answer(told.accuracies[rows], told.images[rows], table.same_scale)
+    shown = moved if table.same_scale else near.answer()
+    mean = every.answer(*((told.accuracies, told.images) if table.same_scale else ())).mean
+    mean[rows] = shown.mean
+    columns: dict[str, Any] = {
+        "score": scores,
+        "expected_accuracy": mean,
+        "tied_with_best": np.zeros(len(kept), dtype=bool),
+    }
+    columns["tied_with_best"][rows] = shown.tied
+    for level in LEVELS:
+        for end, values in zip(("low", "high"), shown.interval(level), strict=True):
+            columns[f"{end}_{level * 100:.0f}"] = np.full(len(kept), np.nan)
+            columns[f"{end}_{level * 100:.0f}"][rows] = values
     used = "but beyond their classes and pixels cannot" if rule == RANKER else "but cannot"
-    notes = (f"Published records only ({zoo.about.origin}): your images were read, {used} change this order.", *why)
-    ranking = Records(frame, path, notes, notes[:1], whole)
-    return Recommendation(request, ranking, costs, book.device_info, seconds=time.perf_counter() - request.started)
+    if told.count:
+        order = np.where(np.isnan(scores), -np.inf, scores)
+        columns |= measured_columns(told)
+        columns["score"] = np.where(np.isnan(scores), np.nan, mean)
+        columns["score"][rows] = moved.scores(order[rows])
+        rule = rule if moved.order == OLD else MEASURED
+    first = f"Published records only ({zoo.about.origin}): your images were read, {used} change this order."
+    return _frame(zoo, columns, rule), (first, *why), "expected_accuracy", moved
 
 
-def _order(
-    zoo: PublishedZoo, taus: Mapping[str, float], path: Path, chosen: UserImages
-) -> tuple[str, np.ndarray, tuple[str, ...]]:
-    """Name of the order, scores ``(N,)`` of the models, and sentences with its reasons."""
-    trial = read_trial(path.parent, path.stem)
-    if trial is not None and trial.won:
-        why = f"Ordered by {RANKER}: {trial}. Models that were not measured on every data set are left out."
-        return RANKER, ranker_scores(zoo, path.parent, path.stem, chosen), (why,)
-    rule, tau = next(iter(taus.items()))
-    others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
-    static = (
-        f"Ordered by {rule}: of the static rules it agrees best with data sets left out in turn "
-        f"(mean tau_w {tau:.2f}; {others})."
+def _as_listed(table: Table) -> tuple[pd.DataFrame, tuple[str, ...], str, None]:
+    """Models by their accuracy on the first data set, for a table that is no evidence for any other."""
+    zoo, nothing = table.zoo, np.full(len(table.zoo.models), np.nan)
+    name = "ImageNet" if "imagenet" in zoo.datasets[0].lower() else zoo.datasets[0]
+    column = f"{re.sub('[^a-z0-9]+', '_', name.lower())}_accuracy"
+    columns: dict[str, Any] = {"score": zoo.accuracy[0], "expected_accuracy": nothing}
+    columns |= {f"{end}_{level * 100:.0f}": nothing for level in LEVELS for end in ("low", "high")}
+    columns |= {"tied_with_best": zoo.accuracy[0] == np.nanmax(zoo.accuracy[0]), column: zoo.accuracy[0]}
+    if table.told.count:
+        columns |= measured_columns(table.told)
+    count = len(zoo.datasets)
+    note = (
+        f"Published records only ({zoo.about.origin}): your images were read, but cannot change this order. Its "
+        f"{count} data {'sets are variants' if count > 1 else 'set is one'} of {name}: no evidence for your images, so "
+        f"no accuracy is expected; the order is that of {name} accuracy."
     )
-    tested = "was not tested on this table" if trial is None else f"does not beat it for sure: {trial}"
-    return rule, RULES[rule](zoo, np.ones(len(zoo.datasets), dtype=bool)), (static, f"Ordering by {RANKER} {tested}.")
+    return _frame(zoo, columns, f"{name} accuracy"), (note,), column, None
 
 
-def _frame(zoo: PublishedZoo, scores: np.ndarray, expected: np.ndarray, rule: str) -> pd.DataFrame:
+def _following(choice: Choice, zoo: PublishedZoo) -> dict[str, Any]:
+    """Models to measure next and a sentence about them."""
+    names = [zoo.models[place] for place in choice.models]
+    gain = f"{100 * choice.gain:+.1f} points (standard error {100 * choice.error:.1f})"
+    why = (
+        f"Worth measuring next: {', '.join(names)} ({choice.rule}). On data sets left out the best of as many loses "
+        f"{100 * choice.loss:.1f} points; a complementary set gains {gain} over the head of the list there."
+    )
+    own = {"loss": choice.loss, "gain": choice.gain, "error": choice.error}
+    return {"models": names, "rule": choice.rule, **own, "why": why}
+
+
+def _frame(zoo: PublishedZoo, columns: Mapping[str, Any], rule: str) -> pd.DataFrame:
     cards = [zoo.cards[name] for name in zoo.models]
-    columns = {
+    own = {
         "model": zoo.models,
         "source": [_source(name, card) for name, card in zip(zoo.models, cards, strict=True)],
         "family": [card["family"] for card in cards],
         "parameters": [card.get("num_params") or 0 for card in cards],
         "licence": [str(card.get("licence") or "unknown") for card in cards],
         "trained_on": [str(card.get("source_dataset") or "unknown") for card in cards],
-        "score": scores,
-        "expected_accuracy": expected,
     }
-    others = [np.arange(len(zoo.datasets)) != place for place in range(len(zoo.datasets))]
-    conformal = fit_conformal(row - mean_accuracies(zoo, rows) for row, rows in zip(zoo.accuracy, others, strict=True))
-    for level in LEVELS:
-        low, high = conformal.interval(expected, level)
-        columns |= {f"low_{level * 100:.0f}": low, f"high_{level * 100:.0f}": high}
-    frame = pd.DataFrame(columns).dropna(subset=["score", "expected_accuracy"])
-    return ranked(frame.assign(tied_with_best=frame["score"] == frame["score"].max())).assign(why=rule)
+    return ranked(pd.DataFrame(own | dict(columns)).dropna(subset=["score"])).assign(why=rule)
 
 
-def _source(name: str, card: dict) -> str:
+def _source(name: str, card: Mapping[str, Any]) -> str:
     """Source of the model for ``ptmrec zoo add``."""
     if "weights" in card:
         return f"timm:{card['weights']}"
     return f"open_clip:{card['architecture']}/{card['pretrained']}" if "pretrained" in card else name
-
-
-def _shares(row: np.ndarray) -> np.ndarray:
-    seen = np.isfinite(row)
-    shares = np.full(len(row), np.nan)
-    shares[seen] = (rankdata(row[seen]) - 0.5) / max(seen.sum(), 1)
-    return shares
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the known values of each column; NaN where none is known."""
-    seen = np.isfinite(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(seen, values, 0).sum(axis=0) / seen.sum(axis=0)

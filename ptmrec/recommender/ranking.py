@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +17,14 @@ from ptmrec.dataloader.dataset_tokens import class_tokens, cluster_labels
 from ptmrec.dataloader.model_datasets import find_recommender
 from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.recommender.knowledge import TARGET, Knowledge
+from ptmrec.recommender.measured import SCALES, Measurements, measured_columns, place_measured
 from ptmrec.recommender.references import ENCODER, References, one_thread
 from ptmrec.recommender.request import Request
 from ptmrec.recommender.verify import Verification, verify_candidates
 from ptmrec.relations.conformal import LEVELS
 from ptmrec.relations.distance import fit_surroundings
 from ptmrec.relations.expected import Separation
+from ptmrec.relations.odds import Moved, odds_posterior
 from ptmrec.relations.pairs import PairTable, skill_logits
 from ptmrec.relations.posterior import Accuracies
 from ptmrec.relations.reasons import Reasons, explain_score
@@ -69,6 +70,13 @@ class Ranking:
 
     runnable = True
     """Models have weights: they can be run, loaded and explained."""
+    worth = "expected_accuracy"
+    """Column of what models are chosen by."""
+
+    def __post_init__(self) -> None:
+        """Refuse measurements of models that are no candidates, before anything is made of them."""
+        if self.request.measured:
+            self.told.count  # noqa: B018
 
     @property
     def ranked_by(self) -> Path:
@@ -82,16 +90,39 @@ class Ranking:
         return np.array([index[snapshot.name] for snapshot in self.snapshots])
 
     @cached_property
-    def accuracies(self) -> Accuracies:
-        """Accuracies of the snapshots: expected, or moved by those of them that were measured."""
-        known, listed, run = self.knowledge.regimes[self.request.regime], self.listed, self.verification
-        predictions = [known.expected.predict(separation, self.prior) for separation in self.separations]
-        expected = np.mean(predictions, axis=0)
+    def told(self) -> Measurements:
+        """What the user measured, of all N models; limits do not count.
+
+        Raises:
+            ConfigError: of a model that is no candidate.
+        """
+        index = {name: place for place, name in enumerate(self.knowledge.cards)}
+        places = {name: index[one.name] for one in self.candidates for name in (one.name, one.source)}
+        return place_measured(self.request.measured, places, len(index), self.request.images.total)
+
+    @cached_property
+    def measured(self) -> Measurements:
+        """What was measured of all N models: by the user, or else by running them where that tells accuracies."""
+        run = self.verification
         if run is None or self.request.regime != PROBED:
-            return known.posterior.answer(expected).only(listed)
-        measured = np.full(len(expected), np.nan)
-        measured[listed] = run.accuracies
-        return known.posterior.answer(expected, measured, run.judged).only(listed)
+            return self.told
+        accuracies = np.full(len(self.prior), np.nan)
+        accuracies[self.listed] = run.accuracies
+        return self.told.joined(accuracies, run.judged)
+
+    @cached_property
+    def accuracies(self) -> Accuracies | Moved:
+        """Accuracies of the snapshots: expected, or moved by those that were measured."""
+        known, told, found = self.knowledge.regimes[self.request.regime], self.told, self.measured
+        predictions = [known.expected.predict(separation, self.prior) for separation in self.separations]
+        expected, posterior = np.mean(predictions, axis=0), known.posterior
+        if found is told and told.count:
+            moved = odds_posterior(expected, posterior.known).answer(told.accuracies, told.images)
+            return moved.only(self.listed)
+        if not found.count:
+            return posterior.answer(expected).only(self.listed)
+        bias = np.where(np.isnan(told.accuracies), 0, posterior.bias)  # probes alone err by it
+        return posterior.answer(expected, found.accuracies + bias, found.images).only(self.listed)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -114,8 +145,9 @@ class Ranking:
         columns["tied_with_best"] = found.tied
         if run is not None:
             columns["verified"] = ~np.isnan(run.seconds)
-            if self.request.regime == PROBED:
-                columns |= {"score": found.mean, **measured_columns(run)}
+        if self.measured.count:
+            columns |= measured_columns(self.measured.only(self.listed))
+            columns["score"] = found.scores(columns["score"]) if isinstance(found, Moved) else found.mean
         return ranked(pd.DataFrame(columns))
 
     @cached_property
@@ -131,9 +163,11 @@ class Ranking:
             "Candidates were run with frozen features, which on known data sets says nothing of fine-tuning: order and "
             "accuracies stay as they were."
         )
+        found = self.accuracies
+        told = self.told.describe(SCALES[self.request.regime], found if isinstance(found, Moved) else None)
         unmoved = frozen if self.verification is not None and self.request.regime != PROBED else ""
         cards = f"Ranked by their cards only, as the nearest known model: {by_card}." if by_card else ""
-        return tuple(note for note in (known if same else "", cards, unmoved, *self.doubts) if note)
+        return tuple(note for note in (known if same else "", cards, told, unmoved, *self.doubts) if note)
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
@@ -156,6 +190,10 @@ class Ranking:
         """The ranking of the candidates of these names, before any was run."""
         kept = [snapshot for snapshot in self.candidates if snapshot.name in names]
         return replace(self, snapshots=kept, verification=None)
+
+    def asked(self, request: Request) -> "Ranking":
+        """The ranking for a request that says more of what was measured."""
+        return replace(self, request=request)
 
     def best_of(self, names: Collection[str]) -> tuple[str, float]:
         """The first of the candidates of these names and its expected accuracy, before any was run."""
@@ -325,20 +363,6 @@ def draw_samples(tokens: np.ndarray, coordinates: np.ndarray, labels: np.ndarray
         token = tokens[rows].astype(np.float64).mean(axis=0)
         samples.append(DatasetSample(TARGET, token, coordinates[rows], labels[rows]))
     return samples
-
-
-def measured_columns(run: Verification) -> dict[str, np.ndarray]:
-    """What was measured of each model, NaN for the others, and its binomial interval: chance among the images alone."""
-    low, high = wilson_interval(run.accuracies, run.judged, LEVELS[0])
-    return {"measured_accuracy": run.accuracies, "measured_low_80": low, "measured_high_80": high}
-
-
-def wilson_interval(share: np.ndarray, count: int, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Interval of a probability from a share ``(N,)`` of so many trials (Wilson, 1927)."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return centre - half, centre + half
 
 
 def ranked(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from ptmrec.hardware.limits import LIMITS, Costs, broken, relieved
 from ptmrec.images.account import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -220,11 +219,12 @@ class Recommendation:
         """The first ``count`` models in few enough columns for a terminal; ``1=`` marks a tie with the best."""
         frame = self.leaderboard(count=len(self) if count is None else count, only_pareto=only_pareto)
         tied = frame["tied_with_best"] & (self.num_tied > 1)
+        worth = self.ranking.worth
         columns = {
             "rank": ["1=" if equal else str(rank) for rank, equal in zip(frame["rank"], tied, strict=True)],
             "model": frame["model"],
-            "params": [short_count(value) for value in frame["parameters"]],
-            "accuracy": _spans(frame, "expected_accuracy", "low_80", "high_80"),
+            "params": [short_count(value) if value else "unknown" for value in frame["parameters"]],
+            worth.replace("expected_", "").replace("_", " "): _spans(frame, worth, "low_80", "high_80"),
         }
         if self.costs and (self.request.limits or only_pareto):
             from ptmrec.recommender.costs import readable_costs
@@ -260,11 +260,28 @@ class Recommendation:
             ConfigError: neither is positive.
             DataError: the images have no labels.
         """
+        from ptmrec.recommender.request import check_budget
+
         started = time.perf_counter()
         self._check_ranked(None, "verified")
         check_budget(count, time_limit)
         ranking = self.ranking.verify(count, time_limit)
         return replace(self, ranking=ranking, seconds=self.seconds + time.perf_counter() - started)
+
+    def measured(self, accuracies: "Mapping[str, Any] | Sequence[str] | Path | str") -> "Recommendation":
+        """Rank anew with accuracies that you measured; those that were given before stay.
+
+        Args:
+            accuracies: of models on your images, in the regime of the answer, see
+                :func:`~ptmrec.recommender.measured.read_measured`.
+
+        Raises:
+            ConfigError: a model that was not a candidate, or an accuracy that is none.
+        """
+        from ptmrec.recommender.measured import read_measured
+
+        request = replace(self.request, measured={**self.request.measured, **read_measured(accuracies)})
+        return replace(self, request=request, ranking=self.ranking.asked(request))
 
     def load(self, model: str | None = None) -> "Loaded":
         """A model to fine-tune: backbone, transform, and number of features; the best one without a name.
@@ -332,11 +349,11 @@ class Recommendation:
         from ptmrec.recommender.costs import describe_cut
 
         lines = describe_cut(self.costs, limits)
+        worth = self.ranking.worth
+        unit = "expected" if worth == "expected_accuracy" else f"of {worth.replace('_', ' ')}"
         for step in self.relief:
             bound = LIMITS[step["limit"]].format(limits[step["limit"]])
-            lines.append(
-                f"{step['to']} instead of {bound}: {100 * step['gain']:+.1f} points expected ({step['model']})"
-            )
+            lines.append(f"{step['to']} instead of {bound}: {100 * step['gain']:+.1f} points {unit} ({step['model']})")
         bases = dict.fromkeys(self.costs[name].basis for name in self.frame["model"].head(self.count))
         return [*lines, f"costs: {'; '.join(bases)}"]
 
@@ -376,19 +393,8 @@ class Recommendation:
         return to_html(self)
 
 
-def check_budget(verify: int | None, time_limit: float | None) -> None:
-    """Refuse numbers of candidates and times that are not positive.
-
-    Raises:
-        ConfigError: one of them is no number, or not positive.
-    """
-    if verify is not None and (not isinstance(verify, Integral) or verify < 1):
-        raise ConfigError(f"verify = {verify!r}: run at least one candidate, or leave it away")
-    if time_limit is not None and (not isinstance(time_limit, Real) or not time_limit > 0):
-        raise ConfigError(f"time_limit = {time_limit!r}: give a positive number of seconds, or leave it away")
-
-
 def _spans(frame: "pd.DataFrame", *columns: str) -> list[str]:
-    """Accuracies with the ends of their intervals; empty where there is none."""
+    """Accuracies with the ends of their intervals, where they are known; empty where there is no accuracy."""
     parts = zip(*(frame[name] for name in columns), strict=True)
-    return [f"{value:.2f} ({low:.2f}-{high:.2f})" if value == value else "" for value, low, high in parts]
+    spans = [(f"{value:.2f} ({low:.2f}-{high:.2f})" if low == low else f"{value:.3f}") for value, low, high in parts]
+    return ["" if span == "nan" else span for span in spans]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from ptmrec.core.errors import ArtifactError, ConfigError, NothingLeftError
 from ptmrec.core.words import suggest
 from ptmrec.hardware.limits import read_limits
 from ptmrec.images.user_images import UserImages, choose_regime, read_user_images
-from ptmrec.recommender.recommendation import COUNT, Recommendation, check_budget
+from ptmrec.recommender.measured import Measured, read_measured
+from ptmrec.recommender.recommendation import COUNT, Recommendation
 from ptmrec.zoo.real import is_real, read_models, read_real
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+ZERO_SHOT = "zero_shot"
+"""Regime of published records alone."""
 REAL = "real"
 """Name of the zoo of real models."""
-PUBLISHED = {"hf180": "transfergraph", "openclip121": "openclip", "timm": "timm"}
+PUBLISHED = {"hf180": "transfergraph", "openclip121": "openclip", "timm": "timm", "mieb": "mieb", "vtab1k": "vtab1k"}
 """Zoo of published records without weights -> its table."""
 NO_WEIGHTS = (
     "holds records and no weights, so no candidate can be run; rank first, then add one by its Hub id with "
@@ -48,6 +51,7 @@ class Request:
         measure: models to measure on this machine before they are shown: ``none``, ``top`` or ``all``.
         verify: candidates to run on the images.
         time_limit: seconds of running candidates.
+        measured: accuracies the user measured, by model, of the regime.
         started: when the question was asked, on the clock of :func:`time.perf_counter`.
     """
 
@@ -62,6 +66,7 @@ class Request:
     measure: str = "none"
     verify: int | None = None
     time_limit: float | None = None
+    measured: Mapping[str, Measured] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -84,6 +89,7 @@ def recommend(
     time_limit: float | None = None,
     device: str | None = None,
     measure: str = "none",
+    measured: "Mapping[str, Any] | Sequence[str] | Path | str | None" = None,
     **limits: Any,
 ) -> Recommendation:
     """Rank the models of a zoo for images.
@@ -95,41 +101,46 @@ def recommend(
             names and labels. Without it they are unlabelled.
         n: models to show.
         regime: ``low_data`` or ``fine_tuning``; chosen by the number of images without it.
-        zoo: folder of another zoo than the embedded one, whose models are read and probed first; ``real`` for the
-            real models that are installed; ``hf180``, ``openclip121`` or ``timm`` for published records.
+        zoo: folder of another zoo than the embedded one, whose models are read and probed first; ``real``, or a name of
+            :data:`PUBLISHED`; a CSV of records, see :func:`~ptmrec.benchmark.records.read_records`.
         config: the configuration; the project's own without it.
         skip_unreadable: leave out image files that do not decode instead of stopping.
         preset: ``fast``, ``balanced`` or ``best``: run 0, 3 or 8 of the first candidates on the images.
         verify: run this many of the first candidates on the images instead, and rank anew.
         time_limit: run first candidates for as long as this, in seconds; together with ``verify`` what ends first.
         device: whose costs count, such as ``Raspberry Pi 5``; this machine without it.
-        measure: ``top`` measures the models that are shown on this machine, ``all`` every one that keeps the limits,
-            ``none`` none: tables and estimates decide.
+        measure: models to measure on this machine: ``none``, those that are shown (``top``), or ``all``.
+        measured: accuracies you measured, in the regime of the answer, see
+            :func:`~ptmrec.recommender.measured.read_measured`: ``{"resnet50": 0.83}``; others move with them.
         **limits: hard limits, see :func:`~ptmrec.hardware.limits.read_limits`: ``max_params="5M"``,
             ``max_latency="20ms"``.
 
     Raises:
-        ConfigError: unknown regime, preset, limit or device, a number or time limit that is not positive or has no
-            unit.
+        ConfigError: unknown regime, preset, limit, device or measured model, or a value that is none.
         DataError: images or labels cannot be used.
         NothingLeftError: no model is left to rank.
         ArtifactError: recommender, encoder or zoo are missing or do not fit together.
     """
     started, verify, set_limits = time.perf_counter(), choose_passes(preset, verify), read_limits(**limits)
+    told = read_measured(measured)
     check_budget(verify, time_limit)
     _check(n, regime, measure, device)
+    _check_records(zoo, regime, bool(verify or time_limit) or measure != "none")
     _check_paths(images, labels, zoo)
-    if zoo in PUBLISHED and (verify or time_limit or measure != "none"):
-        raise ConfigError(f"zoo {zoo} {NO_WEIGHTS}")
     read = read_user_images(images, labels, skip_unreadable)
     data = str(images) if isinstance(images, str | Path) else f"{read.total} images"
-    settings = (regime or choose_regime(read), config or ConfigParser(), n, data, set_limits)
-    request = Request(read, *settings, zoo, device, measure, verify, time_limit, started)
-    if zoo not in PUBLISHED:
+    own = (regime or choose_regime(read), config or ConfigParser(), n, data, set_limits)
+    request = Request(read, *own, zoo, device, measure, verify, time_limit, told, started)
+    if not is_records(zoo):
         return _answer(request, _candidates(request))
     from ptmrec.recommender.published import recommend_published
 
-    return recommend_published(request, PUBLISHED[zoo])
+    return recommend_published(request, fixed=regime is not None)
+
+
+def is_records(zoo: Path | str | None) -> bool:
+    """A zoo of records without weights: a published one by name, or a CSV of them."""
+    return zoo in PUBLISHED or str(zoo).lower().endswith(".csv")
 
 
 def choose_passes(preset: str | None, verify: int | None) -> int | None:
@@ -143,9 +154,19 @@ def choose_passes(preset: str | None, verify: int | None) -> int | None:
     return verify if verify is not None or preset is None else PRESETS[preset] or None
 
 
+def check_budget(verify: int | None, time_limit: float | None) -> None:
+    """Refuse numbers of candidates and times that are not positive.
+
+    Raises:
+        ConfigError: one of them is no number, or not positive.
+    """
+    if verify is not None and (not isinstance(verify, Integral) or verify < 1):
+        raise ConfigError(f"verify = {verify!r}: run at least one candidate, or leave it away")
+    if time_limit is not None and (not isinstance(time_limit, Real) or not time_limit > 0):
+        raise ConfigError(f"time_limit = {time_limit!r}: give a positive number of seconds, or leave it away")
+
+
 def _check(n: int, regime: str | None, measure: str, device: str | None) -> None:
-    if regime is not None and regime not in REGIMES:
-        raise ConfigError(f"regime {regime!r}: choose one of {', '.join(REGIMES)}")
     if not isinstance(n, Integral) or n < 1:
         raise ConfigError(f"n = {n!r}: show at least one model")
     if measure not in MEASURES:
@@ -154,12 +175,21 @@ def _check(n: int, regime: str | None, measure: str, device: str | None) -> None
         raise ConfigError(f"finalists are measured on this machine, not on {device}; leave out one of the two")
 
 
+def _check_records(zoo: Path | str | None, regime: str | None, runs: bool) -> None:
+    """Refuse to run what has no weights, and zero shot where no records are asked."""
+    allowed = (*REGIMES, ZERO_SHOT) if is_records(zoo) else REGIMES
+    if regime is not None and regime not in allowed:
+        raise ConfigError(f"regime {regime!r}: choose one of {', '.join(allowed)}")
+    if runs and is_records(zoo):
+        raise ConfigError(f"zoo {zoo} {NO_WEIGHTS}")
+
+
 def _check_paths(images: Any, labels: Any, zoo: Any) -> None:
     """Refuse empty paths, which would be the current folder, and zoos that are nowhere."""
     for name, path in (("images", images), ("labels", labels), ("zoo", zoo)):
         if isinstance(path, str) and not path.strip():
             raise ConfigError(f"{name}: an empty path; name a folder or file, or . for the current folder")
-    if zoo not in (None, REAL, *PUBLISHED) and not Path(zoo).is_dir():
+    if zoo not in (None, REAL) and not is_records(zoo) and not Path(zoo).is_dir():
         hint = suggest(str(zoo), (REAL, *PUBLISHED), "build one with: ptmrec zoo build")
         raise ArtifactError(f"{zoo}: no zoo there{hint}")
 

@@ -17,6 +17,7 @@ from ptmrec.dataloader.dataset_tokens import class_tokens
 from ptmrec.images.user_images import read_user_images
 from ptmrec.recommender.ensemble import predict
 from ptmrec.recommender.knowledge import TARGET
+from ptmrec.recommender.measured import wilson_interval
 from ptmrec.recommender.ranking import (
     CLASSES,
     DRAWS,
@@ -28,7 +29,6 @@ from ptmrec.recommender.ranking import (
     rank,
     ranked,
     shrink,
-    wilson_interval,
 )
 from ptmrec.recommender.references import ENCODER
 from ptmrec.recommender.request import Request, recommend

@@ -8,6 +8,7 @@ from experiments.studies.published import (
     HEADLINES,
     compact,
     headlines,
+    run_measuring,
     run_published,
     save_published,
     summarise_published,
@@ -35,6 +36,12 @@ def test_a_part_is_run_saved_and_summarised(config, tmp_path):
     best = headlines(summary)
     assert set(best["metric"]) == {"tau_w"}
     assert {"ours", "parameters", "LogME", "Model Spider (printed)"} <= set(best["method"])
+
+
+def test_what_measuring_is_worth_is_summarised(config):
+    intervals, choices = run_measuring(config)
+    assert set(intervals["table"]) == {"parc_controlled", "pooled"} == set(choices["table"])
+    assert {"half", "coverage", "error", "loss"} == set(intervals["metric"])
 
 
 def test_whole_profiles_run_every_benchmark(config, monkeypatch):

@@ -1,0 +1,121 @@
+"""Records of anybody as a zoo without weights: a CSV with a line for each accuracy."""
+
+import csv
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ptmrec.benchmark.published import About, PublishedZoo
+from ptmrec.core.errors import ArtifactError
+
+COLUMNS = ("model", "dataset", "regime", "metric", "value")
+"""Columns that are read; others are not."""
+WORDS = {"probe": "low_data", "low_data": "low_data", "fine": "fine_tuning", "zero": "zero_shot"}
+"""Part of the name of a regime -> regime."""
+FAMILIES = (
+    *("siglip", "clip", "dinov2", "dino", "moco", "align", "blip", "swin", "convnext", "efficientnet", "mobilenet"),
+    *("regnet", "resnet", "beit", "deit", "vit"),
+)
+"""Families that a name can tell, the special ones first."""
+
+
+class Cell(NamedTuple):
+    """Where an accuracy belongs; the regime as it is written."""
+
+    model: str
+    dataset: str
+    regime: str
+
+
+def read_records(path: Path) -> PublishedZoo:
+    """Read accuracies that others measured: a line for each model, data set and regime, as :data:`COLUMNS`.
+
+    Of several recipes of one regime (``fine_tuning_vtab1k`` and ``fine_tuning, lr 0.1``) the one with most records is
+    kept, as recipes are never mixed; the notes say what was left out.
+
+    Raises:
+        ArtifactError: a damaged file, a column missing, no accuracy from 0 to 1, an unknown regime, two metrics for one
+            data set, or two values for one cell.
+    """
+    values, metrics = _read(path)
+    counts = Counter(cell.regime for cell in values)
+    recipes: dict[str, str] = {}
+    for recipe, _ in counts.most_common():
+        recipes.setdefault(_regime(path, recipe), recipe)
+    kept = {cell: value for cell, value in values.items() if cell.regime in recipes.values()}
+    models = tuple(sorted({cell.model for cell in kept}))
+    rows = sorted({(list(recipes.values()).index(cell.regime), cell.dataset) for cell in kept})
+    regimes = tuple(list(recipes)[place] for place, _ in rows)
+    twice = {name for name, count in Counter(name for _, name in rows).items() if count > 1}
+    names = [f"{name} ({own})" if name in twice else name for (_, name), own in zip(rows, regimes, strict=True)]
+    columns = {model: place for place, model in enumerate(models)}
+    places = {(name, recipes[own]): row for row, ((_, name), own) in enumerate(zip(rows, regimes, strict=True))}
+    accuracy = np.full((len(rows), len(models)), np.nan)
+    for cell, value in kept.items():
+        accuracy[places[cell.dataset, cell.regime], columns[cell.model]] = value
+    left = [f"Left out, another recipe: {name} ({count} records)." for name, count in counts.items()]
+    notes = [note for note, name in zip(left, counts, strict=True) if name not in recipes.values()]
+    metric = Counter(metrics.values()).most_common(1)[0][0]
+    about = About(path.stem, path.name, regimes[0], str(path), "", "none stated", metric, notes or ["As given."])
+    cards = {model: {"family": family_of(model)} for model in models}
+    return PublishedZoo(about, cards, tuple(names), models, accuracy, regimes)
+
+
+def family_of(name: str) -> str:
+    """Family of a model by its name; ``unknown`` where the name does not tell."""
+    return next((family for family in FAMILIES if family in name.lower()), "unknown")
+
+
+def _read(path: Path) -> tuple[dict[Cell, float], Mapping[tuple[str, str], str]]:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or "no CSV in UTF-8"
+        raise ArtifactError(f"{path}: {why}; give a CSV with the columns {','.join(COLUMNS)}") from None
+    missing = [column for column in COLUMNS if not rows or column not in rows[0]]
+    if missing:
+        raise ArtifactError(f"{path}: no column {missing[0]!r}; a table of records has {','.join(COLUMNS)}")
+    values: dict[Cell, float] = {}
+    metrics: dict[tuple[str, str], str] = defaultdict(str)
+    for line, row in enumerate(rows, start=2):
+        where, cell = f"{path}: line {line}", Cell(*((row[column] or "").strip() for column in COLUMNS[:3]))
+        if not all(cell):
+            raise ArtifactError(f"{where}: model, dataset and regime should not be empty")
+        if not (row["value"] or "").strip():  # not measured
+            continue
+        value = _value(where, row["value"])
+        if values.setdefault(cell, value) != value:
+            both = f"{values[cell]:g} and {value:g}"
+            raise ArtifactError(f"{where}: {cell.model} on {cell.dataset} ({cell.regime}) has two values, {both}")
+        own = metrics.setdefault((cell.dataset, cell.regime), row["metric"])
+        if own != row["metric"]:
+            raise ArtifactError(f"{where}: two metrics on {cell.dataset}, {own!r} and {row['metric']!r}; keep one")
+    if not values:
+        raise ArtifactError(f"{path}: no line has a value")
+    return values, metrics
+
+
+def _value(where: str, text: str | None) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if 1 < value <= 100:
+        raise ArtifactError(f"{where}: value {text} is no share from 0 to 1; write {value / 100:g}")
+    if not 0 <= value <= 1:
+        raise ArtifactError(
+            f"{where}: value {text!r} is no accuracy from 0 to 1; leave it empty where none was measured"
+        )
+    return value
+
+
+def _regime(path: Path, text: str) -> str:
+    for part, regime in WORDS.items():
+        if part in text.lower():
+            return regime
+    raise ArtifactError(f"{path}: regime {text!r}: its name should hold one of {', '.join(WORDS)}")

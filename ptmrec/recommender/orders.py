@@ -1,0 +1,208 @@
+"""Orders of published models: static rules, the ranker of published records, and which of them a table gets.
+
+Models are ordered by the ranker of :mod:`ptmrec.evaluation.published` where it beat the static rules on data sets left
+out, with what a folder of images tells of one; else by the static rule that did best there. The committed results of
+``ptmrec evaluate --suite published`` decide.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from ptmrec.benchmark.dataset_cards import PLACE, like_groups, read_dataset_cards
+from ptmrec.benchmark.published import PublishedZoo
+from ptmrec.evaluation.metrics import weighted_tau
+from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
+from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of
+from ptmrec.evaluation.published.ranker import rank_models
+from ptmrec.images.user_images import UserImages
+
+FEWEST = 5
+"""A data set with fewer measured models says nothing about a rule."""
+
+Rule = Callable[[PublishedZoo, np.ndarray], np.ndarray]
+"""Scores ``(N,)`` of a zoo's models from the rows ``(T,)`` bool that may be used; NaN = unknown."""
+
+
+def mean_ranks(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
+    """Mean share of the models measured on a data set that each model is better than."""
+    with np.errstate(invalid="ignore"):
+        shares = [_shares(row) for row in zoo.accuracy[rows]]
+    return _mean(np.stack(shares))
+
+
+def mean_accuracies(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
+    """Mean accuracy over the data sets a model was measured on."""
+    return _mean(zoo.accuracy[rows])
+
+
+def parameters(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
+    """Number of parameters, on a logarithmic scale."""
+    return np.log([zoo.cards[name].get("num_params") or np.nan for name in zoo.models])
+
+
+RULES: dict[str, Rule] = {
+    "mean rank on its data sets": mean_ranks,
+    "mean accuracy on its data sets": mean_accuracies,
+    "parameter count": parameters,
+}
+
+
+def judge_rules(zoo: PublishedZoo, groups: np.ndarray) -> dict[str, float]:
+    """Mean tau_w of each rule over the data sets of a zoo, left out with all that are like them; the best first.
+
+    Args:
+        zoo: the table.
+        groups: ``(T,)`` labels of like data sets.
+    """
+    found: dict[str, list[float]] = {name: [] for name in RULES}
+    for place, row in enumerate(zoo.accuracy):
+        rows = groups != groups[place]
+        if not rows.any():
+            continue
+        for name, rule in RULES.items():
+            scores = rule(zoo, rows)
+            both = np.isfinite(scores) & np.isfinite(row)
+            if both.sum() >= FEWEST and np.ptp(scores[both]) and np.ptp(row[both]):
+                found[name].append(weighted_tau(row[both], scores[both]))
+    means = {name: float(np.mean(values)) for name, values in found.items() if values}
+    return dict(sorted(means.items(), key=lambda item: -item[1]))
+
+
+def describe_table(zoo: PublishedZoo, folder: Path) -> dict[str, object]:
+    """What a table of one regime holds, and how its best rule agrees with data sets left out.
+
+    Args:
+        zoo: the table.
+        folder: folder of the published tables, which knows like data sets.
+    """
+    groups = like_groups(zoo.datasets, read_dataset_cards(folder / PLACE))
+    rule, tau = next(iter(judge_rules(zoo, groups).items()), ("none", np.nan))
+    return {
+        "regime": zoo.about.regime,
+        "models": len(zoo.models),
+        "data_sets": len(zoo.datasets),
+        "groups": len(set(groups)),
+        "measured": round(zoo.measured, 3),
+        "order": rule,
+        "tau_w": round(float(tau), 3),
+    }
+
+
+RANKER = "records and cards"
+"""How the order of the ranker is called."""
+RESULTS = Path("results/published_summary.csv")
+"""Committed results, beside the folder of the published tables."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How the ranker did on data sets left out, beside the best static rule there.
+
+    Attributes:
+        ours: mean of the metric.
+        rule: name of the rule.
+        theirs: its mean.
+        gain: mean, lower and upper end of the paired difference.
+    """
+
+    ours: float
+    rule: str
+    theirs: float
+    gain: tuple[float, float, float]
+
+    @property
+    def won(self) -> bool:
+        """The interval of the difference lies above zero."""
+        return self.gain[1] > 0
+
+    def __str__(self) -> str:
+        mean, low, high = self.gain
+        return (
+            f"on data sets left out, known by classes and pixels alone, {self.ours:.3f} against {self.theirs:.3f} by "
+            f"{self.rule}, a difference of {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+        )
+
+
+def read_trial(folder: Path, name: str) -> Trial | None:
+    """The held-out test of the ranker on a table; None where there is none.
+
+    Args:
+        folder: folder of the published tables.
+        name: of the table.
+    """
+    path = folder.parent / RESULTS
+    if name not in HEADLINES or not path.is_file():
+        return None
+    frame = pd.read_csv(path)
+    part = frame[(frame["benchmark"] == name) & (frame["protocol"] == PLAIN) & (frame["metric"] == HEADLINES[name])]
+    part = part.set_index("method")
+    if OURS not in part.index:
+        return None
+    rule = part[part["source"] == "rerun"].sort_values("value").iloc[-1]
+    gain = tuple(float(rule[column]) for column in ("gain", "gain_low", "gain_high"))
+    return Trial(float(part.loc[OURS, "value"]), str(rule.name), float(rule["value"]), gain)
+
+
+def ranker_scores(zoo: PublishedZoo, folder: Path, name: str, chosen: UserImages) -> np.ndarray:
+    """Scores ``(N,)`` of the ranker; NaN for models that were not measured everywhere.
+
+    Args:
+        zoo: the table.
+        folder: folder of the published tables.
+        name: of the table.
+        chosen: the images, of which classes and pixels are used.
+    """
+    side = int(np.median([min(np.shape(image)[:2]) for image in chosen.images]))
+    benchmark = load_benchmark(folder, name)
+    asked = benchmark.asked(chosen.num_classes or 0, side)
+    everyone = np.ones(len(benchmark.models), dtype=bool)
+    found = rank_models(asked.problem(0, asked.others(0, groups=False), everyone), measure_of(benchmark))
+    scores = dict(zip(benchmark.models, found, strict=True))
+    return np.array([scores.get(model, np.nan) for model in zoo.models])
+
+
+def choose_order(
+    zoo: PublishedZoo, taus: Mapping[str, float], path: Path, chosen: UserImages
+) -> tuple[str, np.ndarray, tuple[str, ...]]:
+    """Choose the order of a table.
+
+    Args:
+        zoo: the table.
+        taus: of each rule, the best first, see :func:`judge_rules`.
+        path: of the table.
+        chosen: the images.
+
+    Returns:
+        Its name, scores ``(N,)`` of the models, and sentences with its reasons.
+    """
+    trial = read_trial(path.parent, path.stem)
+    if trial is not None and trial.won:
+        why = f"Ordered by {RANKER}: {trial}. Models that were not measured on every data set are left out."
+        return RANKER, ranker_scores(zoo, path.parent, path.stem, chosen), (why,)
+    rule, tau = next(iter(taus.items()))
+    others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
+    static = (
+        f"Ordered by {rule}: of the static rules it agrees best with data sets left out in turn "
+        f"(mean tau_w {tau:.2f}; {others})."
+    )
+    tested = "was not tested on this table" if trial is None else f"does not beat it for sure: {trial}"
+    return rule, RULES[rule](zoo, np.ones(len(zoo.datasets), dtype=bool)), (static, f"Ordering by {RANKER} {tested}.")
+
+
+def _shares(row: np.ndarray) -> np.ndarray:
+    seen = np.isfinite(row)
+    shares = np.full(len(row), np.nan)
+    shares[seen] = (rankdata(row[seen]) - 0.5) / max(seen.sum(), 1)
+    return shares
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the known values of each column; NaN where none is known."""
+    seen = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(seen, values, 0).sum(axis=0) / seen.sum(axis=0)
