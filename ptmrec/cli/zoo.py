@@ -11,6 +11,7 @@ from ptmrec.core.words import suggest
 
 if TYPE_CHECKING:
     from ptmrec.config.sections import PathsConfig
+    from ptmrec.zoo.feed import Asked
 
 
 @click.group()
@@ -85,23 +86,33 @@ def _list_published(folder: Path, style: str) -> None:
 
 @zoo.command("add")
 @click.argument("source")
-@click.option("--random-weights", is_flag=True, help="Untrained weights, of timm: and open_clip: models; for tests.")
+@click.option("--random-weights", is_flag=True, help="Untrained weights, of timm:, open_clip: and torchvision: models.")
+@click.option("--name", default="", help="Name of the model, without it that of its file.")
+@click.option("--input-size", metavar="PIXELS", help="Height and width of its images, 224 or 256x128.")
+@click.option("--features", default="", metavar="NAME", help="Output whose values are the features.")
+@click.option("--mean", metavar="NUMBERS", help="Mean of its colours, one number or three, 0 to 1.")
+@click.option("--std", metavar="NUMBERS", help="Their deviation.")
+@click.option("--weights", default="", metavar="FILE", help="Weights of a torchvision: model, safetensors.")
 @click.pass_context
-def zoo_add(ctx: click.Context, source: str, random_weights: bool) -> None:
+def zoo_add(ctx: click.Context, source: str, random_weights: bool, **stated: str | None) -> None:
     """Make recommend rank the models of SOURCE, too; each is run once, never fine-tuned.
 
-    SOURCE is a folder with config.json and safetensors, a folder of such folders, a Hub id owner/name, timm:NAME or
-    open_clip:NAME/TAG. Of a Hub id only JSON and safetensors are taken; without network it is looked up in the local
-    cache. Pickled weights are never read. Exit status 1: some models of a folder could not be added.
+    SOURCE is a folder with config.json and safetensors (of timm, open_clip, transformers), a folder of such folders,
+    an .onnx file, a .pt2 file (torch.export), a Hub id owner/name, timm:NAME, open_clip:NAME/TAG or torchvision:NAME.
+    What a file or torchvision model does not say of itself is said by options. Of a Hub id only JSON and safetensors
+    are taken; without network it is looked up in the local cache. Pickled weights are never read, and no code of a
+    repository is run. A registration that was cut short goes on where it was. Exit status 1: some models of a folder
+    could not be added.
     """
-    from ptmrec.recommender.added_models import ModelAdder
+    from ptmrec.recommender.probing import ModelAdder
     from ptmrec.zoo.sources import list_sources
 
+    asked = _asked(**stated) if any(stated.values()) else None
     parts, failed = list_sources(source), 0
     adder = ModelAdder(read_config(ctx), random_weights)
     for part in parts:
         try:
-            say(adder.add(part))
+            say(adder.add(part, asked))
         except (PtmrecError, OSError) as error:
             if len(parts) == 1:
                 raise
@@ -132,6 +143,51 @@ def zoo_records(ctx: click.Context, table: Path, style: str) -> None:
     for note in found.about.notes:
         say(note, err=True)
     say(f"next: ptmrec recommend my_images/ --zoo {table}", err=True)
+
+
+@zoo.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--model", "models", multiple=True, metavar="NAME", help="An added model; repeat it for several.")
+@click.pass_context
+def zoo_export(ctx: click.Context, file: Path, models: tuple[str, ...]) -> None:
+    """Write what registration found of added models to FILE, without their weights; all of them without --model.
+
+    Somebody else takes it over with zoo import and ranks the models without ever loading them.
+    """
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.recommender.sharing import export_registrations
+
+    names = export_registrations(file, models, read_config(ctx).get(PathsConfig))
+    size = file.stat().st_size / 2**10
+    say(f"{_count(names)} written to {file}, {size / len(names):,.0f} KiB each")
+
+
+@zoo.command("import")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.pass_context
+def zoo_import(ctx: click.Context, source: Path) -> None:
+    """Make recommend rank the models of SOURCE, a file of zoo export or a folder of such files, without weights.
+
+    A registration of other weights than those of a model of its name here, of another version, or damaged is refused.
+    """
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.recommender.sharing import import_registrations
+
+    names = import_registrations(source, read_config(ctx).get(PathsConfig))
+    say(f"{_count(names)} imported from {source}")
+
+
+def _count(names: list[str]) -> str:
+    """How many registrations, or whose the only one is."""
+    return f"{len(names)} registrations" if len(names) != 1 else f"the registration of {names[0]}"
+
+
+def _asked(input_size: str | None, mean: str | None, std: str | None, **words: str) -> "Asked":
+    """What the options say of a model."""
+    from ptmrec.zoo.feed import Asked, parse_colours, parse_size
+
+    colours = {key: parse_colours(key, text) for key, text in (("mean", mean), ("std", std)) if text}
+    return Asked(input_size=parse_size(input_size) if input_size else None, **colours, **words)
 
 
 @zoo.command("show")

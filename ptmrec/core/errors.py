@@ -27,6 +27,10 @@ class ArtifactError(PtmrecError):
     """A file (card, weights, tokens, ground truth, checkpoint) is missing, damaged or inconsistent."""
 
 
+class NoWeightsError(ArtifactError):
+    """A model is known by its registration only, and cannot be run here."""
+
+
 class DataError(PtmrecError):
     """Images or labels given by the user cannot be used."""
 

@@ -133,8 +133,11 @@ def fresh_process_memory(snapshot: "Snapshot", input_size: int) -> int | None:
     torch and timm themselves, and what the first operation brings with it, are not counted.
 
     Returns:
-        The bytes; None when the process was killed, as happens where memory runs out.
+        The bytes; None when the process was killed, as happens where memory runs out, and of a network that was given
+        in Python, which no other process has.
     """
+    if getattr(snapshot, "model", None) is not None:
+        return None
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(_growth, snapshot, input_size).result()

@@ -16,7 +16,7 @@ from ptmrec.config.sections import HardwareConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
 from ptmrec.hardware.machine import EnergyMeter, describe_machine, fresh_process_memory, wait_until_quiet
-from ptmrec.zoo.snapshot import Snapshot, tensor_hash
+from ptmrec.zoo.snapshot import Snapshot
 
 PROCEDURE = (
     "float32 in inference mode, images ready in memory (decoding and resizing are not timed). The machine is waited"
@@ -126,7 +126,8 @@ def _measure(snapshot: Snapshot, config: HardwareConfig, busy: float) -> dict[st
     model, size = snapshot.load(), snapshot.card.input_size
     if size is None:
         raise ArtifactError(f"{snapshot.name}: its card does not state the input size; state it there")
-    single, (digest, stored) = torch.zeros(1, 3, size, size), tensor_hash(snapshot)
+    single, digest = torch.zeros(1, 3, size, size), snapshot.digest()
+    stored = sum(tensor.nbytes for _, tensor in snapshot.tensors())
     batches = {str(count): _throughput(model, count, size, config) for count in config.batch_sizes}
     times = time_queries(_asking(model, single), Protocol(config.warm_up, config.queries, config.seconds, config.most))
     energy, basis = _energy(model, single, times, config)

@@ -10,7 +10,7 @@ from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.log import logger
 from ptmrec.core.words import csv_cell
-from ptmrec.zoo.snapshot import Snapshot, tensor_hash
+from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ptmrec.hardware.measurement import Measurement
@@ -55,7 +55,7 @@ def find_saved(folder: Path, snapshot: Snapshot, machine: dict[str, Any], thread
     """The measurement of a model with these very weights on this machine; None when there is none."""
     path = machine_folder(folder, machine) / f"{snapshot.name}.json"
     record = _read(path) if path.is_file() else None
-    if record is None or str(threads) not in record["threads"] or record["hash"] != tensor_hash(snapshot)[0]:
+    if record is None or str(threads) not in record["threads"] or record["hash"] != snapshot.digest():
         return None
     return record
 

@@ -5,18 +5,16 @@ those that cannot be run here are ranked by their cards, as the known model near
 nothing heavy.
 """
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import PathsConfig, RelationConfig
+from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ArtifactError, ConfigError, one_line, reading
 from ptmrec.core.files import is_temporary, read_json, read_npz, write_folder, write_json, write_npz
 from ptmrec.core.log import logger
@@ -24,14 +22,12 @@ from ptmrec.core.progress import progress
 from ptmrec.core.words import suggest
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.real import read_models
-from ptmrec.zoo.snapshot import Snapshot
+from ptmrec.zoo.snapshot import Snapshot, read_snapshot
 
 if TYPE_CHECKING:
     from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
     from ptmrec.recommender.references import References
     from ptmrec.relations.pairs import PairTable
-    from ptmrec.relations.samples import DatasetSample
-    from ptmrec.relations.transport import Explainer
     from ptmrec.zoo.hub import HubSnapshot
 
 PATH_NAME, NUMBERS_NAME = "model.json", "registered.npz"
@@ -40,8 +36,6 @@ ADDED = "registered"
 AXES = {"transport": 2, "explained": 0, "transported": 1, "few_shot": 1}
 """Arrays that are saved of a model that was run, and the number of axes of each."""
 NEEDED = tuple(AXES)
-SHOTS = 10
-"""Images per class of the battery a new model is judged on, as many as the known ones were."""
 
 
 def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] | None = None) -> Path:
@@ -50,7 +44,7 @@ def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] |
     Args:
         folder: of all added models.
         snapshot: the model.
-        found: numbers from :class:`Prober`; None for a model known by its card only.
+        found: numbers from :class:`~ptmrec.recommender.probing.Prober`; None for a model known by its card only.
 
     Returns:
         The model's own folder there; it rerows that of another model of its name.
@@ -58,7 +52,8 @@ def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] |
     from ptmrec.zoo.sources import record_of
 
     def write(fresh: Path) -> None:
-        write_json(fresh / PATH_NAME, record_of(snapshot))
+        weights = {} if found is None else {"weights": snapshot.digest()}
+        write_json(fresh / PATH_NAME, {**record_of(snapshot), **weights})
         if found is not None:
             write_npz(fresh / NUMBERS_NAME, {name: np.asarray(values, np.float32) for name, values in found.items()})
 
@@ -92,7 +87,17 @@ def read_added(folder: Path) -> AddedModels:
             ran.append((snapshot, _read_numbers(path / NUMBERS_NAME)))
         except ArtifactError as error:
             _leave_out(path, error)
+    taken = {snapshot.name for snapshot in (*(one for one, _ in ran), *card_only)}
+    ran += [(one, found) for _, one, found in _imported(folder) if one.name not in taken]
     return AddedModels(tuple(ran), tuple(card_only))
+
+
+def _imported(folder: Path) -> "Iterator[tuple[Path, Snapshot, dict[str, np.ndarray]]]":
+    """Registrations that were imported; nothing is imported for a folder without any."""
+    if folder.is_dir() and any(path.suffix == ".safetensors" for path in folder.iterdir()):
+        from ptmrec.recommender.sharing import read_imported
+
+        yield from read_imported(folder)
 
 
 def _read_numbers(path: Path) -> dict[str, np.ndarray]:
@@ -105,7 +110,9 @@ def _read_numbers(path: Path) -> dict[str, np.ndarray]:
 
 def added_snapshots(folder: Path) -> list[Snapshot]:
     """Snapshots of all models that were added and are still there."""
-    return [snapshot for _, snapshot in _read(folder)]
+    own = [snapshot for _, snapshot in _read(folder)]
+    taken = {snapshot.name for snapshot in own}
+    return own + [one for _, one, _ in _imported(folder) if one.name not in taken]
 
 
 def _read(folder: Path) -> Iterator[tuple[Path, Snapshot]]:
@@ -163,13 +170,20 @@ def _open(name: str, known: list[str], paths: PathsConfig) -> Snapshot:
 def _fitting(added: AddedModels, knowledge: "Knowledge", folder: Path) -> AddedModels:
     """Leave out models whose numbers are about other data sets or another reference space than the present ones."""
     sizes, space = {len(knowledge.samples)}, knowledge.transports[0].shape[0]
-    fitting = []
+    fitting, names, imported = [], [sample.name for sample in knowledge.samples], 0
     for snapshot, found in added.ran:
-        lengths = {len(found["transported"]), len(found["few_shot"])}
-        if lengths == sizes and found["transport"].shape[0] == space:
+        lengths, about = {len(found["transported"]), len(found["few_shot"])}, list(found.get("datasets", names))
+        if lengths == sizes and found["transport"].shape[0] == space and about == names:
             fitting.append((snapshot, found))
+        elif "datasets" in found:
+            imported += 1
         else:
             _leave_out(folder / snapshot.name, ArtifactError("it was added with other known data sets or references"))
+    if imported:
+        what = (
+            "imported registrations are left out (made with other known data sets or references); import new ones, or"
+        )
+        logger.warning("%d %s remove the .safetensors in %s", imported, what, folder)
     return replace(added, ran=tuple(fitting))
 
 
@@ -223,7 +237,7 @@ def extend_by_card(knowledge: "Knowledge", snapshots: Sequence[Snapshot]) -> "tu
 
 
 def extend(knowledge: "Knowledge", cards: dict[str, Card], found: dict[str, dict[str, np.ndarray]]) -> "Knowledge":
-    """Extend knowledge by models with the numbers of :class:`Prober`; they replace others of their name."""
+    """Extend knowledge by models with the numbers of a ``Prober``; they replace others of their name."""
     from ptmrec.recommender.knowledge import Knowledge
     from ptmrec.relations.pairs import PairTable
 
@@ -254,70 +268,14 @@ def _extend_regime(known: "RegimeKnowledge", rows: list[int], count: int, pairs:
     return replace(known, ranker=replace(ranker, skills=skills, measured=measured), errors=errors)
 
 
-class Prober:
-    """Runs new models on the probe images and the battery.
-
-    Args:
-        knowledge: of the known data sets.
-        references: reference space and models.
-        config: battery and probes.
-    """
-
-    def __init__(self, knowledge: "Knowledge", references: "References", config: ConfigParser) -> None:
-        from ptmrec.benchmark.battery import read_battery
-        from ptmrec.benchmark.splits import read_splits
-        from ptmrec.extractors.explanation import explanation_images
-
-        paths = config.get(PathsConfig)
-        known = [name for name in knowledge.scores.datasets if name in read_splits(paths.splits).known]
-        settings = config.get(RelationConfig)
-        self.known = knowledge.samples
-        self.battery = {name: part for name, part in read_battery(paths.battery).items() if name in known}
-        self.images = explanation_images(settings, paths.battery, known)
-        self.origin = np.repeat(["", *self.battery], [settings.probes, *(len(p.labels) for p in self.battery.values())])
-        self.coordinates = references.coordinates(self.images)
-        self._explainers: dict[str, Explainer] = {}
-
-    def run(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
-        """Run one model.
-
-        Returns:
-            ``transport (r, d)``, the share ``explained`` of its features, and the scores ``transported`` and
-            ``few_shot`` ``(K,)`` on known data sets. The last is NaN where the battery has no images; a data set's own
-            battery images have no part in the one before.
-        """
-        from ptmrec.relations.transport import transport_scores
-        from ptmrec.zoo.features import extract_features
-
-        model = snapshot.load()
-        features = extract_features(model, self.images)
-        transport, share = self._explainer("", slice(None)).explain(features)
-        few_shot = [self._few_shot(model, sample) for sample in self.known]
-        transported = []
-        for sample in self.known:
-            kept = self.origin != sample.name
-            own = transport if kept.all() else self._explainer(sample.name, kept).explain(features[kept])[0]
-            transported.append(transport_scores(sample.coordinates, sample.labels, [own])[0])
-        arrays = {"transport": transport, "explained": share, "transported": transported, "few_shot": few_shot}
-        return {name: np.asarray(values) for name, values in arrays.items()}
-
-    def _explainer(self, without: str, kept: np.ndarray | slice) -> "Explainer":
-        """The explainer of the images without those of one data set, fitted once for all models."""
-        from ptmrec.relations.transport import Explainer
-
-        if without not in self._explainers:
-            self._explainers[without] = Explainer(self.coordinates[kept])
-        return self._explainers[without]
-
-    def _few_shot(self, model, sample: "DatasetSample") -> float:
-        from ptmrec.relations.ridge import ridge_loo_score
-        from ptmrec.zoo.features import extract_features
-
-        if sample.name not in self.battery:
-            return np.nan
-        part = self.battery[sample.name]
-        rows = np.concatenate([np.flatnonzero(part.labels == label)[:SHOTS] for label in np.unique(part.labels)])
-        return ridge_loo_score(extract_features(model, part.images[rows]), part.labels[rows])
+def _is_known(snapshot: Snapshot, cards: Mapping[str, Card], zoo: Path) -> bool:
+    """Whether a model is one of those the knowledge is about: an added one, or one of the zoo with the same weights."""
+    card, twin = cards.get(snapshot.name), zoo / snapshot.name
+    if card is None or card is snapshot.card or card != Card(**snapshot.card.to_dict()):
+        return card is not None and card is snapshot.card
+    if not twin.is_dir() or twin.resolve() == snapshot.folder.resolve():
+        return True
+    return snapshot.digest() == read_snapshot(twin).digest()
 
 
 def register(
@@ -325,60 +283,14 @@ def register(
 ) -> "Knowledge":
     """Extend knowledge to all of some models; unknown ones are run first.
 
-    A model is known when its card, as it comes back from JSON, is the same.
+    A model is known when its card, as it comes back from JSON, is the same, and so are its weights.
     """
-    known = knowledge.cards
-    new = [s for s in snapshots if s.name not in known or known[s.name] != Card(**s.card.to_dict())]
+    zoo = config.get(PathsConfig).zoo
+    new = [snapshot for snapshot in snapshots if not _is_known(snapshot, knowledge.cards, zoo)]
     if not new:
         return knowledge
+    from ptmrec.recommender.probing import Prober
+
     prober = Prober(knowledge, references, config)
     found = {snapshot.name: prober.run(snapshot) for snapshot in progress(new, "running new models")}
     return extend(knowledge, {snapshot.name: snapshot.card for snapshot in new}, found)
-
-
-class ModelAdder:
-    """Adds models one at a time, with one prober.
-
-    Args:
-        config: the configuration.
-        random_weights: give models of timm and open_clip random weights.
-    """
-
-    def __init__(self, config: ConfigParser, random_weights: bool = False) -> None:
-        self.config, self.random_weights = config, random_weights
-        self.paths = config.get(PathsConfig)
-
-    @cached_property
-    def prober(self) -> Prober:
-        """The prober, made when the first model is there to run: a wrong name is an error at once."""
-        from ptmrec.dataloader.model_datasets import KNOWLEDGE, find_recommender
-        from ptmrec.recommender.knowledge_files import read_knowledge
-        from ptmrec.recommender.references import References
-
-        knowledge = read_knowledge(find_recommender(self.paths) / KNOWLEDGE)
-        return Prober(knowledge, References(self.config), self.config)
-
-    def add(self, source: str) -> str:
-        """Add the model of one source.
-
-        Returns:
-            A line with the model, the seconds, and the share of its features that the references explain.
-
-        Raises:
-            PtmrecError: it cannot be opened or run; nothing is written then.
-        """
-        from ptmrec.zoo.sources import open_source
-
-        started, folder = time.perf_counter(), self.paths.artifacts / ADDED
-        snapshot = open_source(source, self.paths, self.random_weights)
-        if getattr(snapshot, "problem", ""):
-            write_added(folder, snapshot)
-            return f"{snapshot.name} is ranked by its card only: {snapshot.problem}"
-        found = self.prober.run(snapshot)
-        if not np.isfinite(found["explained"]) or not np.isfinite(found["transport"]).all():
-            raise ArtifactError(f"{source}: its features are not finite; its weights are damaged, fetch them again")
-        write_added(folder, snapshot, found)
-        seconds, share = time.perf_counter() - started, float(found["explained"])
-        untrained = " (untrained)" if getattr(snapshot, "untrained", False) else ""
-        what = f"the references explain {share:.0%} of its features"
-        return f"{snapshot.name}{untrained} added in {seconds:.0f} s; {what}"

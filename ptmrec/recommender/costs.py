@@ -141,8 +141,9 @@ def _activations(snapshot: Snapshot) -> float:
 
     size = snapshot.card.input_size
     try:
-        return count_activations(snapshot.load(), torch.zeros(1, 3, size, size)) / 1e6
-    except ArtifactError:  # known by its card only
+        found = count_activations(snapshot.load(), torch.zeros(1, 3, size, size)) / 1e6
+        return found or np.nan  # torch counts none of an ONNX file
+    except ArtifactError:  # known by its card or registration only
         return np.nan
 
 
@@ -209,6 +210,7 @@ def measure_finalists(ranking: "Ranking", book: CostBook, count: int | None) -> 
         NothingLeftError: measured, no model keeps the limits.
     """
     from ptmrec.hardware.measurement import measure_models
+    from ptmrec.zoo.python_model import SharedSnapshot
 
     tries: Counter[str] = Counter()
     config, limits = ranking.request.config, ranking.request.limits
@@ -218,6 +220,7 @@ def measure_finalists(ranking: "Ranking", book: CostBook, count: int | None) -> 
         ranking = ranking.narrow(keep_limits(costs, limits))
         first = ranking.frame["model"] if count is None else ranking.frame["model"].head(count)
         shown = [ranking.find(name) for name in first if name not in ranking.stand_ins]
+        shown = [one for one in shown if not isinstance(one, SharedSnapshot)]  # whose weights are elsewhere
         todo = [one for one in shown if costs[one.name].kind != "measured" and tries[one.name] < TRIES]
         if not todo:
             return ranking, costs

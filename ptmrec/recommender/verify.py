@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ptmrec.core.errors import NoWeightsError
+from ptmrec.core.log import logger
 from ptmrec.relations.ridge import Split, draw_splits, split_probe
 
 if TYPE_CHECKING:
@@ -69,7 +71,8 @@ def verify_candidates(
 ) -> Verification:
     """Run candidates, best first, until ``count`` have run or one more might pass the time limit.
 
-    The next one is expected to take as long as the longest so far. The first is run whatever the limit.
+    Models whose weights are not here are passed over, each with a line. The next one is expected to take as long as
+    the longest so far. The first is run whatever the limit.
 
     Args:
         scores: ``(N,)`` of the candidates, larger is better; NaN = no candidate.
@@ -89,15 +92,21 @@ def verify_candidates(
         raise ValueError(f"expected a label for each of {len(images)} images, of at least two classes")
     splits = draw_splits(labels)
     order = np.argsort(-scores, kind="stable")
-    order = order[~np.isnan(scores[order])][:count]
+    order = order[~np.isnan(scores[order])]
     accuracies, seconds = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
-    start = clock()
-    for place, index in enumerate(order):
+    start, ran = clock(), 0
+    for index in order:
         before = clock()
-        if place and time_limit is not None and before - start + np.nanmax(seconds) > time_limit:
+        if ran == count:
             break
-        accuracies[index] = _run(loaders[index], images, labels, splits)
-        seconds[index] = clock() - before
+        if ran and time_limit is not None and before - start + np.nanmax(seconds) > time_limit:
+            break
+        try:
+            accuracies[index] = _run(loaders[index], images, labels, splits)
+        except NoWeightsError as error:
+            logger.warning("not run: %s", error)
+            continue
+        seconds[index], ran = clock() - before, ran + 1
     return Verification(accuracies, seconds, *map(len, splits[0]))
 
 

@@ -14,6 +14,8 @@ from ptmrec.relations.ridge import ridge_left_out_many
 
 SHRINKAGE = 1e-3
 """Ridge penalty of the explanation, relative to the coordinates' mean squared length."""
+COLUMNS = 2**13
+"""Virtual features that are computed at a time, of all models together: so many stay near the processor."""
 
 
 class Explainer:
@@ -83,14 +85,13 @@ def left_out_shares(coordinates: np.ndarray, label_sets: np.ndarray, transports:
 
 
 def _left_out(coordinates: np.ndarray, label_sets: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
-    """Scores and shares ``(N, 2, S)`` from virtual features; models with equally many are judged at once."""
+    """Scores and shares ``(N, 2, S)`` from virtual features; models with equally many are judged together."""
     dims = np.array([transport.shape[1] for transport in transports])
-    ends = np.cumsum(dims)
-    virtual = coordinates @ np.concatenate(transports, axis=1, dtype=np.float64)
     found = np.empty((len(dims), 2, len(label_sets)))
     for dim in np.unique(dims):
-        places = np.flatnonzero(dims == dim)
-        columns = (ends[places, None] - dim + np.arange(dim)).ravel()
-        features = virtual[:, columns].reshape(len(virtual), len(places), dim).swapaxes(0, 1)
-        found[places, 0], found[places, 1] = ridge_left_out_many(features, label_sets)
+        alike = np.flatnonzero(dims == dim)
+        for places in np.array_split(alike, -(-len(alike) * dim // COLUMNS)):
+            columns = np.concatenate([transports[place] for place in places], axis=1, dtype=np.float64)
+            features = (coordinates @ columns).reshape(len(coordinates), len(places), dim).swapaxes(0, 1)
+            found[places, 0], found[places, 1] = ridge_left_out_many(features, label_sets)
     return found

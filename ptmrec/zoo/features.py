@@ -22,7 +22,7 @@ def extract_features(model: "SmallModel | PhotoModel", images: np.ndarray, batch
     prepare = getattr(model, "prepare", normalise)  # a real model brings its own size, mean and deviation
     batch_size = min(batch_size, getattr(model, "batch_size", batch_size))  # large pictures fill the memory
     parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-    return torch.cat([model.forward_features(prepare(part)) for part in parts]).numpy()
+    return torch.cat([model.forward_features(prepare(part)).float() for part in parts]).numpy()
 
 
 @torch.inference_mode()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,12 @@ from ptmrec.zoo.snapshot import Snapshot, count_held, read_tensors
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ptmrec.zoo.feed import FedModel
     from ptmrec.zoo.photo_model import PhotoModel
 
 CLIP_CONFIG = "open_clip_config.json"
+TRANSFORMERS = "transformers"
+"""Library that cards of its models name."""
 CARD_ONLY = "card_only"
 """Key of an architecture that cannot be built, with the reason."""
 
@@ -56,7 +60,7 @@ class HubSnapshot(Snapshot):
         for file in files[::-1] if backwards else files:
             yield from read_tensors(file, backwards)
 
-    def load(self) -> "PhotoModel":
+    def load(self) -> "PhotoModel | FedModel":
         """Rebuild the model in evaluation mode, float32.
 
         Raises:
@@ -68,6 +72,8 @@ class HubSnapshot(Snapshot):
             raise ArtifactError(f"{self.source}: {self.problem}")
         architecture, size = self.card.architecture, self.card.input_size
         try:
+            if architecture.get("library") == TRANSFORMERS:
+                return self._load_transformers()
             held = None if self.untrained else count_held(model_files(self.folder, str(architecture.get("library"))))
             network = build_network(architecture, size, self.card.seed, held)
             if not self.untrained:
@@ -76,6 +82,29 @@ class HubSnapshot(Snapshot):
         except ArtifactError as error:
             text = str(error)
             raise ArtifactError(text if self.source in text else f"{self.source}: {text}") from None
+
+    def _load_transformers(self) -> "FedModel":
+        from ptmrec.zoo.feed import FedModel, check_features, feed_of
+        from ptmrec.zoo.networks import first_line
+        from ptmrec.zoo.transformers_models import build_transformers
+
+        architecture, files = self.card.architecture, model_files(self.folder)
+        try:
+            network = build_transformers(architecture, count_held(files), self.tensors())
+        except ArtifactError:
+            raise
+        except Exception as error:  # the library raises whatever a strange configuration brings about
+            raise ArtifactError(f"transformers cannot build it ({first_line(error)[:200]})") from None
+        return check_features(FedModel(network, feed_of(architecture.get("feed"))).eval(), self.source)
+
+
+def _read_preprocessor(folder: Path) -> dict[str, Any]:
+    """What transformers writes of a model's images; nothing where there is no such file."""
+    path = folder / "preprocessor_config.json"
+    found = read_json(path) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise ArtifactError(f"{path}: expected a JSON object, found {type(found).__name__}")
+    return found
 
 
 def read_hub_folder(
@@ -95,7 +124,7 @@ def read_hub_folder(
     """
     with reading(folder, "mend its files"):
         files, config = model_files(folder), read_config(folder, needed=built is None)
-        stated, architecture = read_stated(folder, config, tag), built or _architecture(config)
+        stated, architecture = read_stated(folder, config, tag), built or _architecture(config, folder)
         known = {"weights": "files", "source": source, "hub_id": _hub_id(folder, source)}
         architecture = {**architecture, **{key: value for key, value in known.items() if value}}
         card = _first_card(name, architecture, stated, config)
@@ -117,7 +146,8 @@ def measured_snapshot(snapshot: HubSnapshot, stated: int | None = None) -> HubSn
 
     found, architecture = measure(snapshot.load()), snapshot.card.architecture
     check_size(snapshot.name, stated, found["num_params"])
-    family = timm_family(architecture["model"]) if architecture["library"] == "timm" else "clip"
+    family = "clip" if "clip" in architecture["library"] + architecture["model"] else architecture["model"]
+    family = timm_family(architecture["model"]) if architecture["library"] == "timm" else family
     return replace(snapshot, card=replace(snapshot.card, family=family, **found))
 
 
@@ -168,21 +198,28 @@ def read_config(folder: Path, needed: bool = True) -> dict[str, Any]:
     return {**config, "open_clip": found[CLIP_CONFIG]} if CLIP_CONFIG in found else config
 
 
-def _architecture(config: Mapping[str, Any]) -> dict[str, Any]:
+def _architecture(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """How to build the model, or why it cannot be."""
+    from ptmrec.zoo.transformers_models import INSTALL, is_supported, transformers_architecture
+
     model, clip = config.get("architecture"), config.get("open_clip")
     if is_architecture(model):
         inner, options = _part(config, "pretrained_cfg"), _part(config, "model_args")
         return timm_architecture(model, inner, config.get("num_classes"), options)
     if isinstance(clip, Mapping) and isinstance(clip.get("model_cfg"), Mapping):
         return clip_architecture("image tower", clip["model_cfg"], _part(clip, "preprocess_cfg"))
-    if "auto_map" in config:
+    supported = is_supported(config.get("model_type"))
+    if supported and find_spec(TRANSFORMERS):
+        return transformers_architecture(config, _read_preprocessor(folder))
+    if supported:
+        reason = f"models of transformers need the package; run: {INSTALL}"
+    elif "auto_map" in config:
         reason = "its architecture is code in its repository, which is never run"
     elif isinstance(model, str):
         reason = f"timm knows no architecture {model[:LONGEST_WORD]!r}"
     else:
         kind = config.get("model_type") or config.get("library_name") or "one that is not stated"
-        reason = f"its library ({str(kind)[:LONGEST_WORD]}) is none that is supported (timm, open_clip)"
+        reason = f"its library ({str(kind)[:LONGEST_WORD]}) is none that is supported (timm, open_clip, transformers)"
     named = str(model or config.get("model_type") or UNKNOWN)[:LONGEST_WORD]
     return {"library": UNKNOWN, "model": named, CARD_ONLY: reason}
 
@@ -236,8 +273,9 @@ def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
 def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, config: Mapping[str, Any]) -> Card:
     """The card before anything of the model was run."""
     clip = {"open_clip": architecture} if "model_cfg" in architecture else config
+    feed = architecture.get("feed")
     try:
-        size = input_size_of(clip, architecture["model"])
+        size = max(feed["height"], feed["width"]) if feed else input_size_of(clip, architecture["model"])
     except ArtifactError as error:
         raise ArtifactError(f"{name}: {error}") from None
     if size is not None and size > LARGEST_IMAGE:

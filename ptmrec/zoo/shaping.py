@@ -61,7 +61,7 @@ def check_options(model: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name not in known or _STEERING.search(name):
             raise ArtifactError(f"model_args {str(name)[:60]!r} does not shape a {model}; take it out of config.json")
-        _check_plain(name, value)
+        check_plain(name, value)
     return dict(options)
 
 
@@ -93,7 +93,7 @@ def check_tower(stated: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in stated.items():
         if name not in known:
             raise ArtifactError(f"vision_cfg {str(name)[:60]!r} does not shape an image tower; take it out")
-        _check_plain(name, value)
+        check_plain(name, value)
     return dict(stated)
 
 
@@ -112,7 +112,12 @@ def _arguments(model: str) -> set[str]:
     return found - {"self", "args", "kwargs"}
 
 
-def _check_plain(name: str, value: Any) -> None:
+def check_plain(name: str, value: Any) -> None:
+    """Refuse a value of a configuration that is no number, word, list or object that a network is made of.
+
+    Raises:
+        ArtifactError: it is none, or too large.
+    """
     parts = list(value) if isinstance(value, list | tuple) else []
     parts = [*value, *value.values()] if isinstance(value, Mapping) else parts
     number = isinstance(value, int | float) and not abs(value) <= (LARGEST if isinstance(value, int) else sys.maxsize)
@@ -122,7 +127,7 @@ def _check_plain(name: str, value: Any) -> None:
         what = f"{str(name)[:60]!r} is {str(value)[:60]!r}"
         raise ArtifactError(f"{what}, which no network is made of; mend its configuration")
     for part in parts:
-        _check_plain(name, part)
+        check_plain(name, part)
 
 
 @contextmanager

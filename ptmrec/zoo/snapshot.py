@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ptmrec.core.errors import UNFIT, ArtifactError, one_line, reading
 from ptmrec.core.files import read_json, write_bytes, write_json
+from ptmrec.core.log import logger
 from ptmrec.core.places import find_clone
 from ptmrec.core.trust import check
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
@@ -57,6 +58,10 @@ class Snapshot:
         files = weight_files(self.folder)
         for file in files[::-1] if backwards else files:
             yield from read_tensors(file, backwards)
+
+    def digest(self) -> str:
+        """SHA-256 of the weights: registrations belong to weights, not to names."""
+        return tensor_hash(self)[0]
 
     def load(self) -> "SmallModel":
         """Rebuild the model in evaluation mode, float32.
@@ -233,17 +238,25 @@ def read_snapshot(folder: Path) -> Snapshot:
     return Snapshot(folder, read_card(folder))
 
 
+def _holds_model(folder: Path) -> bool:
+    """Whether a folder holds a part of a model at least: a card, weights or pickles."""
+    return any(path.name == CARD_NAME or path.suffix in {".safetensors", *PICKLES} for path in folder.iterdir())
+
+
 def read_zoo(folder: Path | str) -> list[Snapshot]:
-    """All snapshots of a zoo folder, sorted by name.
+    """All snapshots of a zoo folder, sorted by name; a sub-folder that holds nothing of a model is passed over.
 
     Raises:
-        ArtifactError: no such folder, a folder without card or weights, or two models of one name.
+        ArtifactError: no such folder, a folder with weights but no card or the reverse, or two models of one name.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: no zoo there; build one with: ptmrec zoo build")
     snapshots: dict[str, Snapshot] = {}
     for path in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        if not _holds_model(path):
+            logger.warning("%s: no model (neither %s nor weights); passed over", path, CARD_NAME)
+            continue
         snapshot = read_snapshot(path)
         if snapshot.name in snapshots:
             raise ArtifactError(

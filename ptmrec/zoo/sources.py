@@ -1,11 +1,11 @@
-"""What ``ptmrec zoo add SOURCE`` takes: folders, Hub ids, ``timm:NAME``, ``open_clip:NAME/TAG``."""
+"""What ``ptmrec zoo add SOURCE`` takes: folders, files, Hub ids, ``timm:NAME``, ``open_clip:NAME/TAG``, and others."""
 
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ArtifactError
@@ -27,8 +27,15 @@ from ptmrec.zoo.hub_files import HUB_ID, count_parameters, find_pickles, hub_fol
 from ptmrec.zoo.real import RealSnapshot, read_real
 from ptmrec.zoo.snapshot import Snapshot, read_snapshot, weight_files
 
-TIMM, OPEN_CLIP, RANDOM = "timm:", "open_clip:", "?random"
-KINDS = "a folder, a Hub id owner/name, timm:NAME or open_clip:NAME/TAG"
+if TYPE_CHECKING:
+    from ptmrec.zoo.feed import Asked
+
+TIMM, OPEN_CLIP, TORCHVISION, RANDOM = "timm:", "open_clip:", "torchvision:", "?random"
+KINDS = "a folder, an .onnx or .pt2 file, a Hub id owner/name, timm:NAME, open_clip:NAME/TAG or torchvision:NAME"
+
+FILES = ("onnx", "torch.export", "torchvision")
+"""Libraries whose models are one file each."""
+ONLY_FILES = "--name, --input-size, --features, --mean, --std and --weights are for files and torchvision models"
 
 
 def list_sources(source: str) -> list[str]:
@@ -38,7 +45,7 @@ def list_sources(source: str) -> list[str]:
         ArtifactError: a folder that holds no models.
     """
     folder = Path(source)
-    if source.startswith((TIMM, OPEN_CLIP)) or not os.path.isdir(source) or _is_model(folder):
+    if source.startswith((TIMM, OPEN_CLIP, TORCHVISION)) or not os.path.isdir(source) or _is_model(folder):
         return [source]
     parts = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not parts:
@@ -46,30 +53,42 @@ def list_sources(source: str) -> list[str]:
     return [str(path) for path in parts]
 
 
-def open_source(source: str, paths: PathsConfig, random_weights: bool = False) -> Snapshot:
+def open_source(
+    source: str, paths: PathsConfig, random_weights: bool = False, asked: "Asked | None" = None
+) -> Snapshot:
     """The model of a source of one model.
 
     Args:
         source: see :func:`list_sources`; ``?random`` at the end of a name asks for random weights.
         paths: where the cards of real models in packages lie.
-        random_weights: take random weights, of timm and open_clip.
+        random_weights: take random weights, of timm, open_clip and torchvision.
+        asked: what a person says of a file, or of a torchvision model, that it does not say itself.
 
     Raises:
         ArtifactError: nothing such is known.
         ArtifactError: files are missing, damaged, pickled only or of another model, or cannot be fetched.
     """
     name, untrained_too = source.removesuffix(RANDOM), random_weights or source.endswith(RANDOM)
+    if name.startswith(TORCHVISION) or (os.path.isfile(source) and not untrained_too):
+        from ptmrec.zoo.feed import Asked
+        from ptmrec.zoo.file_model import open_file, open_torchvision
+
+        if name.startswith(TORCHVISION):
+            return open_torchvision(name.removeprefix(TORCHVISION), asked or Asked(), untrained_too)
+        return open_file(Path(source), asked or Asked())
+    if asked is not None:
+        raise ArtifactError(f"{source}: states its name, images, features and weights itself; {ONLY_FILES}")
     if name.startswith(TIMM):
         return _open_timm(name.removeprefix(TIMM), paths, untrained_too)
     if name.startswith(OPEN_CLIP):
         return _open_clip(name.removeprefix(OPEN_CLIP), untrained_too)
     if untrained_too:
-        raise ArtifactError(f"{source}: random weights are for {TIMM}NAME and {OPEN_CLIP}NAME only")
+        raise ArtifactError(f"{source}: random weights are for {TIMM}NAME, {OPEN_CLIP}NAME and {TORCHVISION}NAME only")
     if os.path.isdir(source):  # unlike a path's own method it takes any name, however long
         return open_folder(Path(source))
     if os.path.exists(source) or not HUB_ID.fullmatch(source):
         raise ArtifactError(f"{source}: no model folder of that name; give {KINDS}")
-    return read_hub_folder(hub_folder(source), source, _plain(source.replace("/", "--", 1)))
+    return read_hub_folder(hub_folder(source), source, plain_name(source.replace("/", "--", 1)))
 
 
 def open_folder(folder: Path) -> Snapshot:
@@ -83,7 +102,7 @@ def open_folder(folder: Path) -> Snapshot:
     config = read_json(folder / CARD_NAME) if (folder / CARD_NAME).is_file() else None
     own = config.get("architecture") if isinstance(config, Mapping) else None
     if not isinstance(own, Mapping):
-        return read_hub_folder(folder, str(folder.absolute()), _plain(folder.absolute().name))
+        return read_hub_folder(folder, str(folder.absolute()), plain_name(folder.absolute().name))
     if "package" in own:
         snapshot = RealSnapshot(folder, read_card(folder))
         snapshot.check_origin()
@@ -108,7 +127,8 @@ def record_of(snapshot: Snapshot) -> dict[str, Any]:
     """What to write down of a model to have it again without network: its folder, and the card that was made here."""
     if not isinstance(snapshot, HubSnapshot):
         return {"folder": str(snapshot.folder.absolute())}
-    folder = snapshot.folder if snapshot.untrained else snapshot.folder.absolute()
+    gone = snapshot.untrained or snapshot.card.architecture.get("library") == "python"
+    folder = snapshot.folder if gone else snapshot.folder.absolute()
     return {"folder": str(folder), "card": snapshot.card.to_dict()}
 
 
@@ -118,8 +138,25 @@ def from_record(record: Mapping[str, Any]) -> Snapshot:
     Raises:
         ArtifactError: its files are gone or damaged.
     """
-    folder, card = Path(record["folder"]), record.get("card")
-    return open_folder(folder) if card is None else restore(folder, card_from(card, folder, gaps=True))
+    folder, stated = Path(record["folder"]), record.get("card")
+    if stated is None:
+        return open_folder(folder)
+    card = card_from(stated, folder, gaps=True)
+    library = card.architecture.get("library")
+    if record.get("imported") or library == "python":
+        from ptmrec.zoo.python_model import SharedSnapshot, held_snapshot
+
+        weights = str(record.get("weights"))
+        held = held_snapshot(weights)
+        return held if held is not None and held.card == card else SharedSnapshot(folder, card, weights)
+    if library in FILES:
+        from ptmrec.zoo.file_model import FileSnapshot
+
+        snapshot = FileSnapshot(folder, card)
+        if not snapshot.untrained and not folder.is_file():
+            raise ArtifactError(f"{folder}: the file of {card.name} is gone")
+        return snapshot
+    return restore(folder, card)
 
 
 def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
@@ -149,7 +186,7 @@ def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
     except ArtifactError as error:
         raise ArtifactError(f"{TIMM}{name}: {error}, or {_random_too(TIMM, model)}") from None
     own = None if (folder / CARD_NAME).is_file() else timm_architecture(model, stated.to_dict())  # timm fetches none
-    return read_hub_folder(folder, f"{TIMM}{whole}", _plain(whole), stated.tag or "", own)
+    return read_hub_folder(folder, f"{TIMM}{whole}", plain_name(whole), stated.tag or "", own)
 
 
 def _open_clip(name: str, random_weights: bool) -> Snapshot:
@@ -178,7 +215,7 @@ def _open_clip(name: str, random_weights: bool) -> Snapshot:
         folder = hub_folder(hub_id, configured=False)
     except ArtifactError as error:
         raise ArtifactError(f"{OPEN_CLIP}{name}: {error}, or {_random_too(OPEN_CLIP, model)}") from None
-    return read_hub_folder(folder, f"{OPEN_CLIP}{name}", _plain(name.replace("/", "--")), tag, architecture)
+    return read_hub_folder(folder, f"{OPEN_CLIP}{name}", plain_name(name.replace("/", "--")), tag, architecture)
 
 
 def _is_model(folder: Path) -> bool:
@@ -188,7 +225,7 @@ def _is_model(folder: Path) -> bool:
     return bool(weights) or CARD_NAME in names or CLIP_CONFIG in names
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name without what a card's name may not hold."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("._-")[:LONGEST_NAME] or "model"
 

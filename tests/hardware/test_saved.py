@@ -31,6 +31,9 @@ class Weights:
         yield "weight", torch.full((3, 2), self.value)
         yield "scale", torch.tensor(1.0, dtype=torch.bfloat16)
 
+    def digest(self):
+        return tensor_hash(self)[0]
+
 
 @pytest.fixture
 def found():

@@ -1,10 +1,12 @@
 import logging
 import shutil
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from cli_calls import call
 from toy_hub import write_hub_model, write_remote_code
 from toy_knowledge import make_knowledge
@@ -17,8 +19,6 @@ from ptmrec.dataloader.model_datasets import KNOWLEDGE
 from ptmrec.recommender.added_models import (
     ADDED,
     AddedModels,
-    ModelAdder,
-    Prober,
     added_snapshots,
     extend,
     extend_by_card,
@@ -30,8 +30,10 @@ from ptmrec.recommender.added_models import (
     write_added,
 )
 from ptmrec.recommender.knowledge_files import read_knowledge
+from ptmrec.recommender.probing import PART, ModelAdder, Prober, half_serves
 from ptmrec.recommender.references import References
 from ptmrec.recommender.request import recommend
+from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import read_snapshot
 from ptmrec.zoo.sources import open_source
 
@@ -181,6 +183,19 @@ def test_numbers_about_other_data_sets_are_left_out(tmp_path, caplog, monkeypatc
     assert caplog.text.count("mine is left out (it was added with other known data sets") == 2
 
 
+def test_imported_ones_about_other_data_sets_are_one_line(tmp_path, caplog, monkeypatch):
+    knowledge = make_knowledge()
+    card, known = next(iter(knowledge.cards.values())), len(knowledge.samples)
+    found = {"transport": np.ones((knowledge.transports[0].shape[0], 5)), "transported": np.ones(known)}
+    found |= {"few_shot": np.ones(known), "datasets": np.array(["x"] * known)}
+    ran = tuple((SimpleNamespace(name=name, card=replace(card, name=name)), found) for name in ("one", "two"))
+    monkeypatch.setattr("ptmrec.recommender.added_models.read_added", lambda _: AddedModels(ran))
+    with caplog.at_level(logging.WARNING):
+        more, _, _ = with_added(tmp_path, knowledge, [])
+    assert len(more.cards) == len(knowledge.cards)
+    assert [record.getMessage()[:40] for record in caplog.records] == ["2 imported registrations are left out (m"]
+
+
 @pytest.fixture
 def config(tmp_path):
     return ConfigParser(overrides={"paths.artifacts": str(tmp_path / "artifacts")})
@@ -288,6 +303,76 @@ def test_it_is_ranked_without_measurements_near_its_twin(knowledge, snapshot, fo
 def test_models_that_are_known_are_not_run_again(knowledge, config):
     known = read_snapshot(PATHS.zoo / TWIN)
     assert register(knowledge, None, [known], config) is knowledge
+
+
+def test_a_zoo_with_a_models_card_and_other_weights_is_run_anew(tmp_path, monkeypatch, config):
+    """Seen with a zoo in a folder of its own: the card alone made it the known model."""
+    known = read_snapshot(PATHS.zoo / TWIN)
+    other = read_snapshot(shutil.copytree(known.folder, tmp_path / TWIN))
+    knowledge, ran = SimpleNamespace(cards={TWIN: known.card}), []
+    monkeypatch.setattr("ptmrec.recommender.probing.Prober", lambda *_: SimpleNamespace(run=ran.append))
+    monkeypatch.setattr("ptmrec.recommender.added_models.extend", lambda *_: "wider")
+    assert register(knowledge, None, [other], config) is knowledge
+    (other.folder / "model.safetensors").write_bytes((PATHS.zoo / "vgg-small-mnist" / "model.safetensors").read_bytes())
+    assert register(knowledge, None, [other], config) == "wider" and ran == [other]
+    added = SimpleNamespace(cards={TWIN: other.card})
+    assert register(added, None, [other], config) is added, "an added model is what its own registration says"
+
+
+class Rounded:
+    """A model whose features hold so much noise in half precision."""
+
+    def __init__(self, noise):
+        self.noise = noise
+
+    def forward_features(self, images):
+        if not torch.is_autocast_enabled("cpu"):
+            time.sleep(0.02)
+            return images.mean(dim=(2, 3))
+        return images.mean(dim=(2, 3)) + self.noise * torch.randn(len(images), 3)
+
+
+@pytest.mark.parametrize(("noise", "able", "expected"), [(1e-3, True, True), (1.0, True, False), (0.0, False, False)])
+def test_half_precision_is_taken_where_it_says_the_same(monkeypatch, noise, able, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able}, raising=False)
+    images = np.random.default_rng(0).integers(0, 256, (32, 4, 4, 3), dtype=np.uint8)
+    model = Rounded(noise)
+    assert half_serves(model, images, extract_features(model, images), "rounded") == expected
+
+
+class Counting:
+    """A model that counts the images it is run on, and may stop on the way."""
+
+    name, source, card = "counting", "counting", SimpleNamespace(to_dict=dict)
+
+    def __init__(self, stop=10**9):
+        self.seen, self.stop = 0, stop
+
+    def digest(self):
+        return "the same"
+
+    def load(self):
+        return self
+
+    def forward_features(self, images):
+        self.seen += len(images)
+        if self.seen > self.stop:
+            raise KeyboardInterrupt
+        return images.mean(dim=(2, 3))
+
+
+@pytest.mark.slow
+def test_each_image_is_run_once_and_a_registration_that_was_cut_short_goes_on(knowledge, config):
+    prober, once = Prober(knowledge, References(config), config), Counting()
+    whole = prober.run(once)
+    assert once.seen == len(prober.images)
+    shutil.rmtree(prober.parts_of(once))
+    cut, rest = Counting(stop=3 * PART), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        prober.run(cut)
+    again = prober.run(rest)
+    assert rest.seen == once.seen - 3 * PART
+    assert all((again[key] == whole[key])[np.isfinite(whole[key])].all() for key in whole)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ptmrec.core.errors import NoWeightsError
 from ptmrec.recommender.verify import Verification, verify_candidates
 from ptmrec.relations.ridge import draw_splits, split_probe
 from ptmrec.zoo.architectures import build_model
@@ -98,3 +99,17 @@ def test_limits_that_leave_nothing_to_run_are_refused(limits):
 def test_labels_that_cannot_be_scored_are_refused_before_anything_is_run(labels):
     with pytest.raises(ValueError, match="at least two classes"):
         verify_candidates(SCORES, [], IMAGES, labels)
+
+
+def test_models_whose_weights_are_not_here_are_passed_over(caplog):
+    watch = Watch()
+
+    def missing():
+        raise NoWeightsError("mine is ranked by its registration")
+
+    here = [lambda leak=leak: ToyModel(leak, 1.0, watch) for leak in (0.1, 0.2, 0.3)]
+    loaders = [here[0], here[0], missing, here[1], missing]
+    with caplog.at_level("WARNING"):
+        found = verify_candidates(SCORES, loaders, IMAGES, LABELS, 2, clock=lambda: watch.now)
+    assert found.passes == 2 and np.flatnonzero(~np.isnan(found.seconds)).tolist() == [0, 3]
+    assert caplog.text.count("not run: mine is ranked by its registration") == 2

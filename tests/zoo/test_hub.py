@@ -61,7 +61,7 @@ def test_an_unknown_architecture_is_known_by_its_card(tmp_path):
     ("config", "reason"),
     [
         ({"architecture": "resnet_of_mine"}, "timm knows no"),
-        ({"model_type": "vit"}, r"\(vit\) is none"),
+        ({"model_type": "whisper"}, r"\(whisper\) is none"),
         ({}, "stated"),
     ],
 )

@@ -84,6 +84,14 @@ def test_zoo_is_sorted_by_name(toy_zoo):
     assert [snapshot.name for snapshot in read_zoo(toy_zoo)] == ["vgg-small-toy", "vit-small-toy"]
 
 
+def test_a_folder_without_anything_of_a_model_is_passed_over(toy_zoo, caplog):
+    (toy_zoo / "notes").mkdir()
+    (toy_zoo / "notes" / "readme.txt").write_text("mine")
+    with caplog.at_level("WARNING"):
+        assert [snapshot.name for snapshot in read_zoo(toy_zoo)] == ["vgg-small-toy", "vit-small-toy"]
+    assert caplog.text.count("notes: no model (neither config.json nor weights); passed over") == 1
+
+
 def test_zoos_that_cannot_be_used(toy_zoo, tmp_path):
     with pytest.raises(ArtifactError, match="no zoo there"):
         read_zoo(tmp_path / "absent")
