@@ -27,7 +27,7 @@ install: $(VENV)/installed ## create .venv and install everything, pinned
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
-	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev,real]"
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev,real,onnx,transformers]"
 	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.nbstripout.clean '$(STRIP)'; fi
 	touch $@
 

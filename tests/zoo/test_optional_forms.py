@@ -44,7 +44,8 @@ MODELS = {
 
 def save_transformers(folder, kind, settings, **changes):
     """A random model of transformers as its users save it."""
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     make = getattr(transformers, kind)
     torch.manual_seed(1)
     network = make(make.config_class(**settings)).eval()
@@ -133,8 +134,7 @@ def test_without_the_package_a_model_is_ranked_by_its_card(tmp_path, monkeypatch
 
 def save_onnx(path, shape=("batch", 3, 24, 24), kind=1, last="Gemm", **changes):
     """A convolution, its mean over places, and a classifier, as ONNX."""
-    onnx = pytest.importorskip("onnx")
-    pytest.importorskip("onnxruntime")
+    import onnx
     from onnx import helper, numpy_helper
 
     generator = np.random.default_rng(3)
