@@ -27,7 +27,7 @@ class NotebookError(PtmrecError):
 THESIS = "thesis"
 """Part of the name of the notebook that turns results into the thesis."""
 ASKING = "00_"
-"""Start of the name of the notebook in which somebody asks about images of their own."""
+"""Start of the name of the notebook that asks about the user's images."""
 
 
 def find_notebooks(folder: Path) -> list[Path]:

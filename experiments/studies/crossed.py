@@ -38,7 +38,7 @@ class Case:
         quadrant: which of :data:`QUADRANTS`.
         dataset: the data set it is for.
         regime: ``low_data`` or ``fine_tuning``.
-        draw: which images of it somebody brings, 1 and up.
+        draw: number of the draw of its images, 1 and up.
         family: the family left out, empty for none.
         known: data sets of which measurements are known.
     """
@@ -149,7 +149,7 @@ class CrossedEvaluation:
         prefix = f"without {case.family}, " if f"without {case.family}, {FIRST}" in self.scores else ""
         row = self.scores[variant or f"{prefix}draw {case.draw}"]
         known = self.scores[known_by or f"{prefix}{FIRST}"].only(case.known, list(self.cards))
-        known, target = known.registered(self.project.battery_sets), row.brought(case.dataset, case.known)
+        known, target = known.few_shot_only_on(self.project.battery_sets), row.as_new_dataset(case.dataset, case.known)
         return PairTable(self.cards, known.with_dataset(TARGET, target), ~self.hidden(case))
 
     def ranker(self, case: Case, pairs: PairTable) -> LinearRanker:

@@ -36,7 +36,7 @@ BESIDE = {
 
 
 @dataclass(frozen=True)
-class Bench:
+class LimitTask:
     """What all methods choose from.
 
     Attributes:
@@ -50,12 +50,12 @@ class Bench:
     targets: list[Target]
 
 
-def make_bench(project: Project) -> Bench:
+def make_limit_task(project: Project) -> LimitTask:
     """The candidates with their committed costs, and the blind data sets."""
     names, costs = project.models(*KNOWN), known_costs(project)
     tokens, every = project.dataset_tokens("test").by_name(), project.config.get(EvaluationConfig).every
     blind = project.splits.blind[::every]
-    return Bench(
+    return LimitTask(
         names, costs, [Target("", name, regime, tokens[name].features) for name in blind for regime in REGIMES]
     )
 
@@ -68,7 +68,7 @@ def compare_choices(project: Project) -> pd.DataFrame:
         models that keep the limit, ``regret`` their difference, and ``violations``: 1 where the pick breaks the limit
         (it cannot be used then, whatever its accuracy).
     """
-    bench = make_bench(project)
+    bench = make_limit_task(project)
     truth = project.truth.only(bench.names)
     seeds = range(project.ranker_config.seeds if project.config.get(EvaluationConfig).fusion else 0)
     hard, soft = _static_scores(project, bench), [_fusion(project, seed) for seed in seeds]
@@ -127,7 +127,7 @@ def picks(
     return found
 
 
-def _static_scores(project: Project, bench: Bench) -> dict[tuple[str, str], dict[str, np.ndarray]]:
+def _static_scores(project: Project, bench: LimitTask) -> dict[tuple[str, str], dict[str, np.ndarray]]:
     """Scores ``(N,)`` of the methods that are filtered, by data set and regime."""
     evidence = gather_evidence(project)
     ours, found = our_methods(project, project.recommender(), bench.names)[-1], {}
@@ -200,7 +200,7 @@ def cost_board(project: Project, regime: str = "low_data") -> pd.DataFrame:
     Returns:
         Columns as :func:`~ptmrec.plots.pareto.plot_pareto` reads them.
     """
-    bench, truth = make_bench(project), project.truth.only(project.models(*KNOWN))
+    bench, truth = make_limit_task(project), project.truth.only(project.models(*KNOWN))
     accuracy = np.nanmean([truth.row(regime, name) for name in truth.datasets], axis=0)
     latency = bench.costs["max_latency"]
     return pd.DataFrame(

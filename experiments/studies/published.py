@@ -66,7 +66,7 @@ def summarise_published(config: ConfigParser, frame: pd.DataFrame) -> pd.DataFra
 
 
 def compact(summary: pd.DataFrame) -> pd.DataFrame:
-    """A summary to be committed: metrics that are tables of somebody, four decimals."""
+    """Keep what is committed of a summary: headline and cap metrics, to four decimals."""
     chosen = (summary["benchmark"].map(HEADLINES) == summary["metric"]) | summary["metric"].isin(OTHERS)
     chosen |= summary["metric"].str.startswith("regret1_")
     return summary[chosen].round(4).reset_index(drop=True)

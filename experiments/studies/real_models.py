@@ -28,11 +28,11 @@ def place_real_models(project: Project) -> pd.DataFrame:
     new = ~np.isin(names, project.embedded)
     variants = read_scores(project.paths.reference / SCORES_NAME)
     first, brought = (variants[name].only(datasets, names) for name in (FIRST, BROUGHT))
-    first = first.registered(project.battery_sets)
+    first = first.few_shot_only_on(project.battery_sets)
     rows = []
     for target in datasets if new.any() else ():
         known = [name for name in datasets if name != target]
-        scores = first.only(known, names).with_dataset(TARGET, brought.brought(target, known))
+        scores = first.only(known, names).with_dataset(TARGET, brought.as_new_dataset(target, known))
         pairs = PairTable(project.cards, scores, ~new)
         accuracies = {name: np.where(new, np.nan, project.truth.row(REGIME, name)) for name in known}
         predicted = rank_share(fit_linear_ranker(pairs, accuracies).scores(pairs, TARGET))

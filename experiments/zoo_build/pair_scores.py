@@ -55,7 +55,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to look at a data set as if somebody brought it.
+    """One way to look at a data set as a new one.
 
     Attributes:
         name: its name.

@@ -32,7 +32,7 @@ from ptmrec.core.progress import progress
 from ptmrec.dataloader.dataset_tokens import UNLABELLED, DatasetTokens, class_tokens, cluster_tokens, kind_of_shots
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
-from ptmrec.pipeline.step import hold
+from ptmrec.pipeline.step import wait_for_lock
 from ptmrec.zoo.real import read_real
 from ptmrec.zoo.snapshot import read_zoo
 
@@ -52,7 +52,7 @@ def build_everything(config: ConfigParser, images: Path | None = None) -> None:
     splits = read_splits(paths.splits)
     zoo, truth = config.get(ZooConfig), config.get(GroundTruthConfig)
     work.mkdir(parents=True, exist_ok=True)
-    with hold(work / "build.lock", "zoo build"):
+    with wait_for_lock(work / "build.lock", "zoo build"):
         remove_temporaries(work)
         build_zoo(images, work, zoo, truth, splits.all)
         publish_zoo(work, truth, paths)

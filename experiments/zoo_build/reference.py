@@ -54,7 +54,7 @@ def _build(config: ConfigParser, images: Path | None) -> Path:
     pictures, layout = gather_images(settings, paths.battery, images or paths.images, splits)
     models = read_models(paths)
     features: Features = {ENCODER: references.encoder.encode(pictures)}
-    probed = {name: probe_images(images or paths.images, name) for name in splits.all}
+    probed = {name: images_used(images or paths.images, name) for name in splits.all}
     probes = np.full((len(probed), len(models)), np.nan)
     for place, snapshot in enumerate(progress(models, "running models")):
         # Real models take their time, and are no candidates of the crossed evaluation: what is known is enough.
@@ -80,7 +80,7 @@ def _build(config: ConfigParser, images: Path | None) -> Path:
     return write_folder(paths.reference, write)
 
 
-def probe_images(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+def images_used(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Training images ``(n, 32, 32, 3)`` and labels ``(n,)`` of a data set that ``ptmrec recommend`` would use."""
     data = load_image_npz(folder / f"{name}.npz")
     kept = spread(data.train_labels, images_per_class(data.num_classes))

@@ -12,7 +12,28 @@ from ptmrec.cli.recommend import doctor, recommend
 from ptmrec.cli.zoo import zoo
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+class JoinedGroup(CommandGroup):
+    """Commands, and those that other packages add once one is asked for: at import theirs may be half imported."""
+
+    joined = False
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        self._join()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of a name."""
+        self._join()
+        return super().get_command(ctx, name)
+
+    def _join(self) -> None:
+        if not self.joined:
+            self.joined = True
+            join_commands(self)
+
+
+@click.group(cls=JoinedGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ptmrec")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="Configuration file; default: config.ini.")
 @click.option("--profile", default="default", show_default=True, help="Profile of the configuration (smoke: seconds).")
@@ -52,6 +73,3 @@ def join_commands(group: click.Group) -> None:
         except ModuleNotFoundError as error:
             if error.name != point.module.partition(".")[0]:
                 raise
-
-
-join_commands(main)

@@ -20,7 +20,7 @@ import numpy as np
 from ptmrec.core.archives import read_arrays
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.temporaries import TEMPORARY, is_temporary, mode_of, remove_stale, temporary_prefix
-from ptmrec.core.trust import check, release
+from ptmrec.core.trust import check, forget
 
 ATTEMPTS = 50
 """How often a folder is moved into a place that other processes move theirs to, before that counts as an error."""
@@ -64,7 +64,7 @@ def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             os.chmod(temporary, mode_of(place, 0o666))  # mkstemp makes files only the owner can read
-            release(path)
+            forget(path)
             os.replace(temporary, place)
             _sync_folder(place.parent)
         finally:
@@ -135,7 +135,7 @@ def replace_folder(folder: Path, fresh: Path) -> Path:
         folder: final place; it may not exist yet.
         fresh: the new folder, on the same file system; gone afterwards.
     """
-    release(folder)
+    forget(folder)
     restore_folder(folder)
     for left in _aside(folder):
         shutil.rmtree(left, ignore_errors=True)
@@ -199,7 +199,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> Path:
         try:
             os.chmod(fresh, mode_of(place, 0o777))
             write(fresh)
-            release(folder)
+            forget(folder)
             replace_folder(place, fresh)
             return folder
         finally:

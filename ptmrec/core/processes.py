@@ -37,7 +37,7 @@ def _number(name: str, otherwise: int) -> int:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def main_only() -> Iterator[None]:
     """The main process works while the others wait: within, nothing is shared."""
     global _alone
     before, _alone = _alone, True
@@ -47,14 +47,14 @@ def alone() -> Iterator[None]:
         _alone = before
 
 
-def is_alone() -> bool:
+def is_single_process() -> bool:
     """Whether this process has nobody to share with: it is the only one, or works while the others wait."""
     return _alone or world_size() == 1
 
 
-def share(value: Value) -> Value:
-    """The main process's value, in every process; each has to call it. The main one does not wait for the others."""
-    if is_alone():
+def broadcast(value: Value) -> Value:
+    """Give the main process's value to every process, each of which calls this; the main one waits for none."""
+    if is_single_process():
         return value
     box = [value]
     _group().broadcast_object_list(box, src=0)
@@ -63,7 +63,7 @@ def share(value: Value) -> Value:
 
 def gather(value: Value) -> list[Value]:
     """The values of all processes in order, in every process; each has to call it."""
-    if is_alone():
+    if is_single_process():
         return [value]
     values = [value] * world_size()
     _group().all_gather_object(values, value)

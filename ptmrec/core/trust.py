@@ -13,7 +13,7 @@ _seen: dict[str, tuple[int, int]] = {}
 """Absolute path -> time of change and size of the files found unchanged."""
 
 
-def watch(root: Path, hashes: Mapping[str, str]) -> None:
+def expect(root: Path, hashes: Mapping[str, str]) -> None:
     """Watch files from now on, in this process.
 
     Args:
@@ -24,7 +24,7 @@ def watch(root: Path, hashes: Mapping[str, str]) -> None:
     _expected.update({os.path.join(folder, *name.split("/")): value for name, value in hashes.items()})
 
 
-def release(path: Path) -> None:
+def forget(path: Path) -> None:
     """Watch a file, or what lies in a folder, no longer: this process is about to write it."""
     place = os.path.abspath(path)
     for name in [name for name in _expected if name == place or name.startswith(place + os.sep)]:

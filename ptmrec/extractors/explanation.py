@@ -12,7 +12,7 @@ from ptmrec.extractors.probes import make_probes
 INPUT_SIZE = 32
 
 
-def explanation_images(config: RelationConfig, battery: Path, known: Sequence[str]) -> np.ndarray:
+def probe_images(config: RelationConfig, battery: Path, known: Sequence[str]) -> np.ndarray:
     """Probes made by code, and the battery's images of known data sets; those of a blind one are never used.
 
     Args:

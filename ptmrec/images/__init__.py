@@ -1,1 +1,1 @@
-"""Images somebody brings: folders, lists, arrays and data sets become images with labels and an account of them."""
+"""Read a user's images: folders, lists, arrays and data sets become images with labels and an account of them."""

@@ -156,7 +156,7 @@ def open_image(path: Path) -> "Image.Image":
 
 
 def to_rgb(image: "Image.Image") -> "Image.Image":
-    """A PIL image as 8-bit RGB, shrunk to :data:`MAX_SIDE`, as somebody would see it.
+    """A PIL image as 8-bit RGB, shrunk to :data:`MAX_SIDE`, turned and blended as viewers show it.
 
     It is turned as its EXIF orientation says, and what is transparent shows white. Modes deeper than 8 bit (``I;16``,
     ``I``, ``F``) are scaled from the image's own range to 0..255: Pillow's conversion would clip them, which turns

@@ -1,4 +1,4 @@
-"""Images somebody brings: which are read, how many are used, and what they are likely for."""
+"""Read a user's images, choose those that are used, and the regime they are likely for."""
 
 import os
 from collections import Counter
@@ -105,7 +105,7 @@ def _read_path(path: Path, labels: "Sequence | Path | str | None", skip_unreadab
         account = Account()
         try:
             return _chosen(*read_labelled_npz(path, account), account)
-        except ArtifactError as error:  # what somebody brings is data, and its mistakes are mistakes of data
+        except ArtifactError as error:  # a user's NPZ is data, and its mistakes are mistakes of data
             raise DataError(str(error)) from None
     return _read_folder(path, None if labels is None else Path(labels).expanduser(), skip_unreadable)
 

@@ -129,7 +129,7 @@ def _seconds(data: Dataset, index: int) -> float:
 
 
 def _guarded(call: Callable[[], float]) -> float:
-    """What a call of somebody's data set gives; its errors are data errors of one line."""
+    """Call a user's data set; its errors become data errors of one line."""
     try:
         return call()
     except DataError:

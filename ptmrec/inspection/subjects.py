@@ -62,7 +62,7 @@ def guarded(call: Callable[[], Any], path: Path, what: str) -> Any:
 
 
 def describe(error: BaseException, path: Path | None = None) -> str:
-    """An error of somebody's code in one line, with the last line of ``path`` it passed through."""
+    """Write an error of a user's code in one line, with the last line of ``path`` it passed through."""
     said = " ".join(str(error).split())[:200]
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if path and Path(frame.filename) == path]
     place = f" in line {frames[-1].lineno}" if frames else ""

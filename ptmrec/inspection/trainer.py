@@ -37,7 +37,7 @@ def inspect_trainer(example: TrainerExample) -> Report:
     with tempfile.TemporaryDirectory(prefix="ptmrec-inspect-") as name:
         folder = Path(name)
         try:
-            bench = Bench(example.make(folder / "bench", 2))
+            bench = TrainerProbe(example.make(folder / "bench", 2))
             findings, facts = bench.inspect()
         except Exception as error:  # a trainer runs whatever its author wrote
             what = f"training fails: {describe(error)}"
@@ -51,7 +51,7 @@ def _broken(what: str) -> Finding:
     return Finding("training_step", "fault", what, "no epoch can be finished", "mend compute_loss or _forward_batch")
 
 
-class Bench:
+class TrainerProbe:
     """A started trainer whose steps are taken one by one.
 
     Args:

@@ -17,7 +17,7 @@ from ptmrec.config.sections import (
 )
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json
-from ptmrec.core.trust import watch
+from ptmrec.core.trust import expect
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, kind_of_shots
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.real import is_real, read_models
@@ -34,7 +34,7 @@ def watch_committed(paths: PathsConfig) -> None:
         hashes = read_json(paths.manifest)
         if not isinstance(hashes, dict) or not all(isinstance(value, str) for value in hashes.values()):
             raise ArtifactError(f"{paths.manifest}: expected an object: file -> hash; restore it with git")
-        watch(paths.manifest.parent, {name: own for name, own in hashes.items() if not name.startswith("results/")})
+        expect(paths.manifest.parent, {name: own for name, own in hashes.items() if not name.startswith("results/")})
 
 
 class ProjectFiles:

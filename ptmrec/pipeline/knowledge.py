@@ -40,5 +40,5 @@ def make_knowledge(files: ProjectFiles, transport: Path) -> Knowledge:
     found = read_separations(folder / SEPARATIONS_NAME)[FIRST]
     separations = {name: found[name] for name in known}
     accuracies = {regime: measured_rows(files, regime, known) for regime in REGIMES}
-    scores = read_known_scores(files, known).registered(files.battery_sets)
+    scores = read_known_scores(files, known).few_shot_only_on(files.battery_sets)
     return fit_knowledge(files.cards, base_models(files, KNOWN), samples, scores, transports, separations, accuracies)

@@ -18,7 +18,7 @@ import torch
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, RelationConfig, ZooConfig
-from ptmrec.core.processes import is_alone, is_main, world_size
+from ptmrec.core.processes import is_main, is_single_process, world_size
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.combined_similarity_dataloader import TokenSources
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset
@@ -33,7 +33,7 @@ from ptmrec.pipeline.committed import ProjectFiles
 from ptmrec.pipeline.knowledge import ALL, write_all_knowledge
 from ptmrec.pipeline.rankers import token_sources, train_one_ranker
 from ptmrec.pipeline.relations import write_relations
-from ptmrec.pipeline.step import Step, code_version, hold, run_step
+from ptmrec.pipeline.step import Step, code_version, run_step, wait_for_lock
 from ptmrec.pipeline.transport import explain_zoo
 from ptmrec.pipeline.views import extract_zoo
 from ptmrec.recommender.ensemble import Networks, Recommender
@@ -63,7 +63,7 @@ class Project(ProjectFiles):
         asked = step.asked()
         if self._finished.get(step.name) != asked:
             run_step(step, self.paths.artifacts / "steps", together, instead)
-            if world_size() == 1 or not is_alone():  # or the others would still wait for this one
+            if world_size() == 1 or not is_single_process():  # or the others would still wait for this one
                 self._finished[step.name] = asked
         return step.output
 
@@ -237,7 +237,7 @@ class Project(ProjectFiles):
         )
         relations = self.relate(*KNOWN)
         if is_main():
-            with hold(self.paths.artifacts / "steps" / "recommender.lock", "recommender"):
+            with wait_for_lock(self.paths.artifacts / "steps" / "recommender.lock", "recommender"):
                 recommender.save(self.recommender_folder)
                 shutil.copy2(relations, self.recommender_folder / RELATIONS_NAME)
         return recommender

@@ -28,7 +28,7 @@ from ptmrec.core.files import (
     write_json,
 )
 from ptmrec.core.log import logger
-from ptmrec.core.processes import alone, is_main, share, wait_for_all
+from ptmrec.core.processes import broadcast, is_main, main_only, wait_for_all
 from ptmrec.core.temporaries import is_alive
 from ptmrec.pipeline.code import OURS, ROOT, code_hash
 
@@ -99,17 +99,17 @@ def run_step(step: Step, records: Path, together: bool = False, instead: Callabl
     """
     work = instead or step.work
     if is_main():
-        return share(_run_step(step, work, records, together))
-    folder = share(None) if together else None
+        return broadcast(_run_step(step, work, records, together))
+    folder = broadcast(None) if together else None
     if folder is not None:
         work(folder)
         wait_for_all()
-    return share(False)
+    return broadcast(False)
 
 
 def _run_step(step: Step, work: Callable[[Path], None], records: Path, together: bool) -> bool:
     records.mkdir(parents=True, exist_ok=True)
-    with hold(records / f"{step.name}.lock", f"step {step.name!r}"):
+    with wait_for_lock(records / f"{step.name}.lock", f"step {step.name!r}"):
         record_path, key = records / f"{step.name}.json", step.key()
         restore_folder(step.output)
         record = _read_record(record_path)
@@ -117,12 +117,12 @@ def _run_step(step: Step, work: Callable[[Path], None], records: Path, together:
             if record["output"] == _output_hash(step.output):
                 logger.info("%s: reused, nothing it depends on has changed", step.name)
                 if together:
-                    share(None)
+                    broadcast(None)
                 return False
             logger.warning("%s: its result was changed or lost; making it again", step.name)
         with _claim(step.output, key) as partial:
             remove_temporaries(partial)
-            with nullcontext(share(partial)) if together else alone():
+            with nullcontext(broadcast(partial)) if together else main_only():
                 work(partial)
                 if together:
                     wait_for_all()  # they may still read what is moved next
@@ -136,7 +136,7 @@ def _run_step(step: Step, work: Callable[[Path], None], records: Path, together:
 
 
 @contextmanager
-def hold(path: Path, what: str) -> Iterator[None]:
+def wait_for_lock(path: Path, what: str) -> Iterator[None]:
     """Hold a lock file; says so when another process has it, and waits. A kill frees it."""
     lock = FileLock(path)
     try:

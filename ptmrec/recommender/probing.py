@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ptmrec.recommender.knowledge import Knowledge
     from ptmrec.recommender.references import References
     from ptmrec.relations.samples import DatasetSample
-    from ptmrec.relations.transport import Explainer
+    from ptmrec.relations.transport import TransportMaps
     from ptmrec.zoo.feed import Asked
     from ptmrec.zoo.photo_model import PhotoModel
 
@@ -55,18 +55,18 @@ class Prober:
     def __init__(self, knowledge: "Knowledge", references: "References", config: ConfigParser) -> None:
         from ptmrec.benchmark.battery import read_battery
         from ptmrec.benchmark.splits import read_splits
-        from ptmrec.extractors.explanation import explanation_images
+        from ptmrec.extractors.explanation import probe_images
 
         paths = config.get(PathsConfig)
         known = [name for name in knowledge.scores.datasets if name in read_splits(paths.splits).known]
         settings = config.get(RelationConfig)
         self.known = knowledge.samples
         self.labels = {name: part.labels for name, part in read_battery(paths.battery).items() if name in known}
-        self.images = explanation_images(settings, paths.battery, known)
+        self.images = probe_images(settings, paths.battery, known)
         self.origin = np.repeat(["", *self.labels], [settings.probes, *map(len, self.labels.values())])
         self.coordinates = references.coordinates(self.images)
         self.folder = paths.artifacts / PARTS
-        self._explainers: dict[str, Explainer] = {}
+        self._maps: dict[str, TransportMaps] = {}
 
     def run(self, snapshot: Snapshot) -> dict[str, np.ndarray]:
         """Run one model, once on each image.
@@ -82,12 +82,12 @@ class Prober:
         from ptmrec.relations.transport import transport_scores
 
         features = self._features(snapshot)
-        transport, share = self._explainer("", slice(None)).explain(features)
+        transport, share = self._maps_without("", slice(None)).fit(features)
         few_shot = [self._few_shot(features, sample) for sample in self.known]
         transported = []
         for sample in self.known:
             kept = self.origin != sample.name
-            own = transport if kept.all() else self._explainer(sample.name, kept).explain(features[kept])[0]
+            own = transport if kept.all() else self._maps_without(sample.name, kept).fit(features[kept])[0]
             transported.append(transport_scores(sample.coordinates, sample.labels, [own])[0])
         arrays = {"transport": transport, "explained": share, "transported": transported, "few_shot": few_shot}
         return {name: np.asarray(values) for name, values in arrays.items()}
@@ -135,13 +135,13 @@ class Prober:
             write_npz(folder / f"{start}.npz", {"features": features})
         return features
 
-    def _explainer(self, without: str, kept: np.ndarray | slice) -> "Explainer":
+    def _maps_without(self, without: str, kept: np.ndarray | slice) -> "TransportMaps":
         """The explainer of the images without those of one data set, fitted once for all models."""
-        from ptmrec.relations.transport import Explainer
+        from ptmrec.relations.transport import TransportMaps
 
-        if without not in self._explainers:
-            self._explainers[without] = Explainer(self.coordinates[kept])
-        return self._explainers[without]
+        if without not in self._maps:
+            self._maps[without] = TransportMaps(self.coordinates[kept])
+        return self._maps[without]
 
     def _few_shot(self, features: np.ndarray, sample: "DatasetSample") -> float:
         from ptmrec.relations.ridge import ridge_loo_score

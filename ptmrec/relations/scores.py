@@ -71,13 +71,13 @@ class PairScores:
         own = (self.transport[cells], self.few_shot[cells], *likeness, self.probe[cells])
         return PairScores(tuple(datasets), tuple(models), *own)
 
-    def registered(self, battery: Sequence[str]) -> "PairScores":
-        """The scores as they are known of new models, which run on the battery's data sets alone."""
+    def few_shot_only_on(self, battery: Sequence[str]) -> "PairScores":
+        """Drop few-shot scores of data sets outside the battery, on which alone new models are run."""
         seen = np.isin(self.datasets, battery)
         return replace(self, few_shot=np.where(seen[:, None], self.few_shot, np.nan))
 
-    def brought(self, name: str, known: Sequence[str]) -> "PairRow":
-        """The row of one data set, as if somebody brought it, to join scores of known ones in their order."""
+    def as_new_dataset(self, name: str, known: Sequence[str]) -> "PairRow":
+        """Take one data set as a new one: its row, to join scores of known data sets in their order."""
         place, others = self.datasets.index(name), [self.datasets.index(other) for other in known]
         encoder, reference, same = (table[place, others] for table in (self.encoder, self.reference, self.same))
         own = (np.append(encoder, 1.0), np.append(reference, 2.0), np.append(same, 1.0))

@@ -18,7 +18,7 @@ COLUMNS = 2**13
 """Virtual features that are computed at a time, of all models together: so many stay near the processor."""
 
 
-class Explainer:
+class TransportMaps:
     """Coordinates of probes that models are explained by; what depends on them alone is computed once.
 
     The map is the primal form of ``X' / s (K / s + SHRINKAGE I)^-1 F`` with ``K = X X'``, ``s = trace(K) / P``: the
@@ -36,7 +36,7 @@ class Explainer:
         solved = np.linalg.solve(self._gram, self._coordinates.T)
         self._leverage = np.einsum("pr,rp->p", self._coordinates, solved) / self._length
 
-    def explain(self, features: np.ndarray) -> tuple[np.ndarray, float]:
+    def fit(self, features: np.ndarray) -> tuple[np.ndarray, float]:
         """How the references explain a model.
 
         Args:
@@ -54,8 +54,8 @@ class Explainer:
 
 
 def explain(coordinates: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
-    """:meth:`Explainer.explain` of one model."""
-    return Explainer(coordinates).explain(features)
+    """:meth:`TransportMaps.fit` of one model."""
+    return TransportMaps(coordinates).fit(features)
 
 
 def transport_scores(coordinates: np.ndarray, labels: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:

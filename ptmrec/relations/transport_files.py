@@ -7,19 +7,19 @@ import numpy as np
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_npz, write_npz
-from ptmrec.relations.transport import Explainer
+from ptmrec.relations.transport import TransportMaps
 
 
-def write_transport(folder: Path, name: str, explainer: Explainer, features: np.ndarray) -> Path:
+def write_transport(folder: Path, name: str, maps: TransportMaps, features: np.ndarray) -> Path:
     """Explain a model by the references and write the map as ``<name>.npz``, in half precision.
 
     Args:
         folder: where it goes.
         name: name of the model.
-        explainer: of the probe images.
+        maps: of the probe images.
         features: ``(P, d)`` the model's features of them.
     """
-    transport, share = explainer.explain(features)
+    transport, share = maps.fit(features)
     arrays = {"transport": transport.astype(np.float16), "explained": np.array(share)}
     return write_npz(folder / f"{name}.npz", arrays)
 

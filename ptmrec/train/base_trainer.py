@@ -88,7 +88,8 @@ class BaseTrainer:
         """
         self.model = self._run.prepare(self.model, self.build_optimizer, [self.train_loader, self.validation_loader])
         try:
-            with self._run.alone(), self._naming_dead_workers():  # of two that die, one is heard of within the other
+            # A second dead worker may be reported while the first is handled.
+            with self._run.lock_output(), self._naming_dead_workers():
                 self._run.begin(resume)
                 for epoch in progress(self._run.remaining_epochs(), f"{self.name} training"):
                     if self._run.out_of_patience:

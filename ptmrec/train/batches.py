@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ptmrec.core.errors import TrainingError
-from ptmrec.core.processes import is_alone, rank, world_size
+from ptmrec.core.processes import is_single_process, rank, world_size
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
@@ -47,7 +47,7 @@ def divide(batch: Any) -> tuple[Any, int, float]:
     left takes the first one, which does not count.
     """
     whole = batch_size(batch)
-    if is_alone():
+    if is_single_process():
         return batch, whole, 1.0
     start, stop = (whole * index // world_size() for index in (rank(), rank() + 1))
     rows = take_rows(batch, slice(start, max(stop, start + 1)) if start < whole else slice(0, 1), whole)

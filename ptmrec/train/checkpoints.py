@@ -32,7 +32,7 @@ MARK = b"sha256:"
 
 
 @dataclass
-class Standing:
+class Position:
     """How far a run has come.
 
     Attributes:
@@ -98,7 +98,7 @@ class CheckpointStore:
             raise ArtifactError(f"{self.last_path}: not a resumable training state; delete it to start afresh")
         return state
 
-    def remove_superseded(self, standing: Standing) -> None:
+    def remove_superseded(self, standing: Position) -> None:
         """Delete this run's former best weights, and periodic ones of epochs it has yet to repeat.
 
         Looking at the folder instead of remembering one name also clears what a killed run left between
@@ -182,7 +182,7 @@ def load_into(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> No
 
 
 @contextmanager
-def claim(path: Path) -> Iterator[None]:
+def try_lock(path: Path) -> Iterator[None]:
     """Be the only process that writes a file, as far as locks work on its disk; a kill gives it free.
 
     Two runs of one name would delete each other's best weights. The lock is one that forked workers do not hold on to.

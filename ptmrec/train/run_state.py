@@ -12,17 +12,17 @@ from torch import Tensor, nn
 
 from ptmrec.config.sections import TrainingOptions
 from ptmrec.core.log import logger
-from ptmrec.core.processes import is_alone, is_main, share, wait_for_all, world_size
+from ptmrec.core.processes import broadcast, is_main, is_single_process, wait_for_all, world_size
 from ptmrec.train.checkpoints import (
     CheckpointStore,
-    Standing,
+    Position,
     check_settings,
-    claim,
     load_into,
     loader_generators,
     restore_rng_state,
     rng_state,
     timestamp,
+    try_lock,
 )
 from ptmrec.train.history import History
 from ptmrec.train.setup import build_accelerator, build_scheduler, scheduler_arguments, settings_of
@@ -44,7 +44,7 @@ class RunState:
         self.name, self.options = name, options
         self.history = History()
         self._files = CheckpointStore(folder, name)
-        self._standing = Standing(timestamp())
+        self._position = Position(timestamp())
 
     def prepare(
         self,
@@ -60,7 +60,7 @@ class RunState:
         self.accelerator = build_accelerator(self.options)
         self._loaders = loaders
         self._model = self.accelerator.prepare_model(model, evaluation_mode=world_size() > 1)
-        self._parallel = None if is_alone() else self.accelerator.prepare_model(_AnyForward(self._model))
+        self._parallel = None if is_single_process() else self.accelerator.prepare_model(_AnyForward(self._model))
         optimizer = build_optimizer()
         self._scheduler = build_scheduler(self.options, optimizer)
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
@@ -82,17 +82,17 @@ class RunState:
 
     def begin_epoch(self) -> None:
         """Let all processes draw the same numbers, whatever each has drawn so far."""
-        if not is_alone():
-            states = share((rng_state(self.accelerator.device), [own.get_state() for own in self._generators()]))
+        if not is_single_process():
+            states = broadcast((rng_state(self.accelerator.device), [own.get_state() for own in self._generators()]))
             self._set_random(*states)
 
-    def alone(self) -> AbstractContextManager[None]:
+    def lock_output(self) -> AbstractContextManager[None]:
         """Keep other processes from the same run, in each run's main process.
 
         Raises:
             TrainingError: another process is at it.
         """
-        return claim(self.last_path) if self.accelerator.is_main_process else nullcontext()
+        return try_lock(self.last_path) if self.accelerator.is_main_process else nullcontext()
 
     def begin(self, resume: bool) -> None:
         """Start afresh, or go on from the saved state when there is one and ``resume`` is asked for.
@@ -101,21 +101,21 @@ class RunState:
             TrainingError: the saved run had other options.
             ArtifactError: the saved state is damaged or does not fit the model.
         """
-        if share(resume and self.last_path.is_file()):
+        if broadcast(resume and self.last_path.is_file()):
             self._resume()
         else:
             set_seed(self.options.seed)
-            self.history, self._standing = History(), Standing(share(timestamp()))
+            self.history, self._position = History(), Position(broadcast(timestamp()))
             self._save()  # so that a run stopped in its first epoch resumes this one and no earlier one
 
     def remaining_epochs(self) -> range:
         """Numbers of the epochs still to do, from 1."""
-        return range(self._standing.epoch + 1, self.options.epochs + 1)
+        return range(self._position.epoch + 1, self.options.epochs + 1)
 
     @property
     def out_of_patience(self) -> bool:
         """Whether the monitored loss has not improved for ``patience`` epochs."""
-        return 0 < self.options.patience <= self._standing.epochs_waited
+        return 0 < self.options.patience <= self._position.epochs_waited
 
     @property
     def learning_rate(self) -> float:
@@ -130,30 +130,30 @@ class RunState:
     @property
     def best_checkpoint(self) -> Path | None:
         """Weights with the lowest monitored loss so far."""
-        name = self._standing.best_checkpoint
+        name = self._position.best_checkpoint
         return self._files.folder / name if name else None
 
     def finish_epoch(self, row: Mapping[str, float], monitored: float) -> None:
         """Take in the row of an epoch for the history and its monitored loss, and save."""
-        improved = self._standing.update(monitored, self.options.min_delta)
+        improved = self._position.update(monitored, self.options.min_delta)
         if self._scheduler is not None:
             self._scheduler.step(*scheduler_arguments(self._scheduler, monitored))
         self.history.append(row)
-        epoch = self._standing.epoch = int(row["epoch"])
+        epoch = self._position.epoch = int(row["epoch"])
         if is_main():
             self._write_epoch(monitored, improved)
-        self._standing.best_checkpoint = share(self._standing.best_checkpoint)
+        self._position.best_checkpoint = broadcast(self._position.best_checkpoint)
         best = " (best)" * improved
         logger.debug("%s: epoch %d/%d, loss %.6f%s", self.name, epoch, self.options.epochs, monitored, best)
 
     def _write_epoch(self, monitored: float, improved: bool) -> None:
-        weights, every, epoch = self._weights(), self.options.checkpoint_every, self._standing.epoch
+        weights, every, epoch = self._weights(), self.options.checkpoint_every, self._position.epoch
         if improved:
-            self._standing.best_checkpoint = self._files.save_weights(weights, monitored).name
+            self._position.best_checkpoint = self._files.save_weights(weights, monitored).name
         if every and epoch % every == 0:
             self._files.save_weights(weights, monitored, epoch)
         self._save()
-        self._files.remove_superseded(self._standing)
+        self._files.remove_superseded(self._position)
 
     def _resume(self) -> None:
         path, state = self.last_path, self._files.load_last()
@@ -161,12 +161,12 @@ class RunState:
         load_into(self.accelerator.unwrap_model(self._model), state["model"], path)
         for name, owner in self._stateful().items():
             owner.load_state_dict(state[name])
-        self.history, self._standing = History(state["history"]), Standing(**state["standing"])
+        self.history, self._position = History(state["history"]), Position(**state["standing"])
         self._set_random(state["random"]["global"], state["random"]["generators"])
         wait_for_all()  # nobody may write before all have read
         if is_main():
-            self._files.remove_superseded(self._standing)
-        logger.debug("%s: resuming after epoch %d from %s", self.name, self._standing.epoch, path)
+            self._files.remove_superseded(self._position)
+        logger.debug("%s: resuming after epoch %d from %s", self.name, self._position.epoch, path)
 
     def _set_random(self, everywhere: dict[str, Any], own: Sequence[Tensor]) -> None:
         restore_rng_state(everywhere, self.accelerator.device)
@@ -180,7 +180,7 @@ class RunState:
         self._files.save_last(
             {
                 "settings": self._settings(),
-                "standing": dataclasses.asdict(self._standing),
+                "standing": dataclasses.asdict(self._position),
                 "history": self.history.epochs,
                 "model": self._weights(),
                 "random": {"global": rng_state(self.accelerator.device), "generators": generators},

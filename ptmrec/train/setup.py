@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from ptmrec.config.sections import PRECISIONS, SCHEDULERS, TrainingOptions
 from ptmrec.core.errors import TrainingError
-from ptmrec.core.processes import share, world_size
+from ptmrec.core.processes import broadcast, world_size
 
 
 def settings_of(options: TrainingOptions) -> dict[str, str]:
@@ -31,7 +31,7 @@ def build_accelerator(options: TrainingOptions) -> Accelerator:
     if world_size() > 1:
         if ":" in options.device:
             raise TrainingError(f"device {options.device!r} is one, and there are {world_size()} processes; use cuda")
-        share(None)  # they meet before accelerate looks for them
+        broadcast(None)  # they meet before accelerate looks for them
     # accelerate keeps its state in singletons, and those of an earlier trainer would win.
     AcceleratorState._reset_state(reset_partial_state=True)
     named = {} if options.device in ("auto", "cpu") or world_size() > 1 else {"accelerate_torch_device": options.device}

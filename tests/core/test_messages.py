@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ptmrec.core import errors
-from ptmrec.core.processes import alone, gather, is_alone, is_main, rank, share, world_size
+from ptmrec.core.processes import broadcast, gather, is_main, is_single_process, main_only, rank, world_size
 from ptmrec.core.progress import progress
 from ptmrec.core.text import format_rows
 from ptmrec.core.words import csv_cell, suggest, visible
@@ -226,16 +226,16 @@ def test_numbers_come_from_the_launcher(monkeypatch, environment, numbers):
         monkeypatch.setenv(name, value)
     assert (rank(), world_size()) == numbers
     assert is_main() == (numbers[0] == 0)
-    assert is_alone() == (numbers[1] == 1)
+    assert is_single_process() == (numbers[1] == 1)
 
 
 def test_one_process_shares_with_itself():
-    assert (share("x"), gather("x")) == ("x", ["x"])
+    assert (broadcast("x"), gather("x")) == ("x", ["x"])
 
 
 def test_within_alone_nobody_is_waited_for(monkeypatch):
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with alone():
-        assert share(1) == 1
-    assert not is_alone()
+    with main_only():
+        assert broadcast(1) == 1
+    assert not is_single_process()

@@ -27,7 +27,7 @@ from ptmrec.core.files import (
     write_text,
 )
 from ptmrec.core.temporaries import is_temporary, mode_of, remove_stale, temporary_prefix
-from ptmrec.core.trust import check, release, watch
+from ptmrec.core.trust import check, expect, forget
 from ptmrec.pipeline.committed import ProjectFiles
 from ptmrec.zoo.snapshot import read_tensors
 
@@ -44,7 +44,7 @@ def committed(tmp_path):
     write_npz(tmp_path / "a.npz", {"a": np.arange(9)})
     write_bytes(tmp_path / "a.safetensors", save({"a": torch.arange(90.0)}))
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    watch(tmp_path, {path.relative_to(tmp_path).as_posix(): file_hash(path) for path in files})
+    expect(tmp_path, {path.relative_to(tmp_path).as_posix(): file_hash(path) for path in files})
     return tmp_path
 
 
@@ -57,7 +57,7 @@ def test_a_flipped_bit_is_found_when_the_file_is_read(committed, name, read):
     flip(committed / name, -3 if name.endswith("json") else None)
     with pytest.raises(ArtifactError, match=f"{name}: damaged or changed.*--accept"):
         read(committed / name)
-    release(committed)
+    forget(committed)
     check(committed / name)
 
 
@@ -75,12 +75,12 @@ def test_a_file_is_hashed_once_and_what_this_process_writes_is_its_own(committed
         read_npz(committed / "a.npz")
 
 
-def test_releasing_a_folder_releases_what_lies_in_it(committed):
+def test_forgetting_a_folder_forgets_what_lies_in_it(committed):
     flip(committed / "sub" / "a.json", -3)
-    release(committed / "su")
+    forget(committed / "su")
     with pytest.raises(ArtifactError, match="damaged or changed"):
         check(committed / "sub" / "a.json")
-    release(committed / "sub")
+    forget(committed / "sub")
     check(committed / "sub" / "a.json")
 
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import click
 import numpy as np
@@ -19,7 +21,7 @@ def test_the_runs_commands_join_those_of_the_library():
     join(group)
     assert {*group.commands} == {"reproduce", "extract", "train", "evaluate", "thesis", "readme", "zoo"}
     assert {*group.commands["zoo"].commands} == {"build", "real", "verify", "repeat", "reference"}
-    assert {*group.commands} <= {*cli.main.commands}
+    assert {*group.commands} <= {*cli.main.list_commands(click.Context(cli.main))}
 
 
 def test_without_the_runs_the_library_has_its_own_commands(monkeypatch):
@@ -86,3 +88,10 @@ def test_a_live_session_says_so(config, monkeypatch):
 def test_the_place_of_files_does_not_count_as_configuration(config):
     assert config_version(config) == config_version(ConfigParser(None, "smoke"))
     assert config_version(config) != config_version(ConfigParser(None, "smoke", {"ranker.epochs": 7}))
+
+
+@pytest.mark.parametrize("module", ["experiments.shards", "experiments.cli_zoo", "experiments.cli"])
+def test_a_module_of_commands_can_be_imported_first(module):
+    """The entry point leads back to it."""
+    done = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

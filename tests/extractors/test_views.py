@@ -15,7 +15,7 @@ from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.extractors import weights
 from ptmrec.extractors.base import get_extractor
 from ptmrec.extractors.card import CardExtractor
-from ptmrec.extractors.explanation import explanation_images
+from ptmrec.extractors.explanation import probe_images
 from ptmrec.extractors.kmeans import BINS, bin_values, sorted_centres
 from ptmrec.extractors.probes import make_probes, probes_hash
 from ptmrec.extractors.responses import ResponseExtractor, gram_vector
@@ -78,7 +78,7 @@ PATHS = ConfigParser().get(PathsConfig)
 
 def test_images_of_blind_data_sets_are_never_used():
     battery = read_battery(PATHS.battery)
-    images = explanation_images(RelationConfig(probes=10), PATHS.battery, ["mnist", "clothing"])
+    images = probe_images(RelationConfig(probes=10), PATHS.battery, ["mnist", "clothing"])
     assert len(images) == 10 + len(battery["mnist"].images) + len(battery["clothing"].images)
     np.testing.assert_array_equal(images[:10], make_probes(10, 32, 0))
     used = {image.tobytes() for image in images}

@@ -232,7 +232,7 @@ def test_of_two_processes_of_a_run_one_works_unless_the_step_is_theirs_together(
     (tmp_path / "data.txt").write_text("one")
     code = f"""
     from pathlib import Path
-    from ptmrec.core.processes import rank, share
+    from ptmrec.core.processes import rank, broadcast
     from ptmrec.pipeline.step import Step, run_step
 
     root = Path({str(tmp_path)!r})
@@ -240,7 +240,7 @@ def test_of_two_processes_of_a_run_one_works_unless_the_step_is_theirs_together(
     for name in ("alone", "together", "alone", "together"):
         def work(folder):
             if name == "alone":
-                share(None)  # a step within, which the others know nothing of
+                broadcast(None)  # a step within, which the others know nothing of
             (folder / f"{{name}} {{rank()}}").touch()
         step = Step(name, [root / "data.txt"], [], work, root / name)
         answer.append([run_step(step, root / "records", name == "together"), len(list(step.output.iterdir()))])

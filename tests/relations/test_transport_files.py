@@ -3,7 +3,7 @@ import pytest
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_npz
-from ptmrec.relations.transport import Explainer, explain
+from ptmrec.relations.transport import TransportMaps, explain
 from ptmrec.relations.transport_files import read_transports, write_transport
 
 GENERATOR = np.random.default_rng(0)
@@ -13,7 +13,7 @@ def test_maps_come_back_in_the_order_asked_for(tmp_path):
     coordinates = GENERATOR.normal(size=(40, 5))
     features = {name: GENERATOR.normal(size=(40, dim)) for name, dim in (("one", 3), ("two", 7))}
     for name, values in features.items():
-        write_transport(tmp_path, name, Explainer(coordinates), values)
+        write_transport(tmp_path, name, TransportMaps(coordinates), values)
     for name, found in zip(("two", "one"), read_transports(tmp_path, ["two", "one"]), strict=True):
         assert found.dtype == np.float16
         np.testing.assert_allclose(found, explain(coordinates, features[name])[0], atol=2e-3)

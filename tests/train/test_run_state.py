@@ -29,7 +29,7 @@ from toy_training import (
 
 from ptmrec.core.errors import ArtifactError, TrainingError
 from ptmrec.core.files import write_json
-from ptmrec.train.checkpoints import MARK, claim, load_tensors, save_tensors
+from ptmrec.train.checkpoints import MARK, load_tensors, save_tensors, try_lock
 from ptmrec.train.history import History
 
 
@@ -295,16 +295,16 @@ def test_one_process_trains_under_a_name_at_a_time(tmp_path):
     child = os.fork()
     if child == 0:
         try:
-            with claim(path):
+            with try_lock(path):
                 os.write(told, b"x")
                 time.sleep(60)
         finally:
             os._exit(0)
     os.read(seen, 1)
-    with pytest.raises(TrainingError, match=r"toy_last.pt: another process is training here; wait"), claim(path):
+    with pytest.raises(TrainingError, match=r"toy_last.pt: another process is training here; wait"), try_lock(path):
         pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    with claim(path):
+    with try_lock(path):
         assert [left.name for left in path.parent.iterdir()] == [".toy_last.pt.lock.tmp"]
     assert not list(path.parent.iterdir())

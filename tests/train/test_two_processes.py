@@ -59,10 +59,10 @@ def together(tmp_path_factory):
     code = f"""
     from pathlib import Path
     from train.test_two_processes import CASES, train_case
-    from ptmrec.core.processes import gather, rank, share, wait_for_all
+    from ptmrec.core.processes import gather, rank, broadcast, wait_for_all
 
     wait_for_all()
-    answer = [share(f"from {{rank()}}"), gather(rank())]
+    answer = [broadcast(f"from {{rank()}}"), gather(rank())]
     folder = Path({str(folder)!r})
     unused = [train_case(folder, name).model.unused.tolist() for name in CASES]
     answer += [unused, sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))]

@@ -13,7 +13,7 @@ from experiments.studies.hardware_choice import (
     SOFT_SHADOW,
     add_committed,
     cost_board,
-    make_bench,
+    make_limit_task,
     outcome,
     picks,
     summarise_choices,
@@ -80,7 +80,7 @@ def test_rows_of_fusion_that_no_run_made_are_the_committed_ones_and_say_so(tmp_p
 @pytest.mark.slow
 def test_candidates_are_known_models_and_targets_blind():
     project = Project(ConfigParser(profile="smoke"))
-    bench = make_bench(project)
+    bench = make_limit_task(project)
     assert bench.names == project.models(*KNOWN) and set(bench.costs) == set(LIMITS)
     assert all((cost > 0).all() and len(cost) == len(bench.names) for cost in bench.costs.values())
     assert {target.dataset for target in bench.targets} <= set(project.splits.blind)

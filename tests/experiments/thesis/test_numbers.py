@@ -18,7 +18,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, write_json
-from ptmrec.extractors.explanation import explanation_images
+from ptmrec.extractors.explanation import probe_images
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ def test_slopes_are_those_of_the_committed_points():
         assert macros.texts[f"Slope{name}"] == number(np.polyfit(*np.log(rows).T, 1)[0])
     assert macros.texts["ScaleTerabytes"] == number(MEGABYTES, 0)
     settings, paths = config.get(RelationConfig), config.get(PathsConfig)
-    images = explanation_images(settings, paths.battery, read_splits(paths.splits).known)
+    images = probe_images(settings, paths.battery, read_splits(paths.splits).known)
     assert macros.texts["ScaleProbes"] == number(len(images), 0)
 
 

@@ -25,7 +25,7 @@ from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig, R
 from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.files import write_json
 from ptmrec.dataloader.image_data import load_image_npz
-from ptmrec.extractors.explanation import explanation_images
+from ptmrec.extractors.explanation import probe_images
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
 from ptmrec.relations.ridge import ridge_loo_score
@@ -386,7 +386,7 @@ def test_what_judges_new_images_is_what_the_scores_were_made_with(setup, tmp_pat
     config, splits, _ = setup
     folder = build_reference(config, tmp_path / "images")
     paths, settings = config.get(PathsConfig), config.get(RelationConfig)
-    probes = explanation_images(settings, paths.battery, splits.known)
+    probes = probe_images(settings, paths.battery, splits.known)
     coordinates = References(config).coordinates(probes)
     known = next(name for name in splits.known if name != "mnist")
     (sample,) = read_samples(folder, known)
