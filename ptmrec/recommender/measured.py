@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ptmrec.core.errors import ConfigError
 from ptmrec.core.words import count_of, suggest
 from ptmrec.relations.conformal import LEVELS
-from ptmrec.relations.odds import ORDERS, Moved
+
+if TYPE_CHECKING:
+    from ptmrec.relations.odds import Moved
 
 HOW = "write model=0.83, or model=0.83/400 with the number of test images"
 COLUMNS = ("model", "accuracy", "images")
@@ -59,7 +61,7 @@ class Measurements:
         """Models that were measured."""
         return int((~np.isnan(self.accuracies)).sum())
 
-    def describe(self, scale: str, moved: Moved | None = None, effect: str = FITTED) -> str:
+    def describe(self, scale: str, moved: "Moved | None" = None, effect: str = FITTED) -> str:
         """One sentence or two: how many were measured, of what, and what that brought on data sets left out."""
         if not self.count:
             return ""
@@ -67,6 +69,8 @@ class Measurements:
         taken = f"{models}, taken for accuracies of {scale}: {effect}."
         if moved is None:
             return taken
+        from ptmrec.relations.odds import ORDERS  # brings scipy, and reading what was measured needs none of it
+
         lost = ", ".join(f"{100 * loss:.1f} by {order}" for order, loss in zip(ORDERS, moved.losses, strict=True))
         return f"{taken} On data sets left out the first model then loses points: {lost}; so it is {moved.order}."
 
