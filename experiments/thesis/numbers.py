@@ -115,12 +115,12 @@ def _add_ablations(macros: Macros, results: Results) -> None:
 
 def _add_coverage(macros: Macros, results: Results) -> None:
     frame, origin = results.table("coverage"), results.origin("coverage.csv")
-    frame = frame[frame["k"] == 0]
-    for (group, regime, level), part in frame.groupby(["group", "regime", "level"], sort=False):
-        found = mean_interval(100 * part["coverage"].to_numpy())
-        name = f"{camel(group)}{camel(round(100 * level))}{_regime(regime)}"
+    for (group, regime, level, k), part in frame.groupby(["group", "regime", "level", "k"], sort=False):
+        found, after = mean_interval(100 * part["coverage"].to_numpy()), f"After{camel(k)}" if k else ""
+        name = f"{camel(group)}{camel(round(100 * level))}{_regime(regime)}{after}"
         macros.interval(f"Coverage{name}", (found.mean, found.low, found.high), origin, decimals=0)
         macros.add(f"Width{name}", number(part["width"].mean()), origin)
+        macros.add(f"WorstCoverage{name}", number(100 * part["coverage"].min(), 0), origin)
     for name, level in zip(("LevelNarrow", "LevelWide"), sorted(set(frame["level"])), strict=True):
         macros.add(name, number(100 * level, 0), origin)
 
