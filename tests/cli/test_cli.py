@@ -135,7 +135,7 @@ def test_bad_arguments_are_one_line_and_status_two(arguments, words):
 def test_a_zoo_without_weights_is_refused_before_any_image_is_ranked(digits, tmp_path):
     done = call("recommend", digits, "--zoo", broken_zoo(tmp_path / "zoo"))
     assert done.exit_code == 2
-    assert "no model.safetensors" in done.stderr
+    assert "neither config.json nor weights" in done.stderr
 
 
 def test_config_names_each_source(tmp_path):
