@@ -53,7 +53,8 @@ def test_only_what_looks_at_the_images_differs_between_draws(frame):
 def test_what_ships_answers_once_from_all_draws(frame):
     own = frame[frame["method"].isin([SHIPPED, ENCODER_ONLY])]
     assert own["seed"].unique().tolist() == [1]
-    assert own[own["method"] == ENCODER_ONLY]["quadrant"].unique().tolist() == [*(KNOWN_DATA, BLIND_DATA, DOUBLE_BLIND)]
+    alone = set(own[own["method"] == ENCODER_ONLY]["quadrant"])  # families are too small here to be ranked
+    assert {KNOWN_DATA, BLIND_DATA} <= alone <= {KNOWN_DATA, BLIND_DATA, DOUBLE_BLIND}
     blind = frame[frame["quadrant"] == BLIND_DATA].groupby("method")["tau_w"].mean()
     assert blind[SHIPPED] > blind[ONE_DRAW] - 0.01
 
