@@ -116,6 +116,6 @@ def _value(where: str, text: str | None) -> float:
 
 def _regime(path: Path, text: str) -> str:
     for part, regime in WORDS.items():
-        if part in text.lower():
+        if part in text.lower().replace("-", "_"):
             return regime
     raise ArtifactError(f"{path}: regime {text!r}: its name should hold one of {', '.join(WORDS)}")

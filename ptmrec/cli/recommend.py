@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show
-from ptmrec.config.sections import MEASURES, PRESETS, REGIMES
+from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES
 from ptmrec.hardware.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
         first = found.ranking.following.get("models", [found.best])[0]
         source = str(found.frame.set_index("model").loc[first, "source"])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
-    if found.num_classes > 1 and found.verification is None:
+    smallest = found.request.images.smallest_class  # a probe learns from some images of a class and judges on others
+    if found.num_classes > 1 and smallest > 1 and found.regime == PROBED and found.verification is None:
         further = ask_again(ctx, SHOWING, preset="balanced")
         return [*lines, f"next: {further}   # runs the first three on the images"]
     return [*lines, f"next: {ask_again(ctx, SHOWING, model=found.best)}"]

@@ -96,6 +96,8 @@ def read_measured(given: Mapping[str, Any] | Iterable[str] | Path | str | None) 
     """
     if isinstance(given, str | Path):
         given = [str(given)]
+    if not isinstance(given, Mapping) and not all(isinstance(text, str) for text in given or ()):
+        raise ConfigError(f"measured: give a dictionary of models and accuracies, or texts; {HOW}")
     pairs = given.items() if isinstance(given, Mapping) else (pair for text in given or () for pair in _pairs(text))
     found: dict[str, Measured] = {}
     for model, value in pairs:

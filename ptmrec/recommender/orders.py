@@ -184,6 +184,11 @@ def choose_order(
     if trial is not None and trial.won:
         why = f"Ordered by {RANKER}: {trial}. Models that were not measured on every data set are left out."
         return RANKER, ranker_scores(zoo, path.parent, path.stem, chosen), (why,)
+    every = np.ones(len(zoo.datasets), dtype=bool)
+    if not taus:
+        rule = next(iter(RULES))
+        size = f"{len(zoo.models)} models and {len(zoo.datasets)} data sets"
+        return rule, RULES[rule](zoo, every), (f"Ordered by {rule}: {size} are too few to compare it with others.",)
     rule, tau = next(iter(taus.items()))
     others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
     static = (
@@ -191,7 +196,7 @@ def choose_order(
         f"(mean tau_w {tau:.2f}; {others})."
     )
     tested = "was not tested on this table" if trial is None else f"does not beat it for sure: {trial}"
-    return rule, RULES[rule](zoo, np.ones(len(zoo.datasets), dtype=bool)), (static, f"Ordering by {RANKER} {tested}.")
+    return rule, RULES[rule](zoo, every), (static, f"Ordering by {RANKER} {tested}.")
 
 
 def _shares(row: np.ndarray) -> np.ndarray:

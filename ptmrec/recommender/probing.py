@@ -236,6 +236,9 @@ class ModelAdder:
         from ptmrec.hardware.machine import highest_memory
 
         started, folder = started or time.perf_counter(), self.paths.artifacts / ADDED
+        for committed in (self.paths.zoo / snapshot.name, self.paths.real / snapshot.name):
+            if committed.is_dir() and getattr(snapshot, "folder", None) != committed:
+                raise ConfigError(f"{snapshot.name}: a model that is here has this name; give another with --name")
         if getattr(snapshot, "problem", ""):
             write_added(folder, snapshot)
             return f"{snapshot.name} is ranked by its card only: {snapshot.problem}"

@@ -28,6 +28,12 @@ def test_a_line_is_an_accuracy_and_regimes_stay_apart(tmp_path):
     assert zoo.select("zero_shot").models == ("a",)
 
 
+def test_a_regime_may_be_spelt_as_the_option_is(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(HEAD + "a,pets,low-data,top-1,0.5\nb,pets,low-data,top-1,0.7\n")
+    assert read_records(path).own_regimes == ("low_data",)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -30,7 +30,7 @@ from ptmrec.recommender.added_models import (
     write_added,
 )
 from ptmrec.recommender.knowledge_files import read_knowledge
-from ptmrec.recommender.probing import PART, ModelAdder, Prober, half_serves
+from ptmrec.recommender.probing import PART, ModelAdder, Prober, add_model, half_serves
 from ptmrec.recommender.references import References
 from ptmrec.recommender.request import recommend
 from ptmrec.zoo.features import extract_features
@@ -385,3 +385,16 @@ def test_a_model_whose_files_moved_is_left_out(tmp_path, snapshot, found, caplog
         assert not read_added(tmp_path / ADDED).ran
     assert "twin is left out" in caplog.text
     assert not read_added(tmp_path / "none").ran
+
+
+def pixels(image):
+    return torch.from_numpy(np.asarray(image.resize((32, 32)), np.float32)).permute(2, 0, 1) / 255
+
+
+@pytest.mark.slow
+def test_the_name_of_a_committed_model_is_not_taken(tmp_path):
+    config = ConfigParser(overrides={"paths.artifacts": str(tmp_path / "runs")})
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    with pytest.raises(ConfigError, match="vgg-small-mixture: a model that is here has this name"):
+        add_model(network, pixels, name="vgg-small-mixture", config=config)
+    assert not (tmp_path / "runs" / ADDED / "vgg-small-mixture").exists()

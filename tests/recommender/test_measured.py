@@ -71,3 +71,8 @@ def test_measured_models_move_the_others(digits, ranked_digits):
     assert "1 measured model, taken for accuracies of a probe" in " ".join(moved.notes)
     with pytest.raises(ConfigError, match="measured: no model"):
         ranked_digits.measured({"no such model": 0.5})
+
+
+def test_pairs_are_no_texts():
+    with pytest.raises(ConfigError, match="give a dictionary of models and accuracies"):
+        read_measured([("efficientnet-lite0", 0.8)])

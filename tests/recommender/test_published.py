@@ -192,3 +192,11 @@ def test_the_ranker_orders_where_its_held_out_test_says_so(tmp_path, gain_low):
         scores = ranker_scores(zoo, path.parent, "openclip", IMAGES)
         assert frame["score"][0] == pytest.approx(scores[zoo.models.index(frame["model"][0])])
     assert read_trial(path.parent, "timm") is None and read_trial(tmp_path / "no" / "no", "openclip") is None
+
+
+def test_a_table_too_small_to_compare_rules_is_answered(tmp_path, digits):
+    rows = [f"m{m},d{d},low_data,top-1,{0.3 + 0.1 * m + 0.05 * d:.2f}" for m in range(3) for d in range(3)]
+    (tmp_path / "t.csv").write_text("\n".join(["model,dataset,regime,metric,value", *rows]))
+    found = recommend(*digits, regime="low_data", zoo=tmp_path / "t.csv")
+    assert found.best == "m2" and any("3 models and 3 data sets are too few" in note for note in found.notes)
+    assert len(recommend(*digits, regime="low_data", zoo=tmp_path / "t.csv", measured={"m0": 0.4})) == 3
