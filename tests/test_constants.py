@@ -186,7 +186,9 @@ def test_notebooks_are_clean_and_tell_a_story(path):
     for word in ("**Question:**", "**Inputs:**", "**Outputs:**"):
         assert word in notebook.cells[0].source
     assert code[0].metadata.get("tags") == ["parameters"]
-    assert [cell.id for cell in notebook.cells] == [*map(str, range(len(notebook.cells)))], "as git's filter counts them"
+    assert [cell.id for cell in notebook.cells] == [*map(str, range(len(notebook.cells)))], (
+        "as git's filter counts them"
+    )
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     assert max(len(cell.source.splitlines()) for cell in code) <= 20
     assert not any(re.search(r"^(def|class) ", cell.source, re.MULTILINE) for cell in code)
