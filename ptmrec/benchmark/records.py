@@ -1,6 +1,5 @@
 """Records of anybody as a zoo without weights: a CSV with a line for each accuracy."""
 
-import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ import numpy as np
 
 from ptmrec.benchmark.published import About, PublishedZoo
 from ptmrec.core.errors import ArtifactError
+from ptmrec.core.text import read_rows
 
 COLUMNS = ("model", "dataset", "regime", "metric", "value")
 """Columns that are read; others are not."""
@@ -71,12 +71,7 @@ def family_of(name: str) -> str:
 
 
 def _read(path: Path) -> tuple[dict[Cell, float], Mapping[tuple[str, str], str]]:
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or "no CSV in UTF-8"
-        raise ArtifactError(f"{path}: {why}; give a CSV with the columns {','.join(COLUMNS)}") from None
+    rows = read_rows(path, f"give a CSV with the columns {','.join(COLUMNS)}")
     missing = [column for column in COLUMNS if not rows or column not in rows[0]]
     if missing:
         raise ArtifactError(f"{path}: no column {missing[0]!r}; a table of records has {','.join(COLUMNS)}")

@@ -5,8 +5,10 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ptmrec.core.errors import ArtifactError
 from ptmrec.core.words import csv_cell, visible
 
 Rows = Sequence[Mapping[str, Any]]
@@ -61,3 +63,21 @@ def _table(rows: Rows) -> str:
     widths = [max(map(len, column)) for column in columns]
     lines = zip(*columns, strict=True)
     return "\n".join(" ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def read_rows(path: Path | str, otherwise: str) -> list[dict[str, str]]:
+    """Read the rows of a CSV whose first line names the columns.
+
+    Args:
+        path: the file, in UTF-8.
+        otherwise: what to do instead, for the error.
+
+    Raises:
+        ArtifactError: it cannot be read, or is no CSV.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file, skipinitialspace=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or "no CSV in UTF-8"
+        raise ArtifactError(f"{path}: {why}; {otherwise}") from None

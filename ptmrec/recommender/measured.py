@@ -1,6 +1,5 @@
 """Accuracies that users measured themselves, on their own images: read, checked, and put beside the models."""
 
-import csv
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptmrec.core.errors import ConfigError
+from ptmrec.core.errors import ArtifactError, ConfigError
+from ptmrec.core.text import read_rows
 from ptmrec.core.words import count_of, suggest
 from ptmrec.relations.conformal import LEVELS
 
@@ -161,11 +161,9 @@ def _pairs(text: str) -> list[tuple[str, Any]]:
     if not text.lower().endswith(".csv"):
         raise ConfigError(f"measured {text!r}: {HOW}, or name a CSV file")
     try:
-        with open(text, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or "no CSV in UTF-8"
-        raise ConfigError(f"measured: {text}: {why}; name a CSV file with the columns model,accuracy,images") from None
+        rows = read_rows(text, f"name a CSV file with the columns {','.join(COLUMNS)}")
+    except ArtifactError as error:
+        raise ConfigError(f"measured: {error}") from None
     if not rows or not {"model", "accuracy"} <= set(rows[0]):
         raise ConfigError(f"measured: {text}: expected a line 'model,accuracy' or 'model,accuracy,images', then models")
     return [(row["model"], (row["accuracy"], row.get("images") or None)) for row in rows]

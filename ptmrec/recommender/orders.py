@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from ptmrec.benchmark.dataset_cards import PLACE, like_groups, read_dataset_cards
 from ptmrec.benchmark.published import PublishedZoo
@@ -20,6 +19,8 @@ from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
 from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of
 from ptmrec.evaluation.published.ranker import rank_models
 from ptmrec.images.user_images import UserImages
+from ptmrec.relations.pairs import rank_share
+from ptmrec.relations.records import mean_of_known
 
 FEWEST = 5
 """A data set with fewer measured models says nothing about a rule."""
@@ -30,14 +31,12 @@ Rule = Callable[[PublishedZoo, np.ndarray], np.ndarray]
 
 def mean_ranks(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
     """Mean share of the models measured on a data set that each model is better than."""
-    with np.errstate(invalid="ignore"):
-        shares = [_shares(row) for row in zoo.accuracy[rows]]
-    return _mean(np.stack(shares))
+    return mean_of_known(np.stack([rank_share(row) for row in zoo.accuracy[rows]]), axis=0)
 
 
 def mean_accuracies(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
     """Mean accuracy over the data sets a model was measured on."""
-    return _mean(zoo.accuracy[rows])
+    return mean_of_known(zoo.accuracy[rows], axis=0)
 
 
 def parameters(zoo: PublishedZoo, rows: np.ndarray) -> np.ndarray:
@@ -197,17 +196,3 @@ def choose_order(
     )
     tested = "was not tested on this table" if trial is None else f"does not beat it for sure: {trial}"
     return rule, RULES[rule](zoo, every), (static, f"Ordering by {RANKER} {tested}.")
-
-
-def _shares(row: np.ndarray) -> np.ndarray:
-    seen = np.isfinite(row)
-    shares = np.full(len(row), np.nan)
-    shares[seen] = (rankdata(row[seen]) - 0.5) / max(seen.sum(), 1)
-    return shares
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the known values of each column; NaN where none is known."""
-    seen = np.isfinite(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(seen, values, 0).sum(axis=0) / seen.sum(axis=0)

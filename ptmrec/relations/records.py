@@ -22,10 +22,10 @@ def expected_by_records(accuracy: np.ndarray) -> np.ndarray:
     Returns:
         NaN for models without any record.
     """
-    levels = _mean(accuracy, 1)
+    levels = mean_of_known(accuracy, 1)
     for _ in range(ROUNDS if np.isnan(accuracy).any() else 1):
-        models = _mean(accuracy - levels[:, None], 0)
-        levels = _mean(accuracy - models, 1)
+        models = mean_of_known(accuracy - levels[:, None], 0)
+        levels = mean_of_known(accuracy - models, 1)
     return models + np.nanmean(levels)
 
 
@@ -148,11 +148,11 @@ def _open(kept: np.ndarray, known: Sequence[int]) -> np.ndarray:
 
 def _filled(accuracy: np.ndarray) -> np.ndarray:
     models = np.nan_to_num(expected_by_records(accuracy))
-    levels = _mean(accuracy - models, 1)
+    levels = mean_of_known(accuracy - models, 1)
     return np.where(np.isnan(accuracy), models + np.nan_to_num(levels)[:, None], accuracy)
 
 
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
     """Mean over the known values; NaN where none is known."""
     seen = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
