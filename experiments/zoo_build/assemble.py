@@ -30,7 +30,7 @@ def assemble_ground_truth(
     for cell in cells:
         card = cards[cell["model_name"]]
         truth.setdefault(cell["dataset"], []).extend(
-            [low_data_record(cell, card, config), _fine_tuning(cell, card, config)]
+            [low_data_record(cell, card, config), fine_tuning_record(cell, card, config)]
         )
     return write_records(path, truth)
 
@@ -67,7 +67,10 @@ def low_data_record(
     return {**record, "by_shots": by_shots}
 
 
-def _fine_tuning(cell: dict[str, Any], card: Card, config: GroundTruthConfig) -> dict[str, Any]:
+def fine_tuning_record(
+    cell: dict[str, Any], card: Card, config: GroundTruthConfig, source: str = SOURCE
+) -> dict[str, Any]:
+    """The record of a cell in the fine-tuning regime."""
     measured = cell["fine_tuning"]
     recipe = {
         "steps": config.steps,
@@ -75,7 +78,7 @@ def _fine_tuning(cell: dict[str, Any], card: Card, config: GroundTruthConfig) ->
         "optimiser": "AdamW, one-cycle",
         "learning_rate": measured["learning_rate"],
     }
-    return _record(card, "fine_tuning", measured["accuracies"], recipe)
+    return _record(card, "fine_tuning", measured["accuracies"], recipe, source)
 
 
 def assemble_estimates(cells: Iterable[dict[str, Any]], path: Path) -> Path:

@@ -55,6 +55,8 @@ class PhotoModel(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Pooled features ``(B, num_features)`` of images ``(B, 3, input_size, input_size)``."""
+        if self.training:  # norms want the whole batch
+            return self.body(images)
         return torch.cat([self.body(part) for part in images.split(BATCH)])
 
     def forward(self, images: Tensor) -> Tensor:
