@@ -18,7 +18,7 @@ import torch
 
 from experiments.zoo_build.measure import measure_cell
 from experiments.zoo_build.plan import ModelPlan, plan_models
-from experiments.zoo_build.training import Recipe, train_classifier
+from experiments.zoo_build.training import train_classifier
 from ptmrec.benchmark.image_sets import ImageSetEntry, check_image_sets
 from ptmrec.config.sections import GroundTruthConfig, ZooConfig
 from ptmrec.core.errors import DataError
@@ -28,6 +28,7 @@ from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.hardware.counting import count_flops
 from ptmrec.recommender.references import one_thread
+from ptmrec.train.recipe import Recipe
 from ptmrec.zoo.architectures import INPUT_SIZE, SmallModel, build_model
 from ptmrec.zoo.card import CARD_NAME, Card, read_card
 from ptmrec.zoo.features import accuracy

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from ptmrec.config.sections import TrainingOptions
 from ptmrec.core.errors import TrainingError, one_line
-from ptmrec.core.log import logger
 from ptmrec.core.processes import gather, wait_for_all
 from ptmrec.core.progress import progress
 from ptmrec.train.batches import batch_size, divide, end_workers, set_epoch, to_device
@@ -92,8 +91,7 @@ class BaseTrainer:
             with self._run.lock_output(), self._naming_dead_workers():
                 self._run.begin(resume)
                 for epoch in progress(self._run.remaining_epochs(), f"{self.name} training"):
-                    if self._run.out_of_patience:
-                        logger.debug("%s: no improvement for %d epochs, stopping", self.name, self.options.patience)
+                    if self.is_done():
                         break
                     self._fit_epoch(epoch)
             wait_for_all()  # the main process alone has written, and the others may read
@@ -187,6 +185,10 @@ class BaseTrainer:
 
     def on_epoch_start(self, epoch: int) -> None:
         """Called before each epoch (from 1); does nothing unless a subclass says so."""
+
+    def is_done(self) -> bool:
+        """Whether to stop before the next epoch: when patience runs out, unless a subclass knows more."""
+        return self._run.out_of_patience
 
     def _describe_batch(self, batch: Any, index: int) -> str:
         """What an error message calls a batch; ``index`` counts from 1 within the epoch."""

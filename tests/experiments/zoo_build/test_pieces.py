@@ -18,7 +18,7 @@ from experiments.zoo_build.pair_scores import BATTERY, PROBE
 from experiments.zoo_build.pieces import CELL_KINDS, build_zoo, cell_path, read_cells
 from experiments.zoo_build.plan import MIXTURE, NOTHING, plan_models
 from experiments.zoo_build.repeat import repeat_build
-from experiments.zoo_build.training import Recipe, augment, train_classifier
+from experiments.zoo_build.training import train_classifier
 from experiments.zoo_build.variants import list_variants
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.benchmark.splits import read_splits
@@ -28,6 +28,7 @@ from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.files import tree_hash
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.model.clip_encoder import ClipImageEncoder
+from ptmrec.train.recipe import Recipe, augment
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import accuracy
 from ptmrec.zoo.snapshot import read_zoo

@@ -1,0 +1,71 @@
+"""Short runs of first candidates on every data set: how far runs on a user's images are from the ground truth.
+
+Of each data set the images that a user's question would use take part, and none of its test images. Candidates are the
+first of our list and of the mean ranks, made without the data set, and random ones. Resumable: a cell is a file.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.evaluation.baselines.static import mean_rank
+from experiments.studies.crossed import BLIND_DATA, Case, CrossedEvaluation
+from ptmrec.core.files import read_json, write_json
+from ptmrec.core.progress import progress
+from ptmrec.dataloader.image_data import load_image_npz
+from ptmrec.images.datasets import images_per_class, spread
+from ptmrec.pipeline.project import Project
+from ptmrec.recommender.references import one_thread
+from ptmrec.recommender.short_runs import hold_out, run_candidate, usual_recipes
+from ptmrec.zoo.real import read_models
+from ptmrec.zoo.snapshot import Snapshot
+
+FIRST = 8
+"""Candidates of each order."""
+
+
+def run_candidates(project: Project, images: Path, work: Path) -> pd.DataFrame:
+    """Run what is not in ``work`` yet, a JSON file for each run.
+
+    Returns:
+        One row per run: ``dataset, model, steps, learning_rate, accuracy, seconds, judged``.
+    """
+    crossed, records = CrossedEvaluation(project), read_json(project.paths.ground_truth)
+    snapshots = {snapshot.name: snapshot for snapshot in read_models(project.paths)}
+    cases = [case for case in crossed.cases((BLIND_DATA,)) if case.draw == crossed.draws[0]]
+    rows = []
+    for case in progress([case for case in cases if case.regime == "fine_tuning"], "short runs"):
+        names = chosen_models(crossed, case)
+        rows += _run_on(case.dataset, [snapshots[name] for name in names], records, images, work)
+    return pd.DataFrame(rows)
+
+
+def chosen_models(crossed: CrossedEvaluation, case: Case) -> list[str]:
+    """The first of our list and of the mean ranks, and random ones, each once."""
+    there = np.isfinite(crossed.judge(case))
+    orders = (
+        crossed.shipped(case).scores,
+        mean_rank(crossed.truth, case.regime, case.known),
+        np.random.default_rng([0, crossed.datasets.index(case.dataset)]).random(len(there)),
+    )
+    names = np.array(list(crossed.cards))
+    found = [names[np.argsort(-np.where(there, order, -np.inf), kind="stable")[:FIRST]] for order in orders]
+    return list(dict.fromkeys(np.concatenate(found).tolist()))
+
+
+def _run_on(dataset: str, models: list[Snapshot], records: dict, images: Path, work: Path) -> list[dict]:
+    data = load_image_npz(images / f"{dataset}.npz")
+    used = spread(data.train_labels, images_per_class(data.num_classes))
+    pictures, labels = data.train_images[used], data.train_labels[used]
+    parts, recipes, rows = hold_out(labels), usual_recipes(records, dataset), []
+    for snapshot in models:
+        cell = work / dataset / f"{snapshot.name}.json"
+        if not cell.is_file():
+            with one_thread():
+                own = (snapshot.name, snapshot.load, pictures, labels, parts, recipes[snapshot.name])
+                run = run_candidate(*own, work / "running")
+            write_json(cell, {"dataset": dataset, **asdict(run), "judged": len(parts[1])})
+        rows.append(read_json(cell))
+    return rows
