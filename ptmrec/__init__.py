@@ -19,12 +19,14 @@ warnings.filterwarnings("ignore", message="IProgress not found")
 _HOMES = {
     "add_model": "ptmrec.recommender.probing",
     "open_project": "ptmrec.pipeline.project",
+    "predict": "ptmrec.recommender.predict",
+    "read_classifier": "ptmrec.zoo.tuned",
     "read_zoo": "ptmrec.zoo.snapshot",
     "recommend": "ptmrec.recommender.request",
 }
 """Where the calls of the front door live; each module is imported when its call is first asked for."""
 
-__all__ = ["add_model", "open_project", "read_zoo", "recommend"]
+__all__ = ["add_model", "open_project", "predict", "read_classifier", "read_zoo", "recommend"]
 
 
 def __getattr__(name: str) -> Any:

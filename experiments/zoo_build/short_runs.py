@@ -1,6 +1,6 @@
 """Short runs of first candidates on every data set: how far runs on a user's images are from the ground truth.
 
-Of each data set the images that a user's question would use take part, and none of its test images. Candidates are the
+Of each data set the images that ``ptmrec tune`` would learn from take part, and none of its test images. Candidates are the
 first of our list and of the mean ranks, made without the data set, and random ones. Resumable: a cell is a file.
 """
 
@@ -18,7 +18,7 @@ from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.images.datasets import images_per_class, spread
 from ptmrec.pipeline.project import Project
 from ptmrec.recommender.references import one_thread
-from ptmrec.recommender.short_runs import hold_out, run_candidate, usual_recipes
+from ptmrec.recommender.short_runs import hold_out, run_candidate, usual_plans
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -57,14 +57,15 @@ def chosen_models(crossed: CrossedEvaluation, case: Case) -> list[str]:
 
 def _run_on(dataset: str, models: list[Snapshot], records: dict, images: Path, work: Path) -> list[dict]:
     data = load_image_npz(images / f"{dataset}.npz")
-    used = spread(data.train_labels, images_per_class(data.num_classes))
+    used = spread(data.train_labels, images_per_class(data.num_classes, whole=True))
+    used = used[hold_out(data.train_labels[used], seed=0)[0]]  # the others judge what a person gets
     pictures, labels = data.train_images[used], data.train_labels[used]
-    parts, recipes, rows = hold_out(labels), usual_recipes(records, dataset), []
+    parts, plans, rows = hold_out(labels), usual_plans(records, dataset), []
     for snapshot in models:
         cell = work / dataset / f"{snapshot.name}.json"
         if not cell.is_file():
             with one_thread():
-                own = (snapshot.name, snapshot.load, pictures, labels, parts, recipes[snapshot.name])
+                own = (snapshot.name, snapshot.load, pictures, labels, parts, plans[snapshot.name].recipe)
                 run = run_candidate(*own, work / "running")
             write_json(cell, {"dataset": dataset, **asdict(run), "judged": len(parts[1])})
         rows.append(read_json(cell))

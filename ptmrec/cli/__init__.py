@@ -9,6 +9,7 @@ from ptmrec.cli.context import FORMATS, CommandGroup, read_config, say, show
 from ptmrec.cli.hardware import measure, plan
 from ptmrec.cli.inspect import inspect, new
 from ptmrec.cli.recommend import doctor, recommend
+from ptmrec.cli.tune import predict, tune
 from ptmrec.cli.zoo import zoo
 
 
@@ -47,7 +48,7 @@ def main(ctx: click.Context, path: Path | None, profile: str, settings: tuple[st
     ctx.obj = {"path": path, "profile": profile, "settings": settings}
 
 
-for command in (recommend, measure, plan, inspect, new, doctor, zoo):
+for command in (recommend, tune, predict, measure, plan, inspect, new, doctor, zoo):
     main.add_command(command)
 
 

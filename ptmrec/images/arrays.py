@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 EXPECTED = "expected uint8 (n, height, width, 3)"
 LAYOUTS = (("train_images", "train_labels"), ("images", "labels"))
 """Names of images and labels in an NPZ, the first that is there."""
+TEST_LAYOUT = ("test_images", "test_labels")
+"""Names of those to judge on."""
 
 
-def read_labelled_npz(path: Path, account: Account) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """The images to learn from out of an NPZ of either layout.
+def read_labelled_npz(
+    path: Path, account: Account, test: bool = False
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """The images to learn from, or with ``test`` those to judge on, out of an NPZ of either layout.
 
     The layouts are ``train_images, train_labels`` (beside which ``test_images`` and others are left out) and
     ``images, labels``; both may name their classes in ``class_names``. Labels are ``(n,)`` whole numbers or text.
@@ -35,11 +39,12 @@ def read_labelled_npz(path: Path, account: Account) -> tuple[np.ndarray, np.ndar
         DataError: shapes, types or labels that do not fit together, or one class only.
     """
     arrays = read_npz(path)
-    names = next((layout for layout in LAYOUTS if set(layout) <= set(arrays)), None)
+    layouts = (TEST_LAYOUT,) if test else LAYOUTS
+    names = next((layout for layout in layouts if set(layout) <= set(arrays)), None)
     if names is None:
         raise ArtifactError(
-            f"{path}: holds {', '.join(sorted(arrays)) or 'nothing'}; expected arrays train_images and train_labels, "
-            "or images and labels"
+            f"{path}: holds {', '.join(sorted(arrays)) or 'nothing'}; expected arrays "
+            f"{', or '.join(' and '.join(layout) for layout in layouts)}"
         )
     images = check_pixels(arrays[names[0]], f"{path}: {names[0]}", account)
     labels, class_names = index_labels(arrays[names[1]], len(images), f"{path}: {names[1]}")

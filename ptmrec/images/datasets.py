@@ -23,6 +23,8 @@ MOST = 4000
 IMAGES_PER_CLASS, IMAGES = 40, 1000
 """Images used: so many of each class, and more where there are few classes, up to so many in all. Decoding and looking
 at a thousand takes two or three seconds; candidates that are verified are judged on all of them."""
+TUNED_IMAGES = 10_000
+"""Images that a model is fine-tuned on at most."""
 
 
 def is_dataset(source: Any) -> bool:
@@ -31,9 +33,11 @@ def is_dataset(source: Any) -> bool:
 
 
 def read_dataset(
-    source: Any, account: Account, unlabelled: int = UNLABELLED_IMAGES
+    source: Any, account: Account, unlabelled: int = UNLABELLED_IMAGES, whole: bool = False
 ) -> "tuple[list[Image.Image], list | None, dict[Any, int]]":
     """Images and labels of a data set, as many of each class as are used, ``unlabelled`` where there are no labels.
+
+    With ``whole`` as many as a model is fine-tuned on.
 
     Returns:
         Images, a label for each (a class name where the data set tells it) or None, and how many images each class
@@ -49,9 +53,9 @@ def read_dataset(
         raise DataError(f"{kind}: the data set is empty")
     told = _labels(source, kind)
     there = np.arange(total) if told is None else _labelled(told, account)
-    limit = images_per_class(0 if told is None else len(set(told[there].tolist())))
+    limit = images_per_class(0 if told is None else len(set(told[there].tolist())), whole)
     if told is None:  # in no fixed step, which could miss every item of some classes
-        wanted = np.sort(np.random.default_rng(0).permutation(total)[:MOST])
+        wanted = np.sort(np.random.default_rng(0).permutation(total)[: TUNED_IMAGES if whole else MOST])
     else:
         wanted = _some(told, there, limit)
     items = [_split(_item(source, int(index), kind), kind) for index in wanted]
@@ -149,9 +153,12 @@ def not_needed(limit: int, unlabelled: bool) -> str:
     return f"not needed: at most {limit}{'' if unlabelled else ' of a class'} are used, evenly spread"
 
 
-def images_per_class(classes: int) -> int:
-    """Most images of a class that are used where there are so many classes; 0: nobody knows."""
-    return max(IMAGES_PER_CLASS, IMAGES // classes if classes else 0)
+def images_per_class(classes: int, whole: bool = False) -> int:
+    """Most images of a class that are used where there are so many classes; 0: nobody knows.
+
+    With ``whole`` those that a model is fine-tuned on.
+    """
+    return max(IMAGES_PER_CLASS, (TUNED_IMAGES if whole else IMAGES) // classes if classes else 0)
 
 
 def evenly(count: int, limit: int) -> np.ndarray:

@@ -57,11 +57,11 @@ class Listing:
     empty: dict[str, str] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
 
-    def groups(self) -> dict[str, list[Path]]:
-        """Class -> its images of the training part (of all, where the folder is not split)."""
+    def groups(self, wanted: Sequence[str] = ("", "train")) -> dict[str, list[Path]]:
+        """Class -> its images of the parts wanted; of the training part (of all, where it is not split) by default."""
         groups: dict[str, list[Path]] = {}
         for path, label, part in zip(self.files, self.classes, self.parts, strict=True):
-            if part in ("", "train"):
+            if part in wanted:
                 groups.setdefault(label, []).append(path)
         return groups
 

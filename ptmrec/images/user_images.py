@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ptmrec.core.errors import ArtifactError, DataError
+from ptmrec.core.files import read_npz
 from ptmrec.core.log import logger
 from ptmrec.images.account import Account
-from ptmrec.images.arrays import check_pixels, read_labelled_npz, read_list
+from ptmrec.images.arrays import TEST_LAYOUT, check_pixels, read_labelled_npz, read_list
 from ptmrec.images.datasets import (
     UNLABELLED_IMAGES,
     evenly,
@@ -22,7 +23,7 @@ from ptmrec.images.datasets import (
     read_dataset,
     spread,
 )
-from ptmrec.images.files import open_image
+from ptmrec.images.files import MAX_SIDE, open_image
 from ptmrec.images.folders import list_images
 from ptmrec.images.labels import index_labels
 
@@ -33,6 +34,8 @@ PLENTY = 100
 """Images in the smallest class from which on fine-tuning, not a linear probe, is the likely plan."""
 CHECK_ALL = 2000
 """A folder of up to this many image files is always read whole, and so checked."""
+TUNED_SIDE = 160
+"""Pixels of the images that a model is fine-tuned on, at most."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def read_user_images(
     source: "Path | str | np.ndarray | Sequence[Image.Image] | Any",
     labels: "Sequence | np.ndarray | Path | str | None" = None,
     skip_unreadable: bool = False,
+    whole: bool = False,
 ) -> UserImages:
     """Read the images to rank models for, and choose those that are used, evenly spread over each class.
 
@@ -79,6 +83,7 @@ def read_user_images(
         labels: one whole number or text per image, for lists and arrays; for a folder of images a list of file names
             and labels. Without it they are unlabelled.
         skip_unreadable: leave out files that do not decode instead of stopping.
+        whole: use as many as a model is fine-tuned on, no larger than it sees them.
 
     Raises:
         DataError: see :mod:`ptmrec.images.folders`; labels that do not go with the images.
@@ -86,9 +91,9 @@ def read_user_images(
     if isinstance(source, str) and not source.strip():
         raise DataError("the path of the images is empty; give a folder of images or an NPZ image set")
     if isinstance(source, str | Path):
-        images = _read_path(Path(source).expanduser(), labels, skip_unreadable)
+        images = _read_path(Path(source).expanduser(), labels, skip_unreadable, whole)
     else:
-        images = _read_memory(source, labels, skip_unreadable)
+        images = _read_memory(source, labels, skip_unreadable, whole)
     if images.smallest_class == 1:
         single = int((np.bincount(images.labels) == 1).sum())
         classes = f"{single} of {images.num_classes} classes {'has' if single == 1 else 'have'}"
@@ -96,7 +101,30 @@ def read_user_images(
     return images
 
 
-def _read_path(path: Path, labels: "Sequence | Path | str | None", skip_unreadable: bool) -> UserImages:
+def read_test_images(
+    source: Any, labels: "Path | str | None" = None, skip_unreadable: bool = False
+) -> UserImages | None:
+    """The images of the test part of a folder or an NPZ; None where there is none.
+
+    Raises:
+        DataError: they cannot be used.
+    """
+    if not isinstance(source, str | Path):
+        return None
+    path, account = Path(source).expanduser(), Account()
+    if path.suffix.lower() == ".npz" and not path.is_dir():
+        if not set(TEST_LAYOUT) <= set(read_npz(path)):
+            return None
+        return _chosen(*read_labelled_npz(path, account, test=True), account, whole=True)
+    groups = list_images(path, None if labels is None else Path(labels).expanduser()).groups(("test",))
+    if not groups:
+        return None
+    images, held = _decode(path, groups, account, skip_unreadable, TUNED_SIDE)
+    names = tuple(sorted(groups))
+    return _chosen(images, np.array([names.index(name) for name in held]), names, account, whole=True)
+
+
+def _read_path(path: Path, labels: "Sequence | Path | str | None", skip_unreadable: bool, whole: bool) -> UserImages:
     if labels is not None and path.suffix.lower() == ".npz" and os.path.isfile(path):
         raise DataError(f"{path}: an NPZ brings its own labels; leave the others away")
     if labels is not None and (not isinstance(labels, str | Path) or os.path.isfile(path)):
@@ -104,13 +132,13 @@ def _read_path(path: Path, labels: "Sequence | Path | str | None", skip_unreadab
     if path.suffix.lower() == ".npz" and not os.path.isdir(path):
         account = Account()
         try:
-            return _chosen(*read_labelled_npz(path, account), account)
+            return _chosen(*read_labelled_npz(path, account), account, whole=whole)
         except ArtifactError as error:  # a user's NPZ is data, and its mistakes are mistakes of data
             raise DataError(str(error)) from None
-    return _read_folder(path, None if labels is None else Path(labels).expanduser(), skip_unreadable)
+    return _read_folder(path, None if labels is None else Path(labels).expanduser(), skip_unreadable, whole)
 
 
-def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool) -> UserImages:
+def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool, whole: bool) -> UserImages:
     listing = list_images(folder, labels)
     for place, why in listing.empty.items():
         raise DataError(f"{folder / place}: {why}")
@@ -123,18 +151,18 @@ def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool) -> Us
     if len(groups) == 1 and "" not in groups:
         raise DataError(f"{folder}: only one class ({next(iter(groups))}); a ranking needs at least two")
     sizes = {name: len(files) for name, files in groups.items()}
-    limit = UNLABELLED_IMAGES if "" in groups else images_per_class(len(groups))
+    limit = UNLABELLED_IMAGES if "" in groups else images_per_class(len(groups), whole)
     if sum(sizes.values()) > CHECK_ALL:
         groups = {name: [files[index] for index in evenly(len(files), limit)] for name, files in groups.items()}
-    images, held = _decode(folder, groups, account, skip_unreadable)
+    images, held = _decode(folder, groups, account, skip_unreadable, TUNED_SIDE if whole else MAX_SIDE)
     account.leave(not_needed(limit, "" in groups), count=sum(sizes.values()) - sum(map(len, groups.values())))
     names = () if "" in groups else tuple(sorted(groups))
     indices = None if not names else np.array([names.index(name) for name in held])
-    return _chosen(images, indices, names, account, 0 if not names else min(sizes.values()), listing.part)
+    return _chosen(images, indices, names, account, 0 if not names else min(sizes.values()), listing.part, whole)
 
 
 def _decode(
-    folder: Path, groups: dict[str, list[Path]], account: Account, skip_unreadable: bool
+    folder: Path, groups: dict[str, list[Path]], account: Account, skip_unreadable: bool, side: int = MAX_SIDE
 ) -> "tuple[list[Image.Image], list[str]]":
     """Images of each class, and the class of each image."""
     images, held, broken = [], [], []
@@ -142,6 +170,7 @@ def _decode(
         for path in files:
             try:
                 images.append(open_image(path))
+                images[-1].thumbnail((side, side))
                 held.append(name)
             except DataError as error:
                 broken.append(f"{path.relative_to(folder)} ({error})")
@@ -157,7 +186,7 @@ def _decode(
     return images, held
 
 
-def _read_memory(source: Any, labels: Any, skip_unreadable: bool) -> UserImages:
+def _read_memory(source: Any, labels: Any, skip_unreadable: bool, whole: bool) -> UserImages:
     account, kind = Account(), type(source).__name__
     if hasattr(source, "iloc") and not hasattr(source, "columns"):
         source = source.tolist()
@@ -168,31 +197,37 @@ def _read_memory(source: Any, labels: Any, skip_unreadable: bool) -> UserImages:
         raise DataError(f"images: a {kind} gives batches; give its data set, loader.dataset")
     if hasattr(source, "detach") or (isinstance(source, np.ndarray) and source.dtype.kind not in "OU"):
         images = check_pixels(source, "images", account)
-        return _labelled(images, labels, np.arange(len(images)), account)
+        return _labelled(images, labels, np.arange(len(images)), account, whole=whole)
     if is_dataset(source) and not isinstance(source, np.ndarray):
         if labels is not None:
             raise DataError("labels go with images in a list or an array; a data set brings its own")
-        images, own, sizes = read_dataset(source, account)
-        return _labelled(images, own, np.arange(len(images)), account, min(sizes.values(), default=0))
+        images, own, sizes = read_dataset(source, account, whole=whole)
+        return _labelled(images, own, np.arange(len(images)), account, min(sizes.values(), default=0), whole=whole)
     if not hasattr(source, "__iter__"):
         raise DataError(f"images: a {kind}; give a path, PIL images, or an array (n, height, width, 3) uint8")
     items = list(source)
     if labels is None and items and all(isinstance(item, tuple) and len(item) == 2 for item in items):
         items, labels = (list(column) for column in zip(*items, strict=True))
     images, kept = read_list(items, account, skip_unreadable)
-    return _labelled(images, labels, np.array(kept), account, total=len(items))
+    return _labelled(images, labels, np.array(kept), account, total=len(items), whole=whole)
 
 
 def _labelled(
-    images: Any, labels: Any, kept: np.ndarray, account: Account, smallest: int | None = None, total: int | None = None
+    images: Any,
+    labels: Any,
+    kept: np.ndarray,
+    account: Account,
+    smallest: int | None = None,
+    total: int | None = None,
+    whole: bool = False,
 ) -> UserImages:
     """Images with the labels of those that were kept of so many."""
     if labels is None:
-        return _chosen(images, None, (), account)
+        return _chosen(images, None, (), account, whole=whole)
     indices, names = index_labels(labels, len(images) if total is None else total, "labels")
     if len(np.unique(indices[kept])) < len(names):
         raise DataError("labels: no image of some class can be read; mend the list")
-    return _chosen(images, indices[kept], names, account, smallest)
+    return _chosen(images, indices[kept], names, account, smallest, whole=whole)
 
 
 def _chosen(
@@ -202,10 +237,11 @@ def _chosen(
     account: Account,
     smallest: int | None = None,
     part: str = "",
+    whole: bool = False,
 ) -> UserImages:
     """The images that are used; the smallest class is that of what was read unless it is known."""
     groups = np.zeros(len(images), dtype=np.int64) if labels is None else labels
-    limit = UNLABELLED_IMAGES if labels is None else images_per_class(len(np.unique(labels)))
+    limit = UNLABELLED_IMAGES if labels is None else images_per_class(len(np.unique(labels)), whole)
     kept = spread(groups, limit)
     account.leave(not_needed(limit, labels is None), count=len(images) - len(kept))
     if smallest is None:

@@ -12,6 +12,7 @@ import pandas as pd
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PROBED, REGIMES, DatasetTokenConfig, PathsConfig, RelationConfig
 from ptmrec.core.errors import ArtifactError, ConfigError, DataError
+from ptmrec.core.files import read_json
 from ptmrec.core.words import suggest
 from ptmrec.dataloader.dataset_tokens import class_tokens, cluster_labels
 from ptmrec.dataloader.model_datasets import find_recommender
@@ -20,6 +21,7 @@ from ptmrec.recommender.knowledge import TARGET, Knowledge
 from ptmrec.recommender.measured import SCALES, Measurements, measured_columns, place_measured
 from ptmrec.recommender.references import ENCODER, References, one_thread
 from ptmrec.recommender.request import Request
+from ptmrec.recommender.short_runs import RUNS, Plan, RunBook, hold_out, usual_plans, verify_by_runs
 from ptmrec.recommender.verify import Verification, verify_candidates
 from ptmrec.relations.conformal import LEVELS
 from ptmrec.relations.distance import fit_surroundings
@@ -102,9 +104,9 @@ class Ranking:
 
     @cached_property
     def measured(self) -> Measurements:
-        """What was measured of all N models: by the user, or else by running them where that tells accuracies."""
+        """What was measured of all N models: by the user, or else by running them."""
         run = self.verification
-        if run is None or self.request.regime != PROBED:
+        if run is None:
             return self.told
         accuracies = np.full(len(self.prior), np.nan)
         accuracies[self.listed] = run.accuracies
@@ -159,15 +161,10 @@ class Ranking:
             f"{weight:.0%} of the order."
         )
         by_card = ", ".join(f"{name} (as {other})" for name, other in self.stand_ins.items())
-        frozen = (
-            "Candidates were run with frozen features, which on known data sets says nothing of fine-tuning: order and "
-            "accuracies stay as they were."
-        )
         found = self.accuracies
         told = self.told.describe(SCALES[self.request.regime], found if isinstance(found, Moved) else None)
-        unmoved = frozen if self.verification is not None and self.request.regime != PROBED else ""
         cards = f"Ranked by their cards only, as the nearest known model: {by_card}." if by_card else ""
-        return tuple(note for note in (known if same else "", cards, told, unmoved, *self.doubts) if note)
+        return tuple(note for note in (known if same else "", cards, told, *self.doubts) if note)
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
@@ -185,6 +182,18 @@ class Ranking:
         parts = [np.exp(logits - logits.max()) for logits in skill_logits(self.tables[0].likeness(TARGET, names))[:3]]
         weights = np.mean([part / part.sum() for part in parts], axis=0)
         return {names[index]: float(weights[index]) for index in np.argsort(-weights, kind="stable")[:3]}
+
+    @cached_property
+    def runs(self) -> RunBook:
+        """Fine-tunings of candidates on the images."""
+        folder = self.request.paths.artifacts / RUNS
+        labels = self.shown[1]
+        return RunBook(folder, lambda side: shrink(self.request.images.images, side), labels, hold_out(labels))
+
+    @cached_property
+    def plans(self) -> dict[str, Plan]:
+        """How each known model is fine-tuned."""
+        return usual_plans(read_json(self.request.paths.ground_truth))
 
     def narrow(self, names: Collection[str]) -> "Ranking":
         """The ranking of the candidates of these names, before any was run."""
@@ -224,6 +233,8 @@ class Ranking:
     def verify(self, count: int | None = None, time_limit: float | None = None) -> "Ranking":
         """Run candidates that were not run yet, best first, and rank anew.
 
+        In low data a probe of frozen features judges them, in fine-tuning a short run of the whole model.
+
         Args:
             count: this many; all without a time limit.
             time_limit: for as long as this, in seconds.
@@ -240,9 +251,12 @@ class Ranking:
         if before is not None:
             scores[~np.isnan(before.seconds)] = np.nan
         scores[[snapshot.name in self.stand_ins for snapshot in self.snapshots]] = np.nan
-        loaders = [snapshot.load for snapshot in self.snapshots]
         with one_thread(self.request.config):
-            found = verify_candidates(scores, loaders, *self.shown, count, time_limit)
+            if self.request.regime == PROBED:
+                loaders = [snapshot.load for snapshot in self.snapshots]
+                found = verify_candidates(scores, loaders, *self.shown, count, time_limit)
+            else:
+                found = verify_by_runs(self.runs, scores, self.snapshots, self.plans, count, time_limit)
         return replace(self, verification=found if before is None else before.joined(found))
 
 
@@ -327,14 +341,14 @@ def load_cached(config: ConfigParser) -> tuple[Recommender, References]:
     return _opened[key]
 
 
-def shrink(images: "np.ndarray | Sequence[Image.Image]") -> np.ndarray:
-    """Images ``(n, 32, 32, 3)`` uint8, as the zoo's models take them."""
+def shrink(images: "np.ndarray | Sequence[Image.Image]", side: int = SIZE) -> np.ndarray:
+    """Images ``(n, S, S, 3)`` uint8 in a size of ``side`` pixels, or of the largest of them where that is less."""
     from PIL import Image
 
     pictures = [Image.fromarray(image) if isinstance(image, np.ndarray) else image for image in images]
-    return np.stack(
-        [np.asarray(picture.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)) for picture in pictures]
-    )
+    side = max(SIZE, min(side, max(max(picture.size) for picture in pictures)))
+    squares = (picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC) for picture in pictures)
+    return np.stack([np.asarray(square) for square in squares])
 
 
 def pseudo_labels(tokens: np.ndarray, labels: np.ndarray | None, clusters: int, seed: int) -> np.ndarray:

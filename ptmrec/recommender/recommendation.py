@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ptmrec.recommender.published import Records
     from ptmrec.recommender.ranking import Ranking
     from ptmrec.recommender.request import Request
+    from ptmrec.recommender.tune import TunedModel
     from ptmrec.recommender.verify import Verification
     from ptmrec.relations.reasons import Reasons
 
@@ -282,6 +283,26 @@ class Recommendation:
 
         request = replace(self.request, measured={**self.request.measured, **read_measured(accuracies)})
         return replace(self, request=request, ranking=self.ranking.asked(request))
+
+    def tune(self, folder: Path | str, time_limit: float = 600.0, force: bool = False) -> "TunedModel":
+        """Run the first models shortly, fine-tune the best of them for the rest of the time, and write it.
+
+        Of all images a fifth of each class, or the test part of the folder they are from, judges what is written.
+        Stopped, the same call goes on where it was.
+
+        Args:
+            folder: to write, in the style of the Hub.
+            time_limit: for all of it, in seconds.
+            force: write over a model folder that is there.
+
+        Raises:
+            ConfigError: the folder is there, or the time is too short for one run.
+            DataError: the images have no labels, or too few of each class.
+        """
+        from ptmrec.recommender.tune import tune
+
+        self._check_ranked(None, "fine-tuned")
+        return tune(self, Path(folder), time_limit, force)
 
     def load(self, model: str | None = None) -> "Loaded":
         """A model to fine-tune: backbone, transform, and number of features; the best one without a name.

@@ -52,6 +52,7 @@ class Request:
         verify: candidates to run on the images.
         time_limit: seconds of running candidates.
         measured: accuracies the user measured, by model, of the regime.
+        source: what the images were read from, their labels, and whether unreadable ones are left out.
         started: when the question was asked, on the clock of :func:`time.perf_counter`.
     """
 
@@ -67,6 +68,7 @@ class Request:
     verify: int | None = None
     time_limit: float | None = None
     measured: Mapping[str, Measured] = field(default_factory=dict)
+    source: tuple[Any, Any, bool] = (None, None, False)
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -130,7 +132,8 @@ def recommend(
     read = read_user_images(images, labels, skip_unreadable)
     data = str(images) if isinstance(images, str | Path) else f"{read.total} images"
     own = (regime or choose_regime(read), config or ConfigParser(), n, data, set_limits)
-    request = Request(read, *own, zoo, device, measure, verify, time_limit, told, started)
+    source = (images, labels, skip_unreadable)
+    request = Request(read, *own, zoo, device, measure, verify, time_limit, told, source, started)
     if not is_records(zoo):
         return _answer(request, _candidates(request))
     from ptmrec.recommender.published import recommend_published

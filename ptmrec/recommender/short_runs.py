@@ -1,24 +1,38 @@
 """Short fine-tunings of candidates on the user's images, under the recipe the ground truth was measured with."""
 
+import hashlib
+import json
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from ptmrec.core.errors import NoWeightsError, reading
+from ptmrec.core.files import read_json, write_json
+from ptmrec.recommender.verify import Verification, run_first
+from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from torch import nn
 
     from ptmrec.train.recipe import Recipe
 
+RUNS = "runs"
+"""Folder of the books of runs among the artifacts."""
+INPUT_SIZE = 32
+"""Pixels in which images are told apart from others, and embedded models see them."""
 HELD_OUT = 0.2
 """Share of each class that runs are judged on, as in the ground truth; one image of it at least."""
 SEED = 10
 """Of the runs: another one than those of the ground truth."""
+STEPS, DECAY = 100, 0.02
+"""Steps and weight decay of the recipe where no record states them."""
 
 
 def hold_out(labels: np.ndarray, share: float = HELD_OUT, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
@@ -82,18 +96,31 @@ def run_candidate(
         folder: where its state is saved until it is done.
     """
     from ptmrec.train.fine_tuner import make_fine_tuner
+    from ptmrec.zoo.features import accuracy as judge
 
     before = time.perf_counter()
     learned, judged = parts
     run = make_fine_tuner(load(), images[learned], labels[learned], recipe, SEED, folder)
     run.fit(resume=True)
-    accuracy = float((run.model.scores(images[judged]).argmax(axis=1) == labels[judged]).mean())
+    accuracy = judge(run.model, images[judged], labels[judged])
     shutil.rmtree(folder, ignore_errors=True)
     return Run(name, recipe.steps, recipe.learning_rate, accuracy, time.perf_counter() - before)
 
 
-def usual_recipes(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str = "") -> "dict[str, Recipe]":
-    """The recipe of each fine-tuned model, with the peak of the learning rate that was best on most data sets.
+class Plan(NamedTuple):
+    """How a candidate is fine-tuned.
+
+    Attributes:
+        recipe: see :class:`~ptmrec.train.recipe.Recipe`.
+        pixels: height and width of its images; 0 = the model's own.
+    """
+
+    recipe: "Recipe"
+    pixels: int = 0
+
+
+def usual_plans(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str = "") -> dict[str, Plan]:
+    """How each fine-tuned model was fine-tuned, at the peak of the learning rate that was best on most data sets.
 
     Args:
         records: ground truth, data set -> records.
@@ -106,6 +133,116 @@ def usual_recipes(records: Mapping[str, Sequence[Mapping[str, Any]]], without: s
         for row in rows if dataset != without else ():
             if row["regime"] == "fine_tuning":
                 own = row["recipe"]
-                key = (own["steps"], own["batch_size"], own["learning_rate"])
+                key = (own["steps"], own["batch_size"], own["learning_rate"], own.get("pixels", 0))
                 found.setdefault(row["model_name"], Counter())[key] += 1
-    return {name: Recipe(*min(count, key=lambda key: (-count[key], key)), 0.02) for name, count in found.items()}
+    best = {name: min(count, key=lambda key: (-count[key], key)) for name, count in found.items()}
+    return {name: Plan(Recipe(*key[:3], DECAY), key[3]) for name, key in best.items()}
+
+
+def plan_for(snapshot: Snapshot, known: Mapping[str, Plan]) -> Plan:
+    """That of a known model; of another one that of small networks, or of networks for photographs."""
+    from ptmrec.train.recipe import Recipe
+
+    small = snapshot.card.architecture.get("library") == "ptmrec"
+    return known.get(snapshot.name) or Plan(Recipe(STEPS, 32, 2e-3, DECAY) if small else Recipe(STEPS, 16, 1e-3, DECAY))
+
+
+class RunBook:
+    """Runs on the same images, one file for each that is done: what is killed loses nothing, what is asked again waits.
+
+    Args:
+        folder: of all books.
+        pictures: gives the images ``(n, S, S, 3)`` uint8 in a size of so many pixels.
+        labels: ``(n,)`` class indices.
+        parts: of :func:`hold_out`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        pictures: Callable[[int], np.ndarray],
+        labels: np.ndarray,
+        parts: tuple[np.ndarray, np.ndarray],
+    ) -> None:
+        self.pictures, self.labels, self.parts = cache(pictures), labels, parts
+        digest = hashlib.sha256(self.pictures(INPUT_SIZE).tobytes())
+        digest.update(json.dumps([labels.tolist(), parts[0].tolist()]).encode())
+        self.folder = folder / digest.hexdigest()[:16]
+
+    def _path(self, snapshot: Snapshot, plan: Plan) -> Path:
+        return self.folder / f"{snapshot.name}-{plan.recipe.steps}-{plan.recipe.learning_rate:g}.json"
+
+    def has(self, snapshot: Snapshot, plan: Plan) -> bool:
+        """Whether a run is there."""
+        return self._path(snapshot, plan).is_file()
+
+    def run(self, snapshot: Snapshot, plan: Plan) -> Run:
+        """The run of a candidate, made now unless it is there.
+
+        Raises:
+            ArtifactError: its weights are missing, or it cannot be trained.
+        """
+        path = self._path(snapshot, plan)
+        if path.is_file():
+            with reading(path, "delete it"):
+                return Run(**read_json(path))
+        side = plan.pixels or snapshot.card.input_size or INPUT_SIZE
+        images = self.pictures(side)
+        run = run_candidate(
+            snapshot.name,
+            lambda: trainable(snapshot, plan),
+            images,
+            self.labels,
+            self.parts,
+            plan.recipe,
+            self.folder / f"running-{snapshot.name}",
+        )
+        write_json(path, asdict(run))
+        return run
+
+    @property
+    def spent(self) -> float:
+        """Seconds of the runs that are done."""
+        paths = self.folder.glob("*.json") if self.folder.is_dir() else ()
+        return sum(float(read_json(path)["seconds"]) for path in paths)
+
+
+def trainable(snapshot: Snapshot, plan: Plan) -> "nn.Module":
+    """A model whose weights can be trained, for the pixels of its plan.
+
+    Raises:
+        ArtifactError: it cannot be trained here.
+    """
+    model = snapshot.load()
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise NoWeightsError(f"{snapshot.name}: its file holds a fixed program, whose weights cannot be trained")
+    if plan.pixels:
+        model.input_size = plan.pixels
+    return model
+
+
+def verify_by_runs(
+    book: RunBook,
+    scores: np.ndarray,
+    snapshots: Sequence[Snapshot],
+    plans: Mapping[str, Plan],
+    count: int | None = None,
+    time_limit: float | None = None,
+) -> Verification:
+    """Fine-tune candidates on the images, best first, see :func:`~ptmrec.recommender.verify.run_first`.
+
+    Args:
+        book: of the images.
+        scores: ``(N,)`` of the candidates; NaN = no candidate.
+        snapshots: the candidates.
+        plans: of known models.
+        count: how many at most; all without it.
+        time_limit: seconds at most.
+    """
+    own = [plan_for(snapshot, plans) for snapshot in snapshots]
+    work = np.array(
+        [(one.card.gmacs or 1.0) * plan.recipe.batch_size for one, plan in zip(snapshots, own, strict=True)]
+    )
+    ran = run_first(scores, lambda index: book.run(snapshots[index], own[index]).accuracy, count, time_limit, work=work)
+    how = f"a fine-tuning of {own[0].recipe.steps} steps"
+    return Verification(*ran, *map(len, book.parts), how)

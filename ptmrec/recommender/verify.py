@@ -9,11 +9,15 @@ import numpy as np
 
 from ptmrec.core.errors import NoWeightsError
 from ptmrec.core.log import logger
+from ptmrec.core.progress import progress
 from ptmrec.relations.ridge import Split, draw_splits, split_probe
 
 if TYPE_CHECKING:
     from ptmrec.zoo.architectures import SmallModel
     from ptmrec.zoo.photo_model import PhotoModel
+
+PROBE = "a probe"
+"""What learns where candidates are verified with frozen features."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,15 @@ class Verification:
         accuracies: ``(N,)`` accuracy of a probe of each candidate's features, NaN = not run; see
             :func:`~ptmrec.relations.ridge.split_probe`.
         seconds: ``(N,)`` time each took, loading included; NaN = not run.
-        learned: images that each probe learned from; judged: the other images, on which it was judged.
+        learned: images that each learned from; judged: the other images, on which it was judged.
+        how: what learned: a probe of frozen features, or the whole model in a short run.
     """
 
     accuracies: np.ndarray
     seconds: np.ndarray
     learned: int
     judged: int
+    how: str = PROBE
 
     @property
     def passes(self) -> int:
@@ -56,8 +62,9 @@ class Verification:
     def describe(self) -> str:
         """One sentence about the cost."""
         of = f"{self.passes} of {len(self.seconds)} candidates"
-        probe = f"a probe learned from {self.learned} images and was judged on the {self.judged} others"
-        return f"verified {of} on the images in {self.total_seconds:.1f} s: {probe}, several times"
+        repeated = ", several times" if self.how == PROBE else ""
+        learned = f"{self.how} learned from {self.learned} images and was judged on the {self.judged} others"
+        return f"verified {of} on the images in {self.total_seconds:.1f} s: {learned}{repeated}"
 
 
 def verify_candidates(
@@ -69,10 +76,7 @@ def verify_candidates(
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Verification:
-    """Run candidates, best first, until ``count`` have run or one more might pass the time limit.
-
-    Models whose weights are not here are passed over, each with a line. The next one is expected to take as long as
-    the longest so far. The first is run whatever the limit.
+    """Judge candidates by a probe of their features, best first, see :func:`run_first`.
 
     Args:
         scores: ``(N,)`` of the candidates, larger is better; NaN = no candidate.
@@ -86,28 +90,60 @@ def verify_candidates(
     Raises:
         ValueError: ``count`` below 1, a time limit that is not positive, or labels that cannot be split.
     """
-    if (count is not None and count < 1) or (time_limit is not None and not time_limit > 0):
-        raise ValueError(f"expected at least one candidate and a positive time, got {count} and {time_limit}")
     if labels.shape != images.shape[:1] or len(np.unique(labels)) < 2:
         raise ValueError(f"expected a label for each of {len(images)} images, of at least two classes")
     splits = draw_splits(labels)
+    ran = run_first(scores, lambda index: _run(loaders[index], images, labels, splits), count, time_limit, clock)
+    return Verification(*ran, *map(len, splits[0]))
+
+
+def run_first(
+    scores: np.ndarray,
+    run: Callable[[int], float],
+    count: int | None = None,
+    time_limit: float | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+    work: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Run candidates, best first, until ``count`` have run or one more might pass the time limit.
+
+    Models whose weights are not here are passed over, each with a line. The next one is expected to take as long as
+    the slowest so far, for as much work. The first is run whatever the limit.
+
+    Args:
+        scores: ``(N,)`` of the candidates, larger is better; NaN = no candidate.
+        run: gives the accuracy of a candidate, by index.
+        count: how many at most; all without it.
+        time_limit: seconds at most.
+        clock: tells the time in seconds.
+        work: ``(N,)`` of each candidate, in any unit; the same for all without it.
+
+    Returns:
+        Accuracies and seconds ``(N,)``, NaN = not run.
+
+    Raises:
+        ValueError: ``count`` below 1, or a time limit that is not positive.
+    """
+    if (count is not None and count < 1) or (time_limit is not None and not time_limit > 0):
+        raise ValueError(f"expected at least one candidate and a positive time, got {count} and {time_limit}")
     order = np.argsort(-scores, kind="stable")
     order = order[~np.isnan(scores[order])]
+    work = np.ones(len(scores)) if work is None else work
     accuracies, seconds = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
     start, ran = clock(), 0
-    for index in order:
+    for index in progress(order, "running candidates", count):
         before = clock()
         if ran == count:
             break
-        if ran and time_limit is not None and before - start + np.nanmax(seconds) > time_limit:
+        if ran and time_limit is not None and before - start + np.nanmax(seconds / work) * work[index] > time_limit:
             break
         try:
-            accuracies[index] = _run(loaders[index], images, labels, splits)
+            accuracies[index] = run(index)
         except NoWeightsError as error:
             logger.warning("not run: %s", error)
             continue
         seconds[index], ran = clock() - before, ran + 1
-    return Verification(accuracies, seconds, *map(len, splits[0]))
+    return accuracies, seconds
 
 
 def _run(

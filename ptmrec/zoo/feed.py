@@ -152,6 +152,8 @@ class FedModel(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Features ``(B, num_features)`` float32 of what :meth:`prepare` gives."""
+        if self.training:  # norms want the whole batch
+            return self._run(images)
         parts = images.split(self.feed.batch or 8)  # so few keep feature maps in the processor's cache
         return torch.cat([self._run(part) for part in parts])
 
@@ -162,7 +164,10 @@ class FedModel(nn.Module):
         return as_vectors(self.body(images), len(images))[:count]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features of any tensor ``(B, C, H, W)``: costs are measured on squares of three colours."""
+        """What the classifier, if it has one, makes of any tensor ``(B, C, H, W)``.
+
+        Costs are measured on squares of three colours.
+        """
         feed = self.feed
         if self.transform is None:
             if images.shape[1] == 3 and feed.channels == 1:
@@ -171,7 +176,7 @@ class FedModel(nn.Module):
                 images = F.interpolate(images, (feed.height, feed.width))
             images = images.to(getattr(torch, feed.kind))
             images = images.permute(0, 2, 3, 1).contiguous() if feed.last else images
-        return self.forward_features(images)
+        return self.classifier(self.forward_features(images))
 
 
 def as_vectors(found: Any, count: int) -> Tensor:

@@ -13,7 +13,7 @@ from ptmrec.images.datasets import evenly, images_per_class, is_dataset, read_da
 
 @pytest.fixture(autouse=True)
 def ten_of_a_class(monkeypatch):
-    monkeypatch.setattr("ptmrec.images.datasets.images_per_class", lambda classes: 10)
+    monkeypatch.setattr("ptmrec.images.datasets.images_per_class", lambda classes, whole: 10)
 
 
 def test_few_classes_give_more_images_each_and_many_classes_enough():

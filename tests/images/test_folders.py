@@ -440,7 +440,7 @@ def test_lists_of_paths_and_of_pairs_are_read(tmp_path):
 def test_every_kind_of_input_has_an_account(tmp_path, monkeypatch):
     """What is used and what is left out is what there was."""
     for room in ("user_images", "datasets"):
-        monkeypatch.setattr(f"ptmrec.images.{room}.images_per_class", lambda classes: 40)
+        monkeypatch.setattr(f"ptmrec.images.{room}.images_per_class", lambda classes, whole: 40)
     folder = write_images(tmp_path / "pets", {"cat": 45, "dog": 3})
     (folder / "cat" / "a.xyz").write_bytes(b"x")
     pixels = np.zeros((48, 4, 4, 3), np.uint8)

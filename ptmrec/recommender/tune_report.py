@@ -1,0 +1,121 @@
+"""What is written beside the weights of a fine-tuned model: its card, and a picture of what it gets wrong."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ptmrec.core.files import write_bytes
+from ptmrec.core.words import visible
+from ptmrec.zoo.snapshot import Snapshot
+from ptmrec.zoo.tuned import About
+
+if TYPE_CHECKING:
+    from ptmrec.recommender.request import Request
+    from ptmrec.recommender.tune import Images, Judged, TunedModel
+
+REPORT = "report.png"
+WORST = 12
+"""Images shown at most, and rows and columns of the largest confusion matrix with names."""
+
+
+def about_model(
+    name: str, base: Snapshot, request: "Request", images: "Images", judged: "Judged", made: "TunedModel"
+) -> About:
+    """What is said of a fine-tuned model."""
+    data, licence = Path(request.data).name or "images", base.card.licence
+    recipe = {"base": base.source, "steps": made.steps, "images": len(images.training), "optimiser": "AdamW, one-cycle"}
+    text = _card(name, base, data, licence, images, judged, made)
+    own = (images.class_names, round(judged.temperature, 4), round(made.accuracy, 4), made.judged)
+    return About(name, base.name, base.source, *own, data, licence, recipe, text)
+
+
+def _card(
+    name: str, base: Snapshot, data: str, licence: str, images: "Images", judged: "Judged", made: "TunedModel"
+) -> str:
+    """``README.md``: front matter as the Hub reads it, and what a person wants to know."""
+    tried = "\n".join(
+        f"| {run.model} | {run.steps} | {run.learning_rate:g} | {run.accuracy:.3f} | {run.seconds:.1f} |"
+        for run in made.tried
+    )
+    shares = "\n".join(_by_class(images.class_names, judged))
+    interval = f"{made.accuracy:.3f} (95 % interval {made.low:.3f} to {made.high:.3f})"
+    load = f'timm.create_model("local-dir:{name}", pretrained=True)'
+    python = f"import timm\n\nmodel = {load}.eval()" if base.card.architecture["library"] == "timm" else _own(name)
+    return f"""---
+license: {json.dumps(licence)}
+library_name: {base.card.architecture["library"]}
+pipeline_tag: image-classification
+base_model: {json.dumps(base.source)}
+datasets: {json.dumps([data])}
+model-index:
+- name: {json.dumps(name)}
+  results:
+  - task: {{type: image-classification}}
+    dataset: {{name: {json.dumps(data)}, type: image-folder}}
+    metrics: [{{type: accuracy, value: {made.accuracy:.4f}}}]
+---
+
+# {visible(name)}
+
+{visible(base.name)}, fine-tuned by `ptmrec tune` on {len(images.training)} images of {len(images.class_names)} classes.
+
+Accuracy {interval} on {made.judged} images of {images.part}, which took no part in training or choosing.
+Probabilities are calibrated on the same images (temperature {judged.temperature:.2f}). `{REPORT}` shows its mistakes.
+
+| class | images | right |
+|---|---|---|
+{shares}
+
+The weights it was made from are {visible(base.source)}; their licence: {visible(licence)}. The images are those of
+`{visible(data)}`; whoever passes the model on keeps to the licence of both.
+
+## Use
+
+```python
+{python}
+```
+
+`ptmrec predict {visible(name)}/ new_images/ -o predictions.csv` classifies images.
+
+## How it was chosen
+
+Short runs of first candidates, judged on a fifth of the training images; then {made.steps} steps of the best one on all
+of them. {made.seconds:.0f} s in all.
+
+| model | steps | learning rate | accuracy | seconds |
+|---|---|---|---|---|
+{tried}
+"""
+
+
+def _own(name: str) -> str:
+    return f'from ptmrec import read_classifier\n\nmodel = read_classifier("{name}")'
+
+
+def _by_class(names: tuple[str, ...], judged: "Judged") -> list[str]:
+    """Rows of a table: class, images, share that was right."""
+    rows = []
+    for index, name in enumerate(names):
+        own = judged.labels == index
+        share = f"{judged.right[own].mean():.2f}" if own.any() else ""
+        rows.append(f"| {visible(name).replace('|', chr(92) + '|')} | {int(own.sum())} | {share} |")
+    return rows
+
+
+def write_report(folder: Path, judged: "Judged", images: "Images") -> None:
+    """Draw the confusion matrix and the images that were classified worst."""
+    from ptmrec.plots.style import picture
+    from ptmrec.plots.tuned import plot_report
+
+    own = judged.probabilities[np.arange(len(judged.labels)), judged.labels]
+    worst = np.argsort(np.where(judged.right, np.inf, own), kind="stable")[: min(WORST, int((~judged.right).sum()))]
+    answers = judged.probabilities.argmax(axis=1)
+    shown = [
+        (images.at(128, judged.rows[[row]])[0], judged.labels[row], answers[row], judged.probabilities[row].max())
+        for row in worst
+    ]
+    counts = np.zeros((len(images.class_names),) * 2, dtype=int)
+    np.add.at(counts, (judged.labels, answers), 1)
+    write_bytes(folder / REPORT, picture(plot_report(counts, images.class_names, shown)))
