@@ -1,7 +1,7 @@
 """Short runs of first candidates on every data set: how far runs on a user's images are from the ground truth.
 
-Of each data set the images that ``ptmrec tune`` would learn from take part, and none of its test images. Candidates are the
-first of our list and of the mean ranks, made without the data set, and random ones. Resumable: a cell is a file.
+Of each data set the images that ``ptmrec tune`` would learn from take part, and none of its test images. Candidates
+are the first of our list and of the mean ranks, made without the data set, and random ones. Resumable, a file a run.
 """
 
 from dataclasses import asdict
@@ -16,9 +16,10 @@ from ptmrec.core.files import read_json, write_json
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.images.datasets import images_per_class, spread
+from ptmrec.images.parts import hold_out
 from ptmrec.pipeline.project import Project
 from ptmrec.recommender.references import one_thread
-from ptmrec.recommender.short_runs import hold_out, run_candidate, usual_plans
+from ptmrec.recommender.short_runs import SEED, run_candidate, usual_plans
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -58,9 +59,9 @@ def chosen_models(crossed: CrossedEvaluation, case: Case) -> list[str]:
 def _run_on(dataset: str, models: list[Snapshot], records: dict, images: Path, work: Path) -> list[dict]:
     data = load_image_npz(images / f"{dataset}.npz")
     used = spread(data.train_labels, images_per_class(data.num_classes, whole=True))
-    used = used[hold_out(data.train_labels[used], seed=0)[0]]  # the others judge what a person gets
+    used = used[hold_out(data.train_labels[used])[0]]  # the others judge what a person gets
     pictures, labels = data.train_images[used], data.train_labels[used]
-    parts, plans, rows = hold_out(labels), usual_plans(records, dataset), []
+    parts, plans, rows = hold_out(labels, seed=SEED), usual_plans(records, dataset), []
     for snapshot in models:
         cell = work / dataset / f"{snapshot.name}.json"
         if not cell.is_file():

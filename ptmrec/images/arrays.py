@@ -16,6 +16,8 @@ from ptmrec.images.labels import check_names, index_labels
 if TYPE_CHECKING:
     from PIL import Image
 
+SIZE = 32
+"""Height and width in which the models of the zoo see images."""
 EXPECTED = "expected uint8 (n, height, width, 3)"
 LAYOUTS = (("train_images", "train_labels"), ("images", "labels"))
 """Names of images and labels in an NPZ, the first that is there."""
@@ -144,3 +146,13 @@ def picture(image: Any, where: str) -> "Image.Image":
         f"{where}: a list with a {type(image).__name__} {what} in it; give a path, PIL images, or an array "
         "(n, height, width, 3) uint8"
     )
+
+
+def shrink(images: "np.ndarray | Sequence[Image.Image]", side: int = SIZE) -> np.ndarray:
+    """Images ``(n, S, S, 3)`` uint8 in a size of ``side`` pixels, or of the largest of them where that is less."""
+    from PIL import Image
+
+    pictures = [Image.fromarray(image) if isinstance(image, np.ndarray) else image for image in images]
+    side = max(SIZE, min(side, max(max(picture.size) for picture in pictures)))
+    squares = (picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC) for picture in pictures)
+    return np.stack([np.asarray(square) for square in squares])

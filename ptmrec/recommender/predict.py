@@ -10,9 +10,8 @@ import pandas as pd
 from ptmrec.core.errors import DataError
 from ptmrec.core.log import logger
 from ptmrec.images.account import Account
-from ptmrec.images.arrays import check_pixels, read_list
+from ptmrec.images.arrays import check_pixels, read_list, shrink
 from ptmrec.images.files import find_files, is_image_file, open_image
-from ptmrec.recommender.ranking import shrink
 from ptmrec.zoo.tuned import Classifier, read_classifier
 
 BATCH = 256

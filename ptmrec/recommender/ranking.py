@@ -16,12 +16,14 @@ from ptmrec.core.files import read_json
 from ptmrec.core.words import suggest
 from ptmrec.dataloader.dataset_tokens import class_tokens, cluster_labels
 from ptmrec.dataloader.model_datasets import find_recommender
+from ptmrec.images.arrays import shrink
+from ptmrec.images.parts import read_parts
 from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.recommender.knowledge import TARGET, Knowledge
 from ptmrec.recommender.measured import SCALES, Measurements, measured_columns, place_measured
 from ptmrec.recommender.references import ENCODER, References, one_thread
 from ptmrec.recommender.request import Request
-from ptmrec.recommender.short_runs import RUNS, Plan, RunBook, hold_out, usual_plans, verify_by_runs
+from ptmrec.recommender.short_runs import Plan, RunBook, open_book, usual_plans, verify_by_runs
 from ptmrec.recommender.verify import Verification, verify_candidates
 from ptmrec.relations.conformal import LEVELS
 from ptmrec.relations.distance import fit_surroundings
@@ -34,10 +36,8 @@ from ptmrec.relations.samples import DatasetSample
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from PIL import Image
+    pass
 
-SIZE = 32
-"""Height and width in which the models of the zoo see images."""
 SHOTS, DRAWS, CLASSES = 10, 3, 50
 """Images per class of a sample, as many as of known data sets; samples; and the classes a sample holds at most."""
 
@@ -185,10 +185,8 @@ class Ranking:
 
     @cached_property
     def runs(self) -> RunBook:
-        """Fine-tunings of candidates on the images."""
-        folder = self.request.paths.artifacts / RUNS
-        labels = self.shown[1]
-        return RunBook(folder, lambda side: shrink(self.request.images.images, side), labels, hold_out(labels))
+        """Fine-tunings of candidates on the images, all of them."""
+        return open_book(self.request.paths.artifacts, read_parts(*self.request.source))
 
     @cached_property
     def plans(self) -> dict[str, Plan]:
@@ -339,16 +337,6 @@ def load_cached(config: ConfigParser) -> tuple[Recommender, References]:
         _opened.clear()
         _opened[key] = recommender, references
     return _opened[key]
-
-
-def shrink(images: "np.ndarray | Sequence[Image.Image]", side: int = SIZE) -> np.ndarray:
-    """Images ``(n, S, S, 3)`` uint8 in a size of ``side`` pixels, or of the largest of them where that is less."""
-    from PIL import Image
-
-    pictures = [Image.fromarray(image) if isinstance(image, np.ndarray) else image for image in images]
-    side = max(SIZE, min(side, max(max(picture.size) for picture in pictures)))
-    squares = (picture.convert("RGB").resize((side, side), Image.Resampling.BICUBIC) for picture in pictures)
-    return np.stack([np.asarray(square) for square in squares])
 
 
 def pseudo_labels(tokens: np.ndarray, labels: np.ndarray | None, clusters: int, seed: int) -> np.ndarray:

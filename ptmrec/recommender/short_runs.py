@@ -15,6 +15,8 @@ import numpy as np
 
 from ptmrec.core.errors import NoWeightsError, reading
 from ptmrec.core.files import read_json, write_json
+from ptmrec.images.arrays import SIZE
+from ptmrec.images.parts import Parts, hold_out
 from ptmrec.recommender.verify import Verification, run_first
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -25,36 +27,10 @@ if TYPE_CHECKING:
 
 RUNS = "runs"
 """Folder of the books of runs among the artifacts."""
-INPUT_SIZE = 32
-"""Pixels in which images are told apart from others, and embedded models see them."""
-HELD_OUT = 0.2
-"""Share of each class that runs are judged on, as in the ground truth; one image of it at least."""
 SEED = 10
 """Of the runs: another one than those of the ground truth."""
 STEPS, DECAY = 100, 0.02
 """Steps and weight decay of the recipe where no record states them."""
-
-
-def hold_out(labels: np.ndarray, share: float = HELD_OUT, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the images to learn from and of those to judge on, both with every class of two images or more.
-
-    Args:
-        labels: ``(n,)`` class indices.
-        share: of each class that is held out, one image of it at least.
-        seed: of the draw.
-
-    Raises:
-        ValueError: no class has two images.
-    """
-    generator, learned, judged = np.random.default_rng(seed), [], []
-    for label in np.unique(labels):
-        group = generator.permutation(np.flatnonzero(labels == label))
-        cut = min(len(group) - 1, max(1, round(share * len(group))))
-        judged.append(group[:cut])
-        learned.append(group[cut:])
-    if not any(map(len, judged)):
-        raise ValueError("no class has two images, so none can be held out")
-    return np.sort(np.concatenate(learned)), np.sort(np.concatenate(judged))
 
 
 @dataclass(frozen=True)
@@ -107,6 +83,15 @@ def run_candidate(
     return Run(name, recipe.steps, recipe.learning_rate, accuracy, time.perf_counter() - before)
 
 
+def open_book(artifacts: Path, images: Parts) -> "RunBook":
+    """The runs on images of a person, told apart from those on others by all of their pixels and labels."""
+    labels = images.labels[images.training]
+    digest = hashlib.sha256(images.at(SIZE, images.training).tobytes())
+    digest.update(json.dumps([labels.tolist(), images.class_names]).encode())
+    folder = artifacts / RUNS / digest.hexdigest()[:16]
+    return RunBook(folder, lambda side: images.at(side, images.training), labels, hold_out(labels, seed=SEED))
+
+
 class Plan(NamedTuple):
     """How a candidate is fine-tuned.
 
@@ -148,13 +133,13 @@ def plan_for(snapshot: Snapshot, known: Mapping[str, Plan]) -> Plan:
 
 
 class RunBook:
-    """Runs on the same images, one file for each that is done: what is killed loses nothing, what is asked again waits.
+    """Runs on the same images, one file for each that is done: a kill loses none, and asking again costs nothing.
 
     Args:
-        folder: of all books.
+        folder: of the book.
         pictures: gives the images ``(n, S, S, 3)`` uint8 in a size of so many pixels.
         labels: ``(n,)`` class indices.
-        parts: of :func:`hold_out`.
+        parts: of :func:`~ptmrec.images.parts.hold_out`.
     """
 
     def __init__(
@@ -164,10 +149,7 @@ class RunBook:
         labels: np.ndarray,
         parts: tuple[np.ndarray, np.ndarray],
     ) -> None:
-        self.pictures, self.labels, self.parts = cache(pictures), labels, parts
-        digest = hashlib.sha256(self.pictures(INPUT_SIZE).tobytes())
-        digest.update(json.dumps([labels.tolist(), parts[0].tolist()]).encode())
-        self.folder = folder / digest.hexdigest()[:16]
+        self.folder, self.pictures, self.labels, self.parts = folder, cache(pictures), labels, parts
 
     def _path(self, snapshot: Snapshot, plan: Plan) -> Path:
         return self.folder / f"{snapshot.name}-{plan.recipe.steps}-{plan.recipe.learning_rate:g}.json"
@@ -186,7 +168,7 @@ class RunBook:
         if path.is_file():
             with reading(path, "delete it"):
                 return Run(**read_json(path))
-        side = plan.pixels or snapshot.card.input_size or INPUT_SIZE
+        side = plan.pixels or snapshot.card.input_size or SIZE
         images = self.pictures(side)
         run = run_candidate(
             snapshot.name,

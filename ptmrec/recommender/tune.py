@@ -10,25 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ptmrec.config.sections import HardwareConfig
-from ptmrec.core.errors import ConfigError, DataError
-from ptmrec.core.files import read_json, write_folder, write_json
+from ptmrec.core.errors import ConfigError
+from ptmrec.core.files import write_folder
 from ptmrec.core.log import logger
 from ptmrec.core.words import count_of
-from ptmrec.images.user_images import read_test_images, read_user_images
-from ptmrec.recommender.ranking import shrink
+from ptmrec.images.parts import Parts, read_parts
 from ptmrec.recommender.references import one_thread
-from ptmrec.recommender.short_runs import (
-    HELD_OUT,
-    RUNS,
-    SEED,
-    Plan,
-    Run,
-    RunBook,
-    hold_out,
-    plan_for,
-    trainable,
-    verify_by_runs,
-)
+from ptmrec.recommender.short_runs import SEED, Plan, Run, RunBook, plan_for, trainable, verify_by_runs
 from ptmrec.recommender.tune_report import about_model, write_report
 from ptmrec.zoo.card import CARD_NAME
 from ptmrec.zoo.snapshot import Snapshot
@@ -40,41 +28,16 @@ if TYPE_CHECKING:
 
     from ptmrec.recommender.ranking import Ranking
     from ptmrec.recommender.recommendation import Recommendation
-    from ptmrec.recommender.request import Request
     from ptmrec.train.fine_tuner import FineTuner
 
 FINALISTS, SEARCH = 8, 0.35
 """Candidates that are run shortly at most, and the share of the time they may take."""
-PASSES, LEFT = 60, 0.85
-"""Times that the best one sees each image at most; the share of the time left that its steps are planned for."""
+LONGER, PASSES = ((3, 2), (9, 1)), 60
+"""How many times longer runs are, and how many of the best are run so; times that a run sees each image at most."""
 PACE = 25.0
 """Billion multiply-accumulate operations a second of training, by which the first run is judged too long."""
 MEASURED = frozenset({"max_latency", "min_throughput", "max_energy", "max_memory"})
 """Limits that a measurement on this machine decides."""
-
-
-@dataclass(frozen=True)
-class Images:
-    """The images of a person, in the parts they are used in.
-
-    Attributes:
-        pictures: PIL images, or ``(n, H, W, 3)`` uint8; labels: ``(n,)`` class indices.
-        class_names: of the classes.
-        training: positions of those to learn from; report: of those that judge what is written, and nothing else.
-        part: where the latter are from, in words.
-    """
-
-    pictures: Any
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    training: np.ndarray
-    report: np.ndarray
-    part: str
-
-    def at(self, side: int, rows: np.ndarray | None = None) -> np.ndarray:
-        """Images ``(n, S, S, 3)`` uint8 of so many pixels, or fewer where none has as many."""
-        rows = np.arange(len(self.labels)) if rows is None else rows
-        return shrink([self.pictures[row] for row in rows], side)
 
 
 @dataclass(frozen=True)
@@ -114,7 +77,7 @@ class TunedModel:
     def __str__(self) -> str:
         """One line."""
         interval = f"{self.accuracy:.3f} ({self.low:.3f}-{self.high:.3f})"
-        tried = count_of(len(self.tried), "short run")
+        tried = count_of(len(self.tried), "run")
         return (
             f"{self.folder}: {self.model}, fine-tuned for {self.steps} steps after {tried} in {self.seconds:.0f} s; "
             f"accuracy {interval} on {self.judged} images of {self.part}"
@@ -129,26 +92,26 @@ def tune(answer: "Recommendation", output: Path, time_limit: float = 600.0, forc
         DataError: the images cannot be used.
     """
     started = time.perf_counter()
-    output, images = check_output(output, force), read_images(answer.request)
+    output, images = check_output(output, force), read_parts(*answer.request.source)
     ranking = _measured_first(answer)
-    learned = images.labels[images.training]
-    book = RunBook(
-        ranking.request.paths.artifacts / RUNS,
-        lambda side: images.at(side, images.training),
-        learned,
-        hold_out(learned),
-    )
+    book = open_book(ranking.request.paths.artifacts, images)
     before = book.spent  # by an earlier try that was stopped
 
     def left() -> float:
         return time_limit - before - (time.perf_counter() - started)
 
     finalists = list_finalists(ranking, book, SEARCH * time_limit)
-    tried = search(ranking, book, finalists, max(SEARCH * time_limit - before, 1e-3))
-    best = next(one for one in finalists if one.name == tried[0].model)
-    run = _train(best, tried[0], plan_for(best, ranking.plans), images, book.folder / "last", left)
-    judged = judge(run.model, images)
-    steps = run.options.epochs * len(run.train_loader)
+    with one_thread(ranking.request.config):
+        tried = search(ranking, book, finalists, max(SEARCH * time_limit - before, 1e-3), left)
+        best = next(one for one in finalists if one.name == tried[0].model)
+        plan, steps = plan_for(best, ranking.plans), tried[0].steps
+        if left() < tried[0].seconds / 2:
+            enough = np.ceil(before + time.perf_counter() - started + 2 * tried[0].seconds)
+            raise ConfigError(
+                f"{time_limit:g} s are too short to fine-tune {best.name}; give --time-limit {enough:.0f}s"
+            )
+        run = _train(best, Plan(plan.recipe.lasting(steps), plan.pixels), images, book.folder / f"last-{steps}", left)
+        judged = judge(run.model, images)
     seconds = before + time.perf_counter() - started
     made = TunedModel(
         output, best.name, *judged.interval, len(judged.labels), images.part, tuple(tried), steps, seconds
@@ -180,34 +143,6 @@ def check_output(output: Path | str, force: bool) -> Path:
         if parent.exists() and not parent.is_dir():
             raise ConfigError(f"{path}: {parent} is a file, no folder; give another folder")
     return path
-
-
-def read_images(request: "Request") -> Images:
-    """All images of a request, and which of them judge what is written: its test part, else a fifth of each class.
-
-    Raises:
-        DataError: no labels, one class, one image of each class, or a test part of other classes.
-    """
-    source, labels, skip = request.source
-    read = read_user_images(source, labels, skip, whole=True)
-    if read.num_classes < 2:
-        raise DataError(f"{request.data}: no labels, so nothing to learn; give one folder per class, or labels")
-    test = read_test_images(source, labels, skip) if isinstance(labels, str | Path | None) else None
-    pictures, own = list(read.images), read.labels
-    if test is None:
-        if np.unique(own, return_counts=True)[1].max() < 3:
-            raise DataError(f"{request.data}: two images of a class at most; learning and judging take three or more")
-        training, report = hold_out(own, HELD_OUT, seed=0)
-        return Images(pictures, own, read.class_names, training, report, "the images, held out")
-    strange = sorted({*test.class_names} - {*read.class_names})
-    if strange:
-        raise DataError(
-            f"{request.data}: its test part holds {strange[0]!r}, which its training part does not; mend it"
-        )
-    told = np.array([read.class_names.index(name) for name in test.class_names])[test.labels]
-    rows = np.arange(len(own) + len(told))
-    labels = np.concatenate([own, told])
-    return Images(pictures + list(test.images), labels, read.class_names, *np.split(rows, [len(own)]), "the test part")
 
 
 def list_finalists(ranking: "Ranking", book: RunBook, seconds: float) -> list[Snapshot]:
@@ -249,34 +184,56 @@ def expected_seconds(snapshot: Snapshot, plan: Plan, steps: int | None = None) -
     return 3 * (snapshot.card.gmacs or 1.0) * scale * plan.recipe.batch_size * (steps or plan.recipe.steps) / PACE
 
 
-def search(ranking: "Ranking", book: RunBook, finalists: Sequence[Snapshot], seconds: float) -> list[Run]:
-    """Short runs of the finalists, best first, until the time is over: the runs, the best first."""
-    scores = -np.arange(len(finalists), dtype=np.float64)
-    with one_thread(ranking.request.config):
-        ran = verify_by_runs(book, scores, finalists, ranking.plans, time_limit=seconds)
-    done = [
-        book.run(one, plan_for(one, ranking.plans)) for one, it in zip(finalists, ran.seconds, strict=True) if it == it
-    ]
-    return sorted(done, key=lambda run: -run.accuracy)
+def search(
+    ranking: "Ranking", book: RunBook, finalists: Sequence[Snapshot], seconds: float, left: Callable[[], float]
+) -> list[Run]:
+    """Short runs of the finalists, best first, then longer ones of the best of them while time is left.
+
+    A longer run begins only where as long a one on all images would still fit behind it.
+
+    Args:
+        ranking: they are from.
+        book: of the runs.
+        finalists: in order.
+        seconds: for the short runs.
+        left: seconds that are left in all.
+
+    Returns:
+        The runs, the best first; of equal ones the shorter.
+
+    Raises:
+        ConfigError: none could be run.
+    """
+    scores, plans = -np.arange(len(finalists), dtype=np.float64), ranking.plans
+    ran = verify_by_runs(book, scores, finalists, plans, time_limit=seconds)
+    there = {one.name: one for one, taken in zip(finalists, ran.seconds, strict=True) if not np.isnan(taken)}
+    if not there:
+        raise ConfigError("no candidate could be run; see above")
+    runs = [book.run(one, plan_for(one, plans)) for one in there.values()]
+    for times, kept in LONGER:
+        for run in best_first(runs)[:kept]:
+            plan = plan_for(there[run.model], plans)
+            steps = times * plan.recipe.steps
+            needed, most = run.seconds * steps / run.steps, PASSES * len(book.labels) / plan.recipe.batch_size
+            if left() > 2 * needed and steps <= most:
+                runs.append(book.run(there[run.model], Plan(plan.recipe.lasting(steps), plan.pixels)))
+    return best_first(runs)
 
 
-def _train(
-    best: Snapshot, run: Run, plan: Plan, images: Images, folder: Path, left: Callable[[], float]
-) -> "FineTuner":
-    """Train the best candidate on all training images for the time that is left; a stopped run goes on as planned."""
-    from ptmrec.train.fine_tuner import PARTS, make_fine_tuner
+def best_first(runs: Sequence[Run]) -> list[Run]:
+    """The runs, the best first; of equal ones the shorter."""
+    return sorted(runs, key=lambda run: (-run.accuracy, run.steps))
 
-    path, labels = folder / "plan.json", images.labels[images.training]
-    if not path.is_file():
-        most = PASSES * len(labels) // plan.recipe.batch_size
-        steps = min(most, int(LEFT * left() / (run.seconds / run.steps)))
-        write_json(path, {"model": best.name, "steps": max(run.steps, steps // PARTS * PARTS)})
-    steps = read_json(path)["steps"]
-    side = plan.pixels or best.card.input_size
-    pictures = images.at(side, images.training)
-    tuner = make_fine_tuner(trainable(best, plan), pictures, labels, plan.recipe.lasting(steps), SEED, folder)
+
+def _train(best: Snapshot, plan: Plan, images: Parts, folder: Path, left: Callable[[], float]) -> "FineTuner":
+    """Train the best candidate on all training images, until the time is over; a stopped run goes on."""
+    from ptmrec.train.fine_tuner import make_fine_tuner
+
+    pictures = images.at(plan.pixels or best.card.input_size, images.training)
+    labels = images.labels[images.training]
+    tuner = make_fine_tuner(trainable(best, plan), pictures, labels, plan.recipe, SEED, folder)
     tuner.deadline = time.perf_counter() + max(left(), 1.0)
-    logger.info("fine-tuning %s for %d steps", best.name, steps)
+    logger.info("fine-tuning %s for %d steps on all %d images", best.name, plan.recipe.steps, len(labels))
     tuner.fit(resume=True)
     return tuner
 
@@ -311,7 +268,7 @@ class Judged:
         return found.statistic, ends.low, ends.high
 
 
-def judge(model: "nn.Module", images: Images) -> Judged:
+def judge(model: "nn.Module", images: Parts) -> Judged:
     """Classify the images of the report; the temperature is the likeliest on them (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
 

@@ -12,8 +12,9 @@ from ptmrec.zoo.snapshot import Snapshot
 from ptmrec.zoo.tuned import About
 
 if TYPE_CHECKING:
+    from ptmrec.images.parts import Parts
     from ptmrec.recommender.request import Request
-    from ptmrec.recommender.tune import Images, Judged, TunedModel
+    from ptmrec.recommender.tune import Judged, TunedModel
 
 REPORT = "report.png"
 WORST = 12
@@ -21,7 +22,7 @@ WORST = 12
 
 
 def about_model(
-    name: str, base: Snapshot, request: "Request", images: "Images", judged: "Judged", made: "TunedModel"
+    name: str, base: Snapshot, request: "Request", images: "Parts", judged: "Judged", made: "TunedModel"
 ) -> About:
     """What is said of a fine-tuned model."""
     data, licence = Path(request.data).name or "images", base.card.licence
@@ -32,7 +33,7 @@ def about_model(
 
 
 def _card(
-    name: str, base: Snapshot, data: str, licence: str, images: "Images", judged: "Judged", made: "TunedModel"
+    name: str, base: Snapshot, data: str, licence: str, images: "Parts", judged: "Judged", made: "TunedModel"
 ) -> str:
     """``README.md``: front matter as the Hub reads it, and what a person wants to know."""
     tried = "\n".join(
@@ -81,8 +82,8 @@ The weights it was made from are {visible(base.source)}; their licence: {visible
 
 ## How it was chosen
 
-Short runs of first candidates, judged on a fifth of the training images; then {made.steps} steps of the best one on all
-of them. {made.seconds:.0f} s in all.
+Runs of first candidates, judged on a fifth of the training images; then the best of them, {made.steps} steps, again on
+all of them. {made.seconds:.0f} s in all.
 
 | model | steps | learning rate | accuracy | seconds |
 |---|---|---|---|---|
@@ -104,7 +105,7 @@ def _by_class(names: tuple[str, ...], judged: "Judged") -> list[str]:
     return rows
 
 
-def write_report(folder: Path, judged: "Judged", images: "Images") -> None:
+def write_report(folder: Path, judged: "Judged", images: "Parts") -> None:
     """Draw the confusion matrix and the images that were classified worst."""
     from ptmrec.plots.style import picture
     from ptmrec.plots.tuned import plot_report

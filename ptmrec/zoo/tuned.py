@@ -119,7 +119,6 @@ def _timm_config(
 ) -> dict[str, Any]:
     stated = {
         "input_size": [3, model.input_size, model.input_size],
-        "fixed_input_size": True,
         "interpolation": "bicubic",
         "crop_pct": 1.0,
         "crop_mode": "squash",
