@@ -16,7 +16,7 @@ from ptmrec.core.log import logger
 from ptmrec.core.words import count_of
 from ptmrec.images.parts import Parts, read_parts
 from ptmrec.recommender.references import one_thread
-from ptmrec.recommender.short_runs import SEED, Plan, Run, RunBook, plan_for, trainable, verify_by_runs
+from ptmrec.recommender.short_runs import SEED, Plan, Run, RunBook, open_book, plan_for, trainable, verify_by_runs
 from ptmrec.recommender.tune_report import about_model, write_report
 from ptmrec.zoo.card import CARD_NAME
 from ptmrec.zoo.snapshot import Snapshot

@@ -14,8 +14,8 @@ PATHS = ConfigParser().get(PathsConfig)
 BATTERY = read_battery(PATHS.battery)
 FILES = {path.stem: path for path in sorted(PATHS.images.glob("*.npz"))}
 WAYS = (
-    *(("whole", "low_data", "balanced"), ("whole", "fine_tuning", "best"), ("half", "low_data", "best")),
-    *(("half", "fine_tuning", "fast"), ("merged", "low_data", "fast"), ("random", "fine_tuning", "balanced")),
+    *(("whole", "low_data", "balanced"), ("whole", "fine_tuning", "fast"), ("half", "low_data", "best")),
+    *(("half", "fine_tuning", "fast"), ("merged", "low_data", "fast"), ("random", "fine_tuning", "fast")),
 )
 """Tasks, regimes and presets, so that each comes with each other kind; what is not whole is another task."""
 EACH, MOST = 12, 160
