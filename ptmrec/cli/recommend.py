@@ -140,9 +140,10 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
         source = str(found.frame.set_index("model").loc[first, "source"])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
     smallest = found.request.images.smallest_class  # a probe learns from some images of a class and judges on others
-    if found.num_classes > 1 and smallest > 1 and found.regime == PROBED and found.verification is None:
+    if found.num_classes > 1 and smallest > 1 and found.verification is None:
         further = ask_again(ctx, SHOWING, preset="balanced")
-        return [*lines, f"next: {further}   # runs the first three on the images"]
+        how = "runs the first three on the images" if found.regime == PROBED else "fine-tunes the first three shortly"
+        return [*lines, f"next: {further}   # {how}"]
     return [*lines, f"next: {ask_again(ctx, SHOWING, model=found.best)}"]
 
 

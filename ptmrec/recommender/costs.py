@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ptmrec.hardware.devices import Device
     from ptmrec.hardware.estimates import Estimate
     from ptmrec.recommender.ranking import Ranking
+    from ptmrec.recommender.recommendation import Recommendation
 
 EMBEDDED = "ptmrec"
 """Library that the cards of embedded models name."""
@@ -179,6 +180,18 @@ def describe_cut(costs: Mapping[str, Costs], limits: Limits) -> list[str]:
         cut = [own for own in costs.values() if name in broken(own, limits)]
         lines += LIMITS[name].describe_cut(cut, bound) if cut else []
     return lines
+
+
+def describe_limits(answer: "Recommendation") -> list[str]:
+    """What limits cut, what the next step of each would bring, and what the costs rest on."""
+    limits, worth = answer.request.limits, answer.ranking.worth
+    lines = describe_cut(answer.costs, limits)
+    unit = "expected" if worth == "expected_accuracy" else f"of {worth.replace('_', ' ')}"
+    for step in answer.relief:
+        bound = LIMITS[step["limit"]].format(limits[step["limit"]])
+        lines.append(f"{step['to']} instead of {bound}: {100 * step['gain']:+.1f} points {unit} ({step['model']})")
+    bases = dict.fromkeys(answer.costs[name].basis for name in answer.frame["model"].head(answer.count))
+    return [*lines, f"costs: {'; '.join(bases)}"]
 
 
 def list_cut(costs: Mapping[str, Costs], limits: Limits) -> list[dict[str, str]]:

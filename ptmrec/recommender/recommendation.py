@@ -139,8 +139,6 @@ class Recommendation:
     @property
     def rejected(self) -> tuple[dict[str, Any], ...]:
         """Models left out: ``model``, ``limit`` (that it breaks, or why it cannot be ranked), ``value``."""
-        if not self.request.limits:
-            return self.unranked
         from ptmrec.recommender.costs import list_cut
 
         return (*self.unranked, *list_cut(self.costs, self.request.limits))
@@ -285,18 +283,12 @@ class Recommendation:
         return replace(self, request=request, ranking=self.ranking.asked(request))
 
     def tune(self, folder: Path | str, time_limit: float = 600.0, force: bool = False) -> "TunedModel":
-        """Run the first models shortly, fine-tune the best of them for the rest of the time, and write it.
+        """Run the first models shortly, fine-tune the best of them and write it, all within a time in seconds.
 
-        Of all images a fifth of each class, or the test part of the folder they are from, judges what is written.
-        Stopped, the same call goes on where it was.
-
-        Args:
-            folder: to write, in the style of the Hub.
-            time_limit: for all of it, in seconds.
-            force: write over a model folder that is there.
+        A fifth of each class, or the test part of the folder, judges what is written. Stopped, the same call goes on.
 
         Raises:
-            ConfigError: the folder is there, or the time is too short for one run.
+            ConfigError: the folder is there and not to be written over by ``force``, or the time is too short.
             DataError: the images have no labels, or too few of each class.
         """
         from ptmrec.recommender.tune import tune
@@ -339,10 +331,9 @@ class Recommendation:
         images = f"{self.images_used} of {self.images_there} images used"
         part = f" (training part {self.part}/)" if self.part else ""
         kind = count_of(self.num_classes, "class") if self.num_classes else "unlabelled images"
-        regime = self.regime.replace("_", " ")
         took = f" in {self.seconds:.1f} s" if self.seconds else ""
         ranked = f"{count_of(len(self), 'model')} ranked by {self.ranked_by}"
-        return f"{images}{part}, {kind}; regime {regime}; {ranked}{took}"
+        return f"{images}{part}, {kind}; regime {self.regime.replace('_', ' ')}; {ranked}{took}"
 
     def describe_nearest(self) -> str:
         """One line: the known data sets that weigh most; empty when none is named."""
@@ -351,32 +342,23 @@ class Recommendation:
 
     def describe_trust(self) -> str:
         """One line that trusts or doubts the answer; empty for published records, which no test judges."""
-        if not self.runnable:
-            return ""
-        return "trust it: nothing speaks against it" if self.trusted else "do not trust it: see above"
+        said = "trust it: nothing speaks against it" if self.trusted else "do not trust it: see above"
+        return said if self.runnable else ""
 
     def remarks(self) -> list[str]:
         """Everything to read beside the table, a sentence each."""
         verified = "" if self.verification is None else self.verification.describe()
         lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), verified)
         read = self.account.lines(self.images_used)
-        return [line for line in (*lines, *self._describe_limits(), *read, self.describe()) if line]
+        return [line for line in (*lines, *self._left_out(), *read, self.describe()) if line]
 
-    def _describe_limits(self) -> list[str]:
+    def _left_out(self) -> list[str]:
         """Models left out: by number where limits are set, otherwise by name."""
-        limits = self.request.limits
-        if not limits:
+        if not self.request.limits:
             return [f"left out: {one['model']} ({one['limit']})" for one in self.rejected]
-        from ptmrec.recommender.costs import describe_cut
+        from ptmrec.recommender.costs import describe_limits
 
-        lines = describe_cut(self.costs, limits)
-        worth = self.ranking.worth
-        unit = "expected" if worth == "expected_accuracy" else f"of {worth.replace('_', ' ')}"
-        for step in self.relief:
-            bound = LIMITS[step["limit"]].format(limits[step["limit"]])
-            lines.append(f"{step['to']} instead of {bound}: {100 * step['gain']:+.1f} points {unit} ({step['model']})")
-        bases = dict.fromkeys(self.costs[name].basis for name in self.frame["model"].head(self.count))
-        return [*lines, f"costs: {'; '.join(bases)}"]
+        return describe_limits(self)
 
     def _check_ranked(self, model: str | None, what: str) -> None:
         """Refuse to run, explain or load a model that was left out or has no weights."""
