@@ -207,11 +207,9 @@ class Recommendation:
             board = with_costs(board, [self.costs[name] for name in board["model"]])
         if only_pareto:
             board = board[board["on_pareto"]]
-        if all_models:
-            return board.copy()
         shown = board.head((len(board) if only_pareto else self.count) if count is None else count)
-        if not self.runnable:
-            return shown.copy()
+        if all_models or not self.runnable:
+            return (board if all_models else shown).copy()
         return shown.assign(why=[self.ranking.explain(name, by_class=False).phrase() for name in shown["model"]])
 
     def readable(self, count: int | None = None, only_pareto: bool = False) -> "pd.DataFrame":
@@ -322,9 +320,8 @@ class Recommendation:
 
     def describe_tie(self) -> str:
         """One sentence about the models tied with the best; empty when there are none."""
-        if self.num_tied < 2:
-            return ""
-        return f"the first {self.num_tied} models are tied: they differ by less than their uncertainty"
+        tied = f"the first {self.num_tied} models are tied: they differ by less than their uncertainty"
+        return tied if self.num_tied > 1 else ""
 
     def describe(self) -> str:
         """One line: images found and used, regime, number of models, recommender and seconds."""
@@ -338,7 +335,7 @@ class Recommendation:
     def describe_nearest(self) -> str:
         """One line: the known data sets that weigh most; empty when none is named."""
         named = ", ".join(f"{name.replace('_', ' ')} ({share:.0%})" for name, share in self.nearest.items())
-        return f"nearest known data sets: {named}" if named else ""
+        return named and f"nearest known data sets: {named}"
 
     def describe_trust(self) -> str:
         """One line that trusts or doubts the answer; empty for published records, which no test judges."""
@@ -349,16 +346,15 @@ class Recommendation:
         """Everything to read beside the table, a sentence each."""
         verified = "" if self.verification is None else self.verification.describe()
         lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), verified)
-        read = self.account.lines(self.images_used)
-        return [line for line in (*lines, *self._left_out(), *read, self.describe()) if line]
+        read = (*self._left_out(), *self.account.lines(self.images_used), self.describe())
+        return [line for line in (*lines, *read) if line]
 
     def _left_out(self) -> list[str]:
         """Models left out: by number where limits are set, otherwise by name."""
-        if not self.request.limits:
-            return [f"left out: {one['model']} ({one['limit']})" for one in self.rejected]
         from ptmrec.recommender.costs import describe_limits
 
-        return describe_limits(self)
+        unranked = [f"left out: {one['model']} ({one['limit']})" for one in self.rejected]
+        return describe_limits(self) if self.request.limits else unranked
 
     def _check_ranked(self, model: str | None, what: str) -> None:
         """Refuse to run, explain or load a model that was left out or has no weights."""

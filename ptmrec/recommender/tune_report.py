@@ -42,8 +42,9 @@ def _card(
     )
     shares = "\n".join(_by_class(images.class_names, judged))
     interval = f"{made.accuracy:.3f} (95 % interval {made.low:.3f} to {made.high:.3f})"
-    load = f'timm.create_model("local-dir:{name}", pretrained=True)'
-    python = f"import timm\n\nmodel = {load}.eval()" if base.card.architecture["library"] == "timm" else _own(name)
+    place = made.folder.name
+    load = f'timm.create_model("local-dir:{place}", pretrained=True)'
+    python = f"import timm\n\nmodel = {load}.eval()" if base.card.architecture["library"] == "timm" else _own(place)
     return f"""---
 license: {json.dumps(licence)}
 library_name: {base.card.architecture["library"]}
@@ -78,7 +79,7 @@ The weights it was made from are {visible(base.source)}; their licence: {visible
 {python}
 ```
 
-`ptmrec predict {visible(name)}/ new_images/ -o predictions.csv` classifies images.
+`ptmrec predict {visible(place)}/ new_images/ -o predictions.csv` classifies images.
 
 ## How it was chosen
 
@@ -91,8 +92,8 @@ all of them. {made.seconds:.0f} s in all.
 """
 
 
-def _own(name: str) -> str:
-    return f'from ptmrec import read_classifier\n\nmodel = read_classifier("{name}")'
+def _own(place: str) -> str:
+    return f'from ptmrec import read_classifier\n\nmodel = read_classifier("{place}")'
 
 
 def _by_class(names: tuple[str, ...], judged: "Judged") -> list[str]:
