@@ -182,7 +182,7 @@ def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
         )
     hub_id, whole = stated.hf_hub_id, f"{model}.{stated.tag}" if stated.tag else model
     try:
-        folder = hub_folder(hub_id, configured=False)
+        folder = hub_folder(hub_id, library=TIMM[:-1])
     except ArtifactError as error:
         raise ArtifactError(f"{TIMM}{name}: {error}, or {_random_too(TIMM, model)}") from None
     own = None if (folder / CARD_NAME).is_file() else timm_architecture(model, stated.to_dict())  # timm fetches none
@@ -212,7 +212,7 @@ def _open_clip(name: str, random_weights: bool) -> Snapshot:
         what = f"{hub_id.rpartition('/')[2]} is a pickle" if find_pickles([hub_id]) else "they are not on the Hub"
         raise ArtifactError(f"{OPEN_CLIP}{name}: {what}, which is never read; {_random_too(OPEN_CLIP, model)}")
     try:
-        folder = hub_folder(hub_id, configured=False)
+        folder = hub_folder(hub_id, library=OPEN_CLIP[:-1])
     except ArtifactError as error:
         raise ArtifactError(f"{OPEN_CLIP}{name}: {error}, or {_random_too(OPEN_CLIP, model)}") from None
     return read_hub_folder(folder, f"{OPEN_CLIP}{name}", plain_name(name.replace("/", "--")), tag, architecture)

@@ -178,7 +178,7 @@ def test_random_weights_are_named_as_such(source):
         ("open_clip:ViT-B-32", "name its weights, one of openai"),
         ("open_clip:ViT-B-32/openai", "the Hub cannot be reached"),
         ("open_clip:RN50/cc12m", "never read|cannot be reached"),
-        ("me/none", "not in the local cache"),
+        ("me/none", "nothing of it is in the local cache"),
         ("nonsense", "no model folder of that name"),
         ("me/none?random", "random weights are for"),
         ("x" * 5000, "no model folder of that name"),
