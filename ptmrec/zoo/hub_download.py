@@ -1,6 +1,7 @@
 """Downloads that go on where they were cut, checked against what the server states before anything is used."""
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -108,6 +109,44 @@ def download(url: str, target: Path, stated: Stated, what: str) -> Path:
     return target
 
 
+def fetch_address(url: str, target: Path, largest: int) -> Path:
+    """Fetch a file from an address; of what the server states of it, size and SHA-256, all is checked.
+
+    Args:
+        url: the address.
+        target: where it is to lie; a file of before is replaced.
+        largest: bytes of the largest file that is taken.
+
+    Raises:
+        ArtifactError: it cannot be fetched, is larger, or not what was stated.
+    """
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.utils import hf_raise_for_status
+
+    if not url.startswith(("https://", "http://")):
+        raise ArtifactError(f"{url}: no address of a file; it begins with https://")
+    with fetching(url):
+        plain = {"Accept-Encoding": "identity"}
+        said = get_session().head(url, headers=plain, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT, follow_redirects=True)
+        hf_raise_for_status(said)
+    told = [part.headers for part in (*said.history, said)]  # the Hub says it before it sends elsewhere
+    size = next((head["X-Linked-Size"] for head in told if "X-Linked-Size" in head), told[-1].get("Content-Length", ""))
+    tag = next((head["X-Linked-ETag"] for head in told if "X-Linked-ETag" in head), "").strip('"')
+    stated = Stated(url.rpartition("/")[2], int(size) if size.isdecimal() else None, tag if len(tag) == 64 else "")
+    refuse_large(url, stated, largest)
+    target.unlink(missing_ok=True)
+    return download(url, target, stated, url)
+
+
+def refuse_large(what: str, stated: Stated, largest: float) -> None:
+    """Raise where a file is larger than what is taken, or nobody says how large it is."""
+    if largest == math.inf:
+        return
+    if stated.size is None or stated.size > largest:
+        held = "of unknown size" if stated.size is None else f"{stated.size >> 20:,} MiB"
+        raise ArtifactError(f"{what}: {stated.name} is {held}, and at most {int(largest) >> 20:,} MiB are taken")
+
+
 def _append(url: str, partial: Path, stated: Stated) -> bool:
     """Fetch what is left of a file; False when it was cut after something of it had come."""
     from huggingface_hub import constants, get_session
@@ -200,7 +239,7 @@ def _refusal(error: "HfHubHTTPError") -> str:
         errors.GatedRepoError: "its owner gives access on request; ask on its page, then log in with: hf auth login",
         errors.RepositoryNotFoundError: "there is no such repository; check its name, or log in if it is private",
         errors.RevisionNotFoundError: "there is no such revision; check what stands behind the @",
-        errors.EntryNotFoundError: "a file of it is listed and missing; its author has to mend it",
+        errors.EntryNotFoundError: "a file is not there; check the address, or ask its author to mend it",
     }
     for kind, words in advice.items():
         if isinstance(error, kind):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_text
-from ptmrec.zoo.hub_download import DamagedError, Stated, UnreachableError, download, fetching, is_hash
+from ptmrec.zoo.hub_download import DamagedError, Stated, UnreachableError, download, fetching, is_hash, refuse_large
 from ptmrec.zoo.snapshot import INDEX_NAME, PICKLES, WEIGHTS_NAME, read_shapes, weight_files
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
@@ -18,6 +18,8 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 PATTERNS = ("*.json", "*.safetensors", "README.md")
 """Files that are fetched."""
 SAFE = ".safetensors"
+SHARED = "registrations"
+"""In place of a library: all safetensors of a repository are wanted."""
 CONFIGS = ("config.json", "open_clip_config.json")
 CONNECT = "connect, or give a folder that holds its config.json and safetensors"
 CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
@@ -134,8 +136,12 @@ class Repository:
         stated = [Stated(f.rfilename, f.size, f.lfs.sha256 if f.lfs else f.blob_id or "") for f in found]
         return str(told.sha), stated
 
-    def fetch(self, library: str = "") -> Path:
+    def fetch(self, library: str = "", largest: float = math.inf) -> Path:
         """Fetch its files, each checked before it is put where other programs find it.
+
+        Args:
+            library: see :func:`hub_folder`.
+            largest: bytes of the largest file that is taken.
 
         Raises:
             ArtifactError: see :func:`hub_folder`.
@@ -144,6 +150,8 @@ class Repository:
 
         commit, files = self.wanted(library)
         folder = self.place / "snapshots" / commit
+        for file in files:
+            refuse_large(self.hub_id, file, largest)
         for file in files:
             path = folder / file.name
             url = hf_hub_url(self.name, file.name, revision=commit, endpoint=HfApi().endpoint)
@@ -168,7 +176,11 @@ def _weights_of(names: Sequence[str], library: str) -> list[str]:
     clip = [name for name in CLIP_WEIGHTS if name in names]
     if clip and (library == "open_clip" or not {WEIGHTS_NAME, INDEX_NAME} & {*names}):
         return clip[:1]
-    return [WEIGHTS_NAME] if WEIGHTS_NAME in names else [name for name in names if name.endswith(SAFE)]
+    return (
+        [WEIGHTS_NAME]
+        if WEIGHTS_NAME in names and library != SHARED
+        else [name for name in names if name.endswith(SAFE)]
+    )
 
 
 def _link(path: Path, blob: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_server_that_lies_is_found_out(hub, written, tmp_path, name, lie, word
         ({"refuses": (403, "GatedRepo")}, "its owner gives access on request.*log in"),
         ({"refuses": (401, "GatedRepo")}, "its owner gives access on request.*log in"),
         ({"refuses": (500, "")}, "status 500; try again later"),
-        ({"forgets": ("config.json",)}, "a file of it is listed and missing"),
+        ({"forgets": ("config.json",)}, "a file is not there"),
     ],
 )
 def test_what_a_server_refuses_is_said_in_words(hub, written, wrong, words):
