@@ -1,7 +1,7 @@
 """Accuracies that users measured themselves, on their own images: read, checked, and put beside the models."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -73,6 +73,12 @@ class Measurements:
 
         lost = ", ".join(f"{100 * loss:.1f} by {order}" for order, loss in zip(ORDERS, moved.losses, strict=True))
         return f"{taken} On data sets left out the first model then loses points: {lost}; so it is {moved.order}."
+
+    def differing(self, names: Sequence[str], run: np.ndarray) -> str:
+        """One sentence about models whose accuracy here is another than running them ``(N,)`` gave; mostly empty."""
+        both = np.flatnonzero(~np.isnan(run) & ~np.isnan(self.accuracies) & (run != self.accuracies))
+        parts = [f"{names[place]} {run[place]:.2f} and {self.accuracies[place]:.2f}" for place in both]
+        return f"Run here and measured by you, which counts: {'; '.join(parts)}." if parts else ""
 
     def only(self, rows: np.ndarray) -> "Measurements":
         """Those of some models, by index."""

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PROBED, REGIMES, DatasetTokenConfig, PathsConfig, RelationConfig
-from ptmrec.core.errors import ArtifactError, ConfigError, DataError
+from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.core.words import suggest
 from ptmrec.dataloader.dataset_tokens import class_tokens, cluster_labels
 from ptmrec.dataloader.model_datasets import find_recommender
@@ -20,7 +20,7 @@ from ptmrec.recommender.knowledge import TARGET, Knowledge
 from ptmrec.recommender.measured import SCALES, Measurements, measured_columns, place_measured
 from ptmrec.recommender.references import ENCODER, References, one_thread
 from ptmrec.recommender.request import Request
-from ptmrec.recommender.verify import Verification, verify_candidates
+from ptmrec.recommender.verify import Verification, check_labels, verify_candidates
 from ptmrec.relations.conformal import LEVELS
 from ptmrec.relations.distance import fit_surroundings
 from ptmrec.relations.expected import Separation
@@ -106,9 +106,14 @@ class Ranking:
         run = self.verification
         if run is None or self.request.regime != PROBED:
             return self.told
+        return self.told.joined(self._ran, run.judged)
+
+    @property
+    def _ran(self) -> np.ndarray:
+        """Accuracies ``(N,)`` of the models that were run, NaN for the others."""
         accuracies = np.full(len(self.prior), np.nan)
-        accuracies[self.listed] = run.accuracies
-        return self.told.joined(accuracies, run.judged)
+        accuracies[self.listed] = self.verification.accuracies
+        return accuracies
 
     @cached_property
     def accuracies(self) -> Accuracies | Moved:
@@ -167,7 +172,9 @@ class Ranking:
         told = self.told.describe(SCALES[self.request.regime], found if isinstance(found, Moved) else None)
         unmoved = frozen if self.verification is not None and self.request.regime != PROBED else ""
         cards = f"Ranked by their cards only, as the nearest known model: {by_card}." if by_card else ""
-        return tuple(note for note in (known if same else "", cards, told, unmoved, *self.doubts) if note)
+        names = list(self.knowledge.cards)
+        twice = "" if self.verification is None else self.told.differing(names, self._ran)
+        return tuple(note for note in (known if same else "", cards, told, twice, unmoved, *self.doubts) if note)
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
@@ -231,10 +238,7 @@ class Ranking:
         Raises:
             DataError: the images have no labels.
         """
-        if self.request.images.num_classes < 2:
-            raise DataError("candidates can be verified on labelled images of two classes or more; give labels")
-        if np.unique(self.shown[1], return_counts=True)[1].max() < 2:
-            raise DataError("candidates cannot be verified on one image of each class; give more images")
+        check_labels(self.request.images)
         before, scores = self.verification, self.frame.set_index("model")["score"]
         scores = scores[[snapshot.name for snapshot in self.snapshots]].to_numpy(copy=True)
         if before is not None:
@@ -327,13 +331,13 @@ def load_cached(config: ConfigParser) -> tuple[Recommender, References]:
     return _opened[key]
 
 
-def shrink(images: "np.ndarray | Sequence[Image.Image]") -> np.ndarray:
-    """Images ``(n, 32, 32, 3)`` uint8, as the zoo's models take them."""
+def shrink(images: "np.ndarray | Sequence[Image.Image]", size: int = SIZE) -> np.ndarray:
+    """Images ``(n, size, size, 3)`` uint8; 32 pixels high the zoo's models take them."""
     from PIL import Image
 
     pictures = [Image.fromarray(image) if isinstance(image, np.ndarray) else image for image in images]
     return np.stack(
-        [np.asarray(picture.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)) for picture in pictures]
+        [np.asarray(picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)) for picture in pictures]
     )
 
 

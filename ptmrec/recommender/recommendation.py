@@ -96,11 +96,6 @@ class Recommendation:
         return self.request.images.class_names
 
     @property
-    def part(self) -> str:
-        """Folder of the training part that was used, empty when the data set has no parts."""
-        return self.request.images.part
-
-    @property
     def account(self) -> Account:
         """Images that were left out, and contents that were read otherwise than they stand."""
         return self.request.images.account
@@ -249,12 +244,15 @@ class Recommendation:
         self._check_ranked(model, "explained")
         return self.ranking.explain(model)
 
-    def verify(self, count: int | None = 3, time_limit: float | None = None) -> "Recommendation":
+    def verify(
+        self, count: int | None = 3, time_limit: float | None = None, download: bool = False
+    ) -> "Recommendation":
         """Run the first candidates that were not run yet on the images, and rank anew.
 
         Args:
             count: this many.
             time_limit: for as long as this, in seconds; together with ``count`` what ends first.
+            download: download models of a published zoo that are not here.
 
         Raises:
             ConfigError: neither is positive.
@@ -263,10 +261,10 @@ class Recommendation:
         from ptmrec.recommender.request import check_budget
 
         started = time.perf_counter()
-        self._check_ranked(None, "verified")
         check_budget(count, time_limit)
-        ranking = self.ranking.verify(count, time_limit)
-        return replace(self, ranking=ranking, seconds=self.seconds + time.perf_counter() - started)
+        request = replace(self.request, download=download or self.request.download)
+        ranking = self.ranking.asked(request).verify(count, time_limit)
+        return replace(self, request=request, ranking=ranking, seconds=self.seconds + time.perf_counter() - started)
 
     def measured(self, accuracies: "Mapping[str, Any] | Sequence[str] | Path | str") -> "Recommendation":
         """Rank anew with accuracies that you measured; those that were given before stay.
@@ -316,7 +314,7 @@ class Recommendation:
     def describe(self) -> str:
         """One line: images found and used, regime, number of models, recommender and seconds."""
         images = f"{self.images_used} of {self.images_there} images used"
-        part = f" (training part {self.part}/)" if self.part else ""
+        part = f" (training part {self.request.images.part}/)" if self.request.images.part else ""
         kind = count_of(self.num_classes, "class") if self.num_classes else "unlabelled images"
         regime = self.regime.replace("_", " ")
         took = f" in {self.seconds:.1f} s" if self.seconds else ""
@@ -336,8 +334,8 @@ class Recommendation:
 
     def remarks(self) -> list[str]:
         """Everything to read beside the table, a sentence each."""
-        verified = "" if self.verification is None else self.verification.describe()
-        lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), verified)
+        run = () if self.verification is None else self.verification.lines()
+        lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), *run)
         read = self.account.lines(self.images_used)
         return [line for line in (*lines, *self._describe_limits(), *read, self.describe()) if line]
 

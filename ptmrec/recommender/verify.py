@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ptmrec.core.errors import NoWeightsError
+from ptmrec.core.errors import DataError, NoWeightsError
 from ptmrec.core.log import logger
 from ptmrec.relations.ridge import Split, draw_splits, split_probe
 
 if TYPE_CHECKING:
+    from ptmrec.images.user_images import UserImages
     from ptmrec.zoo.architectures import SmallModel
     from ptmrec.zoo.photo_model import PhotoModel
 
@@ -25,12 +26,14 @@ class Verification:
             :func:`~ptmrec.relations.ridge.split_probe`.
         seconds: ``(N,)`` time each took, loading included; NaN = not run.
         learned: images that each probe learned from; judged: the other images, on which it was judged.
+        passed_over: sentences about candidates that were to be run and were not.
     """
 
     accuracies: np.ndarray
     seconds: np.ndarray
     learned: int
     judged: int
+    passed_over: tuple[str, ...] = ()
 
     @property
     def passes(self) -> int:
@@ -53,11 +56,25 @@ class Verification:
         seconds = round(self.total_seconds, 2)
         return {"models": self.passes, "seconds": seconds, "learned": self.learned, "judged": self.judged}
 
-    def describe(self) -> str:
-        """One sentence about the cost."""
+    def lines(self) -> tuple[str, ...]:
+        """What was not run and why, and a sentence about the cost of what was."""
+        if not self.passes:
+            return (*self.passed_over, "no candidate was run on the images")
         of = f"{self.passes} of {len(self.seconds)} candidates"
         probe = f"a probe learned from {self.learned} images and was judged on the {self.judged} others"
-        return f"verified {of} on the images in {self.total_seconds:.1f} s: {probe}, several times"
+        return (*self.passed_over, f"verified {of} on the images in {self.total_seconds:.1f} s: {probe}, several times")
+
+
+def check_labels(images: "UserImages") -> None:
+    """Refuse to run candidates on images that no probe can learn from and be judged on.
+
+    Raises:
+        DataError: they have no labels, or one image of each class.
+    """
+    if images.num_classes < 2:
+        raise DataError("candidates can be verified on labelled images of two classes or more; give labels")
+    if np.unique(images.labels, return_counts=True)[1].max() < 2:
+        raise DataError("candidates cannot be verified on one image of each class; give more images")
 
 
 def verify_candidates(

@@ -133,12 +133,6 @@ def test_the_rule_is_the_one_that_agrees_best_with_data_sets_left_out():
     assert list(found.values()) == sorted(found.values(), reverse=True) and set(found) <= set(RULES)
 
 
-def test_records_cannot_be_run():
-    assert len(recommend(IMAGES.images, [0, 0, 1, 1], zoo="hf180", n=2).leaderboard()) == 2
-    with pytest.raises(ConfigError, match="no weights"):
-        recommend(IMAGES.images, [0, 0, 1, 1], zoo="hf180", verify=3)
-
-
 def test_limits_hold_for_published_models_on_a_named_device():
     free, tight = ask("timm"), ask("timm", device="i9-10940X", max_latency="20ms", max_params="30M")
     board = tight.leaderboard(all_models=True)
