@@ -146,12 +146,16 @@ def _answer(found: "Recommendation", style: str, count: int | None, pareto: bool
 def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> list[str]:
     """Lines about the file that was written and the next command: the same question, one step further."""
     lines = [f"written: {output}"] if output is not None else []
+    smallest = found.request.images.smallest_class  # a probe learns from some images of a class and judges on others
+    able, run = found.num_classes > 1 and smallest > 1, found.verification
+    if not found.runnable and able and (run is None or not run.passes):
+        further = ask_again(ctx, SHOWING, verify=found.request.verify or 3, yes=True)
+        return [*lines, f"next: {further}   # downloads these models and runs them on the images"]
     if not found.runnable:
-        first = found.ranking.following.get("models", [found.best])[0]
+        first = found.ranking.following.get("models", [found.best])[0] if run is None else found.best
         source = str(found.frame.set_index("model").loc[first, "source"])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
-    smallest = found.request.images.smallest_class  # a probe learns from some images of a class and judges on others
-    if found.num_classes > 1 and smallest > 1 and found.regime == PROBED and found.verification is None:
+    if able and found.regime == PROBED and run is None:
         further = ask_again(ctx, SHOWING, preset="balanced")
         return [*lines, f"next: {further}   # runs the first three on the images"]
     return [*lines, f"next: {ask_again(ctx, SHOWING, model=found.best)}"]

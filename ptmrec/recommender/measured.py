@@ -15,6 +15,8 @@ from ptmrec.core.words import count_of, suggest
 from ptmrec.relations.conformal import LEVELS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ptmrec.relations.odds import Moved
 
 HOW = "write model=0.83, or model=0.83/400 with the number of test images"
@@ -150,6 +152,15 @@ def measured_columns(found: Measurements) -> dict[str, np.ndarray]:
     low, high = wilson_interval(found.accuracies, found.images, LEVELS[0])
     basis = np.where(np.isnan(found.accuracies), "expected", "measured")
     return {"measured_accuracy": found.accuracies, "measured_low_80": low, "measured_high_80": high, "basis": basis}
+
+
+def further_down(frame: "pd.DataFrame", count: int) -> str:
+    """One sentence about measured models behind the first so many of an answer; empty where there are none."""
+    if "measured_accuracy" not in frame:
+        return ""
+    rest = frame.iloc[count:].dropna(subset=["measured_accuracy"])
+    parts = [f"{row.model} {row.measured_accuracy:.2f} (rank {row.rank})" for row in rest.itertuples()]
+    return f"Measured, and behind the models shown: {', '.join(parts)}" if parts else ""
 
 
 def wilson_interval(share: np.ndarray, count: np.ndarray | int, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -155,6 +155,12 @@ class Table:
         told = self.told.joined(run.accuracies, run.judged)
         return replace(self, told=told, scale=PROBED if run.passes else self.scale, run=run)
 
+    def used(self, images: str) -> str:
+        """One sentence: what the order is from, and what of the images can change it."""
+        if self.run is not None and self.run.passes:
+            return f"Published records ({self.zoo.about.origin}), and {self.run.passes} models run on your images."
+        return f"Published records only ({self.zoo.about.origin}): your images were read, {images} change this order."
+
     def known(self, kept: np.ndarray) -> list[int]:
         """Places of the measured ones among the models ``kept (N,)`` bool that may be chosen."""
         return np.flatnonzero(~np.isnan(self.told.accuracies) & kept).tolist()
@@ -257,8 +263,7 @@ def _by_records(table: Table, kept: np.ndarray) -> tuple[pd.DataFrame, tuple[str
         columns["score"][rows] = moved.scores(order[rows])
         columns["score"][np.isnan(scores) & np.isnan(told.accuracies)] = np.nan
         rule = rule if moved.order == OLD else MEASURED
-    first = f"Published records only ({zoo.about.origin}): your images were read, {used} change this order."
-    return _frame(table, columns, rule), (first, *why), "expected_accuracy", moved
+    return _frame(table, columns, rule), (table.used(used), *why), "expected_accuracy", moved
 
 
 def _as_listed(table: Table) -> tuple[pd.DataFrame, tuple[str, ...], str, None]:
@@ -272,14 +277,15 @@ def _as_listed(table: Table) -> tuple[pd.DataFrame, tuple[str, ...], str, None]:
     if table.told.count:
         columns |= measured_columns(table.told)
         own = np.flatnonzero(~np.isnan(table.told.accuracies) & ~np.isnan(zoo.accuracy[0]))
-        placed = zoo.accuracy[0].copy()
-        placed[own[np.argsort(-table.told.accuracies[own], kind="stable")]] = -np.sort(-placed[own])
-        columns |= {"score": placed, "tied_with_best": placed == np.nanmax(placed)}
+        score = zoo.accuracy[0].copy()
+        score[own[np.argsort(-table.told.accuracies[own], kind="stable")]] = -np.sort(-score[own])
+        columns |= {"score": score, "tied_with_best": score == np.nanmax(score)}
     count = len(zoo.datasets)
+    sets = f"{count} data {'sets are variants' if count > 1 else 'set is one'}"
+    placed = ", in which measured models stand as they were measured" if table.told.count > 1 else ""
     note = (
-        f"Published records only ({zoo.about.origin}): your images were read, but cannot change this order. Its "
-        f"{count} data {'sets are variants' if count > 1 else 'set is one'} of {name}: no evidence for your images, so "
-        f"no accuracy is expected; the order is that of {name} accuracy."
+        f"{table.used('but cannot')} Its {sets} of {name}: no evidence for your images, so no accuracy is expected; "
+        f"the order is that of {name} accuracy{placed}."
     )
     return _frame(table, columns, f"{name} accuracy"), (note,), column, None
 
@@ -316,7 +322,7 @@ def _frame(table: Table, columns: dict[str, Any], rule: str) -> pd.DataFrame:
         "model": zoo.models,
         "source": [_source(name, card) for name, card in zip(zoo.models, cards, strict=True)],
         "family": [card["family"] for card in cards],
-        "parameters": [card.get("num_params") or 0 for card in cards],
+        "parameters": pd.Series([card.get("num_params") or None for card in cards], dtype=object),
         "licence": [str(card.get("licence") or "unknown") for card in cards],
         "trained_on": [str(card.get("source_dataset") or "unknown") for card in cards],
     }

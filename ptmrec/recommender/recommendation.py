@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ConfigError
-from ptmrec.core.words import count_of, short_count
+from ptmrec.core.words import count_of, short_count, suggest
 from ptmrec.hardware.limits import LIMITS, Costs, broken, relieved
 from ptmrec.images.account import Account
 
@@ -244,9 +244,7 @@ class Recommendation:
         self._check_ranked(model, "explained")
         return self.ranking.explain(model)
 
-    def verify(
-        self, count: int | None = 3, time_limit: float | None = None, download: bool = False
-    ) -> "Recommendation":
+    def verify(self, count: int | None = 3, time_limit: float | None = None, download=False) -> "Recommendation":
         """Run the first candidates that were not run yet on the images, and rank anew.
 
         Args:
@@ -297,7 +295,7 @@ class Recommendation:
         """Expected accuracies with their intervals."""
         from ptmrec.plots.recommendation import plot_recommendation
 
-        return plot_recommendation(self.leaderboard(), ax)
+        return plot_recommendation(self.leaderboard(), ax, self.ranking.worth)
 
     def plot_pareto(self, ax: "Axes | None" = None) -> "Axes":
         """Expected accuracy against latency (or parameters), with the Pareto front."""
@@ -334,7 +332,9 @@ class Recommendation:
 
     def remarks(self) -> list[str]:
         """Everything to read beside the table, a sentence each."""
-        run = () if self.verification is None else self.verification.lines()
+        from ptmrec.recommender.measured import further_down
+
+        run = (further_down(self.frame, self.count), *(self.verification.lines() if self.verification else ()))
         lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), *run)
         read = self.account.lines(self.images_used)
         return [line for line in (*lines, *self._describe_limits(), *read, self.describe()) if line]
@@ -357,12 +357,14 @@ class Recommendation:
 
     def _check_ranked(self, model: str | None, what: str) -> None:
         """Refuse to run, explain or load a model that was left out or has no weights."""
-        if not self.runnable:
+        if not self.runnable and (model is None or model in set(self.frame["model"])):
             raise ConfigError(f"this answer rests on only records, no weights, so no model can be {what} here")
         for row in self.rejected:
             if row["model"] == model:
                 keeps = f"it does not keep {row['limit']} ({row['value']})" if row["value"] else row["limit"]
                 raise ConfigError(f"{model} was left out: {keeps}")
+        if not self.runnable:
+            raise ConfigError(f"no model {model!r} was ranked{suggest(model, self.frame['model'])}")
 
     def to_json(self, count: int | None = None, only_pareto: bool = False) -> str:
         """The answer as JSON; an unknown number is null. Arguments as of :meth:`leaderboard`."""

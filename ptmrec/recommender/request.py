@@ -186,7 +186,8 @@ def _check_paths(images: Any, labels: Any, zoo: Any) -> None:
         if isinstance(path, str) and not path.strip():
             raise ConfigError(f"{name}: an empty path; name a folder or file, or . for the current folder")
     if zoo not in (None, REAL) and not is_records(zoo) and not Path(zoo).is_dir():
-        hint = suggest(str(zoo), (REAL, *PUBLISHED), "build one with: ptmrec zoo build")
+        known = ", ".join((REAL, *PUBLISHED))
+        hint = suggest(str(zoo), (REAL, *PUBLISHED), f"give a folder of models, a CSV of records, or one of {known}")
         raise ArtifactError(f"{zoo}: no zoo there{hint}")
 
 

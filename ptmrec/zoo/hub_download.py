@@ -96,7 +96,7 @@ def download(url: str, target: Path, stated: Stated, what: str) -> Path:
             if target.is_file():
                 return target
             for _ in range(TRIES):
-                if _append(url, partial, stated):
+                if _append(url, partial, stated, what):
                     break
                 logger.info("%s: %s was cut; goes on where it was", what, stated.name)
             else:
@@ -147,7 +147,7 @@ def refuse_large(what: str, stated: Stated, largest: float) -> None:
         raise ArtifactError(f"{what}: {stated.name} is {held}, and at most {int(largest) >> 20:,} MiB are taken")
 
 
-def _append(url: str, partial: Path, stated: Stated) -> bool:
+def _append(url: str, partial: Path, stated: Stated, what: str) -> bool:
     """Fetch what is left of a file; False when it was cut after something of it had come."""
     from huggingface_hub import constants, get_session
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
@@ -163,7 +163,7 @@ def _append(url: str, partial: Path, stated: Stated) -> bool:
         hf_raise_for_status(answer)
         there = there if answer.status_code == 206 else 0
         begun, size = there, stated.size or there + int(answer.headers.get("Content-Length", 0))
-        shown = _bar(stated.name, there, size)
+        shown = _bar(f"{what} {stated.name}" if stated.name not in what else what, there, size)
         with partial.open("ab" if there else "wb") as file:
             try:
                 for chunk in answer.iter_bytes():

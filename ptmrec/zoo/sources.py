@@ -25,7 +25,7 @@ from ptmrec.zoo.hub import (
 from ptmrec.zoo.hub_card import check_size
 from ptmrec.zoo.hub_files import HUB_ID, count_parameters, find_pickles, hub_folder
 from ptmrec.zoo.real import RealSnapshot, read_real
-from ptmrec.zoo.snapshot import Snapshot, read_snapshot, weight_files
+from ptmrec.zoo.snapshot import PICKLES, Snapshot, read_snapshot, weight_files
 
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg
@@ -88,6 +88,8 @@ def open_source(
         raise ArtifactError(f"{source}: random weights are for {TIMM}NAME, {OPEN_CLIP}NAME and {TORCHVISION}NAME only")
     if os.path.isdir(source):  # unlike a path's own method it takes any name, however long
         return open_folder(Path(source))
+    if Path(source).suffix in (".onnx", ".pt2", ".safetensors", *PICKLES):
+        raise ArtifactError(f"{source}: no such file; check its path")
     if os.path.exists(source) or not HUB_ID.fullmatch(source):
         raise ArtifactError(f"{source}: no model folder of that name; give {KINDS}")
     return read_hub_folder(hub_folder(source), source, plain_name(source.replace("/", "--", 1)))

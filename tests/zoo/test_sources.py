@@ -180,6 +180,7 @@ def test_random_weights_are_named_as_such(source):
         ("open_clip:RN50/cc12m", "never read|cannot be reached"),
         ("me/none", "nothing of it is in the local cache"),
         ("nonsense", "no model folder of that name"),
+        ("my/nofile.onnx", "no such file; check its path"),
         ("me/none?random", "random weights are for"),
         ("x" * 5000, "no model folder of that name"),
         ("me/" + "x" * 5000, "no id of a repository"),
