@@ -10,6 +10,7 @@ import numpy as np
 import own_outputs  # noqa: F401  sets where tests write
 import pytest
 import torch
+from hub_server import hub  # noqa: F401  a fixture
 from PIL import Image
 from toy_lists import make_circle, make_sources
 

@@ -195,6 +195,7 @@ def images(tmp_path_factory):
 def test_what_the_pages_show_runs(words, images, monkeypatch):
     monkeypatch.chdir(images)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     if words[:2] == ("inspect", "trainer"):
         call("new", "trainer", "my_trainer", "--pattern", "dict")
     done = call(*words)

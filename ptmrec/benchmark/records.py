@@ -1,7 +1,7 @@
 """Records of anybody as a zoo without weights: a CSV with a line for each accuracy."""
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,8 @@ COLUMNS = ("model", "dataset", "regime", "metric", "value")
 """Columns that are read; others are not."""
 WORDS = {"probe": "low_data", "low_data": "low_data", "fine": "fine_tuning", "zero": "zero_shot"}
 """Part of the name of a regime -> regime."""
+ACCURACIES = ("acc", "top", "per class", "per_class", "per-class")
+"""Parts of the names of metrics that are accuracies; others are left out."""
 FAMILIES = (
     *("siglip", "clip", "dinov2", "dino", "moco", "align", "blip", "swin", "convnext", "efficientnet", "mobilenet"),
     *("regnet", "resnet", "beit", "deit", "vit"),
@@ -41,7 +43,7 @@ def read_records(path: Path) -> PublishedZoo:
         ArtifactError: a damaged file, a column missing, no accuracy from 0 to 1, an unknown regime, two metrics for one
             data set, or two values for one cell.
     """
-    values, metrics = _read(path)
+    values, metrics, others = _read(path)
     counts = Counter(cell.regime for cell in values)
     recipes: dict[str, str] = {}
     for recipe, _ in counts.most_common():
@@ -59,6 +61,7 @@ def read_records(path: Path) -> PublishedZoo:
         accuracy[places[cell.dataset, cell.regime], columns[cell.model]] = value
     left = [f"Left out, another recipe: {name} ({count} records)." for name, count in counts.items()]
     notes = [note for note, name in zip(left, counts, strict=True) if name not in recipes.values()]
+    notes += [f"Left out, no accuracy: {name} ({count} records)." for name, count in others.items()]
     metric = Counter(metrics.values()).most_common(1)[0][0]
     about = About(path.stem, path.name, regimes[0], str(path), "", "none stated", metric, notes or ["As given."])
     cards = {model: {"family": family_of(model)} for model in models}
@@ -70,29 +73,36 @@ def family_of(name: str) -> str:
     return next((family for family in FAMILIES if family in name.lower()), "unknown")
 
 
-def _read(path: Path) -> tuple[dict[Cell, float], Mapping[tuple[str, str], str]]:
+def _read(path: Path) -> tuple[dict[Cell, float], Mapping[tuple[str, str], str], Counter]:
+    """Accuracies, the metric of each data set and regime, and how many records are of metrics that are none."""
     rows = read_rows(path, f"give a CSV with the columns {','.join(COLUMNS)}")
     missing = [column for column in COLUMNS if not rows or column not in rows[0]]
     if missing:
         raise ArtifactError(f"{path}: no column {missing[0]!r}; a table of records has {','.join(COLUMNS)}")
     values: dict[Cell, float] = {}
-    metrics: dict[tuple[str, str], str] = defaultdict(str)
+    metrics: dict[tuple[str, str], str] = {}
+    others: Counter = Counter()
     for line, row in enumerate(rows, start=2):
         where, cell = f"{path}: line {line}", Cell(*((row[column] or "").strip() for column in COLUMNS[:3]))
         if not all(cell):
             raise ArtifactError(f"{where}: model, dataset and regime should not be empty")
         if not (row["value"] or "").strip():  # not measured
             continue
+        metric = (row["metric"] or "").strip()
+        if not any(word in metric.lower() for word in ACCURACIES):
+            others[metric or "a metric without a name"] += 1
+            continue
         value = _value(where, row["value"])
         if values.setdefault(cell, value) != value:
             both = f"{values[cell]:g} and {value:g}"
             raise ArtifactError(f"{where}: {cell.model} on {cell.dataset} ({cell.regime}) has two values, {both}")
-        own = metrics.setdefault((cell.dataset, cell.regime), row["metric"])
-        if own != row["metric"]:
-            raise ArtifactError(f"{where}: two metrics on {cell.dataset}, {own!r} and {row['metric']!r}; keep one")
+        own = metrics.setdefault((cell.dataset, cell.regime), metric)
+        if own != metric:
+            raise ArtifactError(f"{where}: two metrics on {cell.dataset}, {own!r} and {metric!r}; keep one")
     if not values:
-        raise ArtifactError(f"{path}: no line has a value")
-    return values, metrics
+        why = f"an accuracy, only {', '.join(others)}; call it top-1 if it is one" if others else "a value"
+        raise ArtifactError(f"{path}: no line has {why}")
+    return values, metrics, others
 
 
 def _value(where: str, text: str | None) -> float:

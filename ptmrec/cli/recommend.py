@@ -1,6 +1,7 @@
 """The commands for a user's images: recommend, and doctor, which checks the installation."""
 
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import click
 
 from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show
 from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES
+from ptmrec.core.words import visible
 from ptmrec.hardware.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def limit_options(command: Callable | click.Command) -> Callable | click.Command
 @click.option("--preset", type=click.Choice(PRESETS), help="Run 0, 3 or 8 of the first candidates on the images.")
 @click.option("--verify", type=click.IntRange(min=1), help="Run this many of the first candidates on the images.")
 @click.option("--time-limit", type=TimeLimit(), help="Run first candidates for so long, such as 60s or 2m.")
+@click.option("--yes", is_flag=True, help="Download the models of a published zoo that --verify runs, unasked.")
 @limit_options
 @click.option("--device", metavar="NAME", help="Whose costs count, such as 'Raspberry Pi 5'; default: this machine.")
 @click.option(
@@ -81,6 +84,7 @@ def recommend(
     pareto: bool,
     why: bool,
     model: str | None,
+    yes: bool,
     **options,
 ) -> None:
     """Rank models for DATASET: a folder with one sub-folder per class, a folder of images, or an NPZ image set.
@@ -105,7 +109,7 @@ def recommend(
     if demo:
         part = demo_images(config)
         images, labels = part.images, [part.class_names[label] for label in part.labels]
-    found = run(images, labels, n=count, config=config, **options)
+    found = run(images, labels, n=count, config=config, download=yes or _asks(), **options)
     reasons = (*([found.explain(model)] if model else ()), *(found.reasons if why else ()))
     typed = ctx.get_parameter_source("count") is click.core.ParameterSource.COMMANDLINE
     shown = count if typed or not pareto else None  # all of the front, unless a number is asked for
@@ -115,6 +119,13 @@ def recommend(
     explained = (f"why {reason.sentence(found.class_names)}" for reason in reasons)
     for line in (*explained, *found.remarks(), *_next(ctx, found, output)):
         say(line, err=True)
+
+
+def _asks() -> bool | Callable[[str], bool]:
+    """A function that asks a person on a terminal; False elsewhere."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    return lambda question: click.confirm(visible(question), default=True, err=True)
 
 
 def _answer(found: "Recommendation", style: str, count: int | None, pareto: bool) -> None:
@@ -135,12 +146,16 @@ def _answer(found: "Recommendation", style: str, count: int | None, pareto: bool
 def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> list[str]:
     """Lines about the file that was written and the next command: the same question, one step further."""
     lines = [f"written: {output}"] if output is not None else []
+    smallest = found.request.images.smallest_class  # a probe learns from some images of a class and judges on others
+    able, run = found.num_classes > 1 and smallest > 1, found.verification
+    if not found.runnable and able and (run is None or not run.passes):
+        further = ask_again(ctx, SHOWING, verify=found.request.verify or 3, yes=True)
+        return [*lines, f"next: {further}   # downloads these models and runs them on the images"]
     if not found.runnable:
-        first = found.ranking.following.get("models", [found.best])[0]
+        first = found.ranking.following.get("models", [found.best])[0] if run is None else found.best
         source = str(found.frame.set_index("model").loc[first, "source"])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
-    smallest = found.request.images.smallest_class  # a probe learns from some images of a class and judges on others
-    if found.num_classes > 1 and smallest > 1 and found.verification is None:
+    if able and run is None:
         further = ask_again(ctx, SHOWING, preset="balanced")
         how = "runs the first three on the images" if found.regime == PROBED else "fine-tunes the first three shortly"
         return [*lines, f"next: {further}   # {how}"]

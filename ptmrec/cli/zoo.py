@@ -163,10 +163,13 @@ def zoo_export(ctx: click.Context, file: Path, models: tuple[str, ...]) -> None:
 
 
 @zoo.command("import")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.pass_context
-def zoo_import(ctx: click.Context, source: Path) -> None:
-    """Make recommend rank the models of SOURCE, a file of zoo export or a folder of such files, without weights.
+def zoo_import(ctx: click.Context, source: str) -> None:
+    """Make recommend rank the models of SOURCE without weights.
+
+    SOURCE is a file of zoo export, a folder of such files, the address of one (https://...), or the Hub id owner/name
+    of a repository of them; what a server states of a file, size and SHA-256, is checked before it is read.
 
     A registration of other weights than those of a model of its name here, of another version, or damaged is refused.
     """

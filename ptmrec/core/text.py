@@ -77,7 +77,10 @@ def read_rows(path: Path | str, otherwise: str) -> list[dict[str, str]]:
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file, skipinitialspace=True))
+            first = file.readline()
+            delimiter = max(",;\t", key=first.count)  # as spreadsheets of other countries write it
+            file.seek(0)
+            return list(csv.DictReader(file, delimiter=delimiter, skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = getattr(error, "strerror", None) or "no CSV in UTF-8"
         raise ArtifactError(f"{path}: {why}; {otherwise}") from None

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,6 +58,34 @@ def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] |
             write_npz(fresh / NUMBERS_NAME, {name: np.asarray(values, np.float32) for name, values in found.items()})
 
     return write_folder(folder / snapshot.name, write)
+
+
+def check_name(folder: Path, snapshot: Snapshot) -> None:
+    """Refuse a model of whose name another one was added; the same one, which may have changed, takes its own place.
+
+    Raises:
+        ConfigError: the other one was added from elsewhere.
+    """
+    from ptmrec.zoo.sources import record_of
+
+    path = folder / snapshot.name
+    if not (path / PATH_NAME).is_file():
+        return
+    try:
+        with reading(path / PATH_NAME):
+            before, now = (_origin(record) for record in (read_json(path / PATH_NAME), record_of(snapshot)))
+    except ArtifactError:
+        return  # a damaged record is no model, and may be replaced
+    if before != now:
+        raise ConfigError(
+            f"{snapshot.name}: a model of this name was added from {before}; rename one of the two, or remove {path}"
+        )
+
+
+def _origin(record: Mapping[str, Any]) -> str:
+    """Where a model that was written down comes from."""
+    architecture = (record.get("card") or {}).get("architecture") or {}
+    return str(architecture.get("source") or record["folder"])
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def to_json(answer: "Recommendation", count: int | None = None, only_pareto: boo
             "found": answer.images_there,
             "used": answer.images_used,
             "classes": answer.num_classes,
-            "part": answer.part,
+            "part": answer.request.images.part,
             **answer.account.to_dict(),
         },
         "results": [{name: _plain(value) for name, value in row.items()} for row in board.to_dict("records")],

@@ -1,7 +1,7 @@
 """Accuracies that users measured themselves, on their own images: read, checked, and put beside the models."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -15,6 +15,8 @@ from ptmrec.core.words import count_of, suggest
 from ptmrec.relations.conformal import LEVELS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ptmrec.relations.odds import Moved
 
 HOW = "write model=0.83, or model=0.83/400 with the number of test images"
@@ -73,6 +75,12 @@ class Measurements:
 
         lost = ", ".join(f"{100 * loss:.1f} by {order}" for order, loss in zip(ORDERS, moved.losses, strict=True))
         return f"{taken} On data sets left out the first model then loses points: {lost}; so it is {moved.order}."
+
+    def differing(self, names: Sequence[str], run: np.ndarray) -> str:
+        """One sentence about models whose accuracy here is another than running them ``(N,)`` gave; mostly empty."""
+        both = np.flatnonzero(~np.isnan(run) & ~np.isnan(self.accuracies) & (run != self.accuracies))
+        parts = [f"{names[place]} {run[place]:.2f} and {self.accuracies[place]:.2f}" for place in both]
+        return f"Run here and measured by you, which counts: {'; '.join(parts)}." if parts else ""
 
     def only(self, rows: np.ndarray) -> "Measurements":
         """Those of some models, by index."""
@@ -144,6 +152,15 @@ def measured_columns(found: Measurements) -> dict[str, np.ndarray]:
     low, high = wilson_interval(found.accuracies, found.images, LEVELS[0])
     basis = np.where(np.isnan(found.accuracies), "expected", "measured")
     return {"measured_accuracy": found.accuracies, "measured_low_80": low, "measured_high_80": high, "basis": basis}
+
+
+def further_down(frame: "pd.DataFrame", count: int) -> str:
+    """One sentence about measured models behind the first so many of an answer; empty where there are none."""
+    if "measured_accuracy" not in frame:
+        return ""
+    rest = frame.iloc[count:].dropna(subset=["measured_accuracy"])
+    parts = [f"{row.model} {row.measured_accuracy:.2f} (rank {row.rank})" for row in rest.itertuples()]
+    return f"Measured, and behind the models shown: {', '.join(parts)}" if parts else ""
 
 
 def wilson_interval(share: np.ndarray, count: np.ndarray | int, level: float) -> tuple[np.ndarray, np.ndarray]:

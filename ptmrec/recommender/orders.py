@@ -190,9 +190,9 @@ def choose_order(
         return rule, RULES[rule](zoo, every), (f"Ordered by {rule}: {size} are too few to compare it with others.",)
     rule, tau = next(iter(taus.items()))
     others = ", ".join(f"{other} {value:.2f}" for other, value in list(taus.items())[1:])
-    static = (
-        f"Ordered by {rule}: of the static rules it agrees best with data sets left out in turn "
-        f"(mean tau_w {tau:.2f}; {others})."
-    )
+    agrees = "of the static rules it agrees best with data sets left out in turn"
+    if tau <= 0:
+        agrees = "but no static rule agrees with data sets left out in turn, so this order says nothing of yours"
+    static = f"Ordered by {rule}: {agrees} (mean tau_w {tau:.2f}; {others})."
     tested = "was not tested on this table" if trial is None else f"does not beat it for sure: {trial}"
     return rule, RULES[rule](zoo, every), (static, f"Ordering by {RANKER} {tested}.")

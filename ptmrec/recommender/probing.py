@@ -16,7 +16,7 @@ from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.core.files import read_npz, write_npz
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
-from ptmrec.recommender.added_models import ADDED, write_added
+from ptmrec.recommender.added_models import ADDED, check_name, write_added
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -239,6 +239,7 @@ class ModelAdder:
         for committed in (self.paths.zoo / snapshot.name, self.paths.real / snapshot.name):
             if committed.is_dir() and getattr(snapshot, "folder", None) != committed:
                 raise ConfigError(f"{snapshot.name}: a model that is here has this name; give another with --name")
+        check_name(folder, snapshot)
         if getattr(snapshot, "problem", ""):
             write_added(folder, snapshot)
             return f"{snapshot.name} is ranked by its card only: {snapshot.problem}"

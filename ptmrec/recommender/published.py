@@ -19,6 +19,7 @@ from ptmrec.benchmark.model_names import PLACE as NAMES
 from ptmrec.benchmark.model_names import places_of, read_aliases
 from ptmrec.benchmark.published import COSTS_ONLY, PublishedZoo, read_published
 from ptmrec.benchmark.records import read_records
+from ptmrec.config.sections import PROBED
 from ptmrec.core.errors import NothingLeftError
 from ptmrec.recommender.costs import CostBook, keep_limits
 from ptmrec.recommender.measured import (
@@ -34,10 +35,10 @@ from ptmrec.recommender.orders import RANKER, choose_order, judge_rules
 from ptmrec.recommender.ranking import ranked
 from ptmrec.recommender.recommendation import Recommendation
 from ptmrec.recommender.request import PUBLISHED, ZERO_SHOT, Request
-from ptmrec.recommender.verify import Verification
+from ptmrec.recommender.verify import Verification, check_labels
 from ptmrec.relations.conformal import LEVELS
 from ptmrec.relations.odds import OLD, Moved, fit_records
-from ptmrec.relations.records import Choice, choose_next
+from ptmrec.relations.records import HEAD, choose_next
 
 MEASURED = "records and what you measured"
 """How the order is called that measured accuracies moved."""
@@ -59,6 +60,7 @@ class Records:
         verification: results of candidates that were run.
         worth: column of what models are chosen by.
         following: models to measure next, best first, and why these.
+        request: the question.
     """
 
     frame: pd.DataFrame
@@ -70,6 +72,8 @@ class Records:
     verification: Verification | None = None
     worth: str = "expected_accuracy"
     following: Mapping[str, Any] = field(default_factory=dict)
+
+    request: Request | None = None
 
     runnable = False
 
@@ -85,7 +89,30 @@ class Records:
         Raises:
             ConfigError: of a model that the table does not list.
         """
-        return recommend_published(request).ranking
+        return recommend_published(replace(request, verify=None, time_limit=None), run=self.verification).ranking
+
+    def verify(self, count: int | None = None, time_limit: float | None = None) -> "Records":
+        """Run models that were not run yet on the images, those worth measuring first, and rank anew.
+
+        Args:
+            count: this many; as many as are shown without it.
+            time_limit: for as long as this, in seconds, downloads not counted.
+
+        Raises:
+            DataError: the images have no labels.
+        """
+        from ptmrec.recommender.finalists import run_finalists
+
+        check_labels(self.request.images)
+        table, before, count = read_table(self.request), self.verification, count or self.request.count
+        frame = self.frame if before is None else self.frame[~self.frame["verified"]]
+        sources = dict(zip(frame["model"], frame["source"], strict=True))
+        order = [*self.following.get("models", ()), *frame.drop_duplicates("source")["model"]]
+        first = [name for name in dict.fromkeys(order) if name in sources][:count]
+        places = {name: table.zoo.models.index(name) for name in first}
+        found = run_finalists(self.request, places, sources, len(table.zoo.models), time_limit)
+        run = found if before is None else before.joined(found)
+        return recommend_published(replace(self.request, verify=None, time_limit=None), run=run).ranking
 
 
 @dataclass(frozen=True)
@@ -95,7 +122,9 @@ class Table:
     Attributes:
         path: of the table; zoo: its rows; groups: ``(T,)`` labels of like data sets.
         request: the question, in the regime that is answered.
-        told: what the user measured of the models.
+        told: what was measured of the models.
+        scale: regime of these.
+        run: what running models here showed.
     """
 
     path: Path
@@ -103,6 +132,8 @@ class Table:
     groups: np.ndarray
     request: Request
     told: Measurements
+    scale: str
+    run: Verification | None = None
 
     @property
     def evidence(self) -> bool:
@@ -111,48 +142,72 @@ class Table:
 
     @property
     def same_scale(self) -> bool:
-        """What the user measured is of the regime of the rows."""
-        return self.request.regime == self.zoo.about.regime
+        """What was measured is of the regime of the rows."""
+        return self.scale == self.zoo.about.regime
+
+    def joined(self, run: Verification | None) -> "Table":
+        """With what running models here showed, accuracies of a probe; what the user measured on another scale stays.
+
+        Measurements on two scales cannot be put together.
+        """
+        if run is None or (self.scale != PROBED and self.told.count):
+            return replace(self, run=run)
+        told = self.told.joined(run.accuracies, run.judged)
+        return replace(self, told=told, scale=PROBED if run.passes else self.scale, run=run)
+
+    def used(self, images: str) -> str:
+        """One sentence: what the order is from, and what of the images can change it."""
+        if self.run is not None and self.run.passes:
+            return f"Published records ({self.zoo.about.origin}), and {self.run.passes} models run on your images."
+        return f"Published records only ({self.zoo.about.origin}): your images were read, {images} change this order."
 
     def known(self, kept: np.ndarray) -> list[int]:
         """Places of the measured ones among the models ``kept (N,)`` bool that may be chosen."""
         return np.flatnonzero(~np.isnan(self.told.accuracies) & kept).tolist()
 
 
-def recommend_published(request: Request, fixed: bool = True) -> Recommendation:
+def recommend_published(request: Request, fixed: bool = True, run: Verification | None = None) -> Recommendation:
     """Rank published models for images they have never seen.
 
     Args:
         request: the question; of the images only classes and pixels have a part in the order.
         fixed: its regime was asked for; else the table's own stands where the table has no rows of it.
+        run: what running some of them on the images showed.
 
     Raises:
         NothingLeftError: nothing was measured there, or no model keeps the limits.
         ArtifactError: a damaged table.
         ConfigError: a measured model that the table does not list.
     """
-    table = read_table(request, fixed)
+    table = read_table(request, fixed).joined(run)
     zoo, request = table.zoo, table.request
     book = CostBook(request.paths, request.device)
     costs = {name: book.published(name, zoo.cards[name]) for name in zoo.models}
     names = keep_limits(costs, request.limits)
     kept = np.array([name in names for name in zoo.models])
     whole, notes, worth, moved = _by_records(table, kept) if table.evidence else _as_listed(table)
-    effect = NO_EVIDENCE if moved is None else FITTED if table.same_scale else OTHER_SCALE
-    told = table.told.describe(SCALES[request.regime], moved if table.same_scale else None, effect)
-    scale = f"Accuracies are of {SCALES[zoo.about.regime]}."
-    if not table.same_scale:
-        scale = f"{scale} The table has none of {SCALES[request.regime]}: on that scale the numbers are others."
     frame = whole[whole["model"].isin(names)]
     frame = ranked(frame.assign(tied_with_best=frame["tied_with_best"] | (frame["score"] == frame["score"].max())))
-    listed = np.isin(zoo.models, frame["model"])
-    known = table.known(listed)
-    choice = choose_next(zoo.accuracy, table.groups, listed, request.count, known) if table.evidence else None
-    following = _following(choice, zoo) if choice is not None and len(choice.models) else {}
-    notes = (*notes, scale, *([told] if told else []), *([following["why"]] if following else []))
-    ranking = Records(frame, table.path, notes, notes[:1], whole, worth=worth, following=following)
+    following = _following(table, frame)
+    notes = (*notes, *_scales(table, moved), *([following["why"]] if following else []))
+    ranking = Records(frame, table.path, notes, notes[:1], whole, {}, run, worth, following, request)
+    if request.verify or request.time_limit:
+        ranking = ranking.verify(request.verify, request.time_limit)
     shown = {name: costs[name] for name in whole["model"]}
     return Recommendation(request, ranking, shown, book.device_info, seconds=time.perf_counter() - request.started)
+
+
+def _scales(table: Table, moved: Moved | None) -> list[str]:
+    """Of what the accuracies are, and what those do that were measured."""
+    zoo, asked, told = table.zoo, table.request.regime, table.told
+    lines = [f"Accuracies are of {SCALES[zoo.about.regime]}."]
+    if asked != zoo.about.regime:
+        lines = [f"{lines[0]} The table has none of {SCALES[asked]}: on that scale the numbers are others."]
+    effect = NO_EVIDENCE if moved is None else FITTED if table.same_scale else OTHER_SCALE
+    lines.append(told.describe(SCALES[table.scale], moved if table.same_scale else None, effect))
+    if table.run is not None:
+        lines.append(told.differing(zoo.models, table.run.accuracies))
+    return [line for line in lines if line]
 
 
 def read_table(request: Request, fixed: bool = True) -> Table:
@@ -174,7 +229,7 @@ def read_table(request: Request, fixed: bool = True) -> Table:
     places = places_of(zoo.models, [_source(*item) for item in zoo.cards.items()], read_aliases(folder / NAMES))
     told = place_measured(request.measured, places, len(zoo.models), request.images.total)
     groups = like_groups(zoo.datasets, read_dataset_cards(folder / PLACE))
-    return Table(path, zoo, groups, request, told)
+    return Table(path, zoo, groups, request, told, request.regime)
 
 
 def _by_records(table: Table, kept: np.ndarray) -> tuple[pd.DataFrame, tuple[str, ...], str, Moved]:
@@ -204,11 +259,11 @@ def _by_records(table: Table, kept: np.ndarray) -> tuple[pd.DataFrame, tuple[str
     if told.count:
         order = np.where(np.isnan(scores), -np.inf, scores)
         columns |= measured_columns(told)
-        columns["score"] = np.where(np.isnan(scores), np.nan, mean)
+        columns["score"] = mean.copy()
         columns["score"][rows] = moved.scores(order[rows])
+        columns["score"][np.isnan(scores) & np.isnan(told.accuracies)] = np.nan
         rule = rule if moved.order == OLD else MEASURED
-    first = f"Published records only ({zoo.about.origin}): your images were read, {used} change this order."
-    return _frame(zoo, columns, rule), (first, *why), "expected_accuracy", moved
+    return _frame(table, columns, rule), (table.used(used), *why), "expected_accuracy", moved
 
 
 def _as_listed(table: Table) -> tuple[pd.DataFrame, tuple[str, ...], str, None]:
@@ -221,18 +276,34 @@ def _as_listed(table: Table) -> tuple[pd.DataFrame, tuple[str, ...], str, None]:
     columns |= {"tied_with_best": zoo.accuracy[0] == np.nanmax(zoo.accuracy[0]), column: zoo.accuracy[0]}
     if table.told.count:
         columns |= measured_columns(table.told)
+        own = np.flatnonzero(~np.isnan(table.told.accuracies) & ~np.isnan(zoo.accuracy[0]))
+        score = zoo.accuracy[0].copy()
+        score[own[np.argsort(-table.told.accuracies[own], kind="stable")]] = -np.sort(-score[own])
+        columns |= {"score": score, "tied_with_best": score == np.nanmax(score)}
     count = len(zoo.datasets)
+    sets = f"{count} data {'sets are variants' if count > 1 else 'set is one'}"
+    placed = ", in which measured models stand as they were measured" if table.told.count > 1 else ""
     note = (
-        f"Published records only ({zoo.about.origin}): your images were read, but cannot change this order. Its "
-        f"{count} data {'sets are variants' if count > 1 else 'set is one'} of {name}: no evidence for your images, so "
-        f"no accuracy is expected; the order is that of {name} accuracy."
+        f"{table.used('but cannot')} Its {sets} of {name}: no evidence for your images, so no accuracy is expected; "
+        f"the order is that of {name} accuracy{placed}."
     )
-    return _frame(zoo, columns, f"{name} accuracy"), (note,), column, None
+    return _frame(table, columns, f"{name} accuracy"), (note,), column, None
 
 
-def _following(choice: Choice, zoo: PublishedZoo) -> dict[str, Any]:
-    """Models to measure next and a sentence about them."""
+def _following(table: Table, frame: pd.DataFrame) -> dict[str, Any]:
+    """Models to measure next, of those in the frame, and a sentence about them."""
+    zoo = table.zoo
+    listed = np.isin(zoo.models, frame["model"])
+    if not table.evidence:
+        return {}
+    count = table.request.verify or table.request.count
+    choice = choose_next(zoo.accuracy, table.groups, listed, count, table.known(listed))
+    if not len(choice.models):
+        return {}
     names = [zoo.models[place] for place in choice.models]
+    if choice.rule == HEAD:
+        told = {zoo.models[place] for place in table.known(listed)}
+        names = [name for name in frame["model"] if name not in told][: len(names)]
     gain = f"{100 * choice.gain:+.1f} points (standard error {100 * choice.error:.1f})"
     why = (
         f"Worth measuring next: {', '.join(names)} ({choice.rule}). On data sets left out the best of as many loses "
@@ -242,13 +313,16 @@ def _following(choice: Choice, zoo: PublishedZoo) -> dict[str, Any]:
     return {"models": names, "rule": choice.rule, **own, "why": why}
 
 
-def _frame(zoo: PublishedZoo, columns: Mapping[str, Any], rule: str) -> pd.DataFrame:
+def _frame(table: Table, columns: dict[str, Any], rule: str) -> pd.DataFrame:
+    zoo = table.zoo
+    if table.run is not None:
+        columns["verified"] = ~np.isnan(table.run.seconds)
     cards = [zoo.cards[name] for name in zoo.models]
     own = {
         "model": zoo.models,
         "source": [_source(name, card) for name, card in zip(zoo.models, cards, strict=True)],
         "family": [card["family"] for card in cards],
-        "parameters": [card.get("num_params") or 0 for card in cards],
+        "parameters": pd.Series([card.get("num_params") or None for card in cards], dtype=object),
         "licence": [str(card.get("licence") or "unknown") for card in cards],
         "trained_on": [str(card.get("source_dataset") or "unknown") for card in cards],
     }

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PROBED, REGIMES, DatasetTokenConfig, PathsConfig, RelationConfig
-from ptmrec.core.errors import ArtifactError, ConfigError, DataError
+from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.core.files import read_json
 from ptmrec.core.words import suggest
 from ptmrec.dataloader.dataset_tokens import class_tokens, cluster_labels
@@ -24,7 +24,7 @@ from ptmrec.recommender.measured import SCALES, Measurements, measured_columns, 
 from ptmrec.recommender.references import ENCODER, References, one_thread
 from ptmrec.recommender.request import Request
 from ptmrec.recommender.short_runs import Plan, RunBook, open_book, usual_plans, verify_by_runs
-from ptmrec.recommender.verify import Verification, verify_candidates
+from ptmrec.recommender.verify import Verification, check_labels, verify_candidates
 from ptmrec.relations.conformal import LEVELS
 from ptmrec.relations.distance import fit_surroundings
 from ptmrec.relations.expected import Separation
@@ -108,9 +108,14 @@ class Ranking:
         run = self.verification
         if run is None:
             return self.told
+        return self.told.joined(self._ran, run.judged)
+
+    @property
+    def _ran(self) -> np.ndarray:
+        """Accuracies ``(N,)`` of the models that were run, NaN for the others."""
         accuracies = np.full(len(self.prior), np.nan)
-        accuracies[self.listed] = run.accuracies
-        return self.told.joined(accuracies, run.judged)
+        accuracies[self.listed] = self.verification.accuracies
+        return accuracies
 
     @cached_property
     def accuracies(self) -> Accuracies | Moved:
@@ -164,7 +169,9 @@ class Ranking:
         found = self.accuracies
         told = self.told.describe(SCALES[self.request.regime], found if isinstance(found, Moved) else None)
         cards = f"Ranked by their cards only, as the nearest known model: {by_card}." if by_card else ""
-        return tuple(note for note in (known if same else "", cards, told, *self.doubts) if note)
+        names = list(self.knowledge.cards)
+        twice = "" if self.verification is None else self.told.differing(names, self._ran)
+        return tuple(note for note in (known if same else "", cards, told, twice, *self.doubts) if note)
 
     @cached_property
     def doubts(self) -> tuple[str, ...]:
@@ -240,10 +247,7 @@ class Ranking:
         Raises:
             DataError: the images have no labels.
         """
-        if self.request.images.num_classes < 2:
-            raise DataError("candidates can be verified on labelled images of two classes or more; give labels")
-        if np.unique(self.shown[1], return_counts=True)[1].max() < 2:
-            raise DataError("candidates cannot be verified on one image of each class; give more images")
+        check_labels(self.request.images)
         before, scores = self.verification, self.frame.set_index("model")["score"]
         scores = scores[[snapshot.name for snapshot in self.snapshots]].to_numpy(copy=True)
         if before is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ConfigError
-from ptmrec.core.words import count_of, short_count
+from ptmrec.core.words import count_of, short_count, suggest
 from ptmrec.hardware.limits import LIMITS, Costs, broken, relieved
 from ptmrec.images.account import Account
 
@@ -95,11 +95,6 @@ class Recommendation:
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, empty when unlabelled."""
         return self.request.images.class_names
-
-    @property
-    def part(self) -> str:
-        """Folder of the training part that was used, empty when the data set has no parts."""
-        return self.request.images.part
 
     @property
     def account(self) -> Account:
@@ -246,12 +241,13 @@ class Recommendation:
         self._check_ranked(model, "explained")
         return self.ranking.explain(model)
 
-    def verify(self, count: int | None = 3, time_limit: float | None = None) -> "Recommendation":
+    def verify(self, count: int | None = 3, time_limit: float | None = None, download=False) -> "Recommendation":
         """Run the first candidates that were not run yet on the images, and rank anew.
 
         Args:
             count: this many.
             time_limit: for as long as this, in seconds; together with ``count`` what ends first.
+            download: download models of a published zoo that are not here.
 
         Raises:
             ConfigError: neither is positive.
@@ -260,10 +256,10 @@ class Recommendation:
         from ptmrec.recommender.request import check_budget
 
         started = time.perf_counter()
-        self._check_ranked(None, "verified")
         check_budget(count, time_limit)
-        ranking = self.ranking.verify(count, time_limit)
-        return replace(self, ranking=ranking, seconds=self.seconds + time.perf_counter() - started)
+        request = replace(self.request, download=download or self.request.download)
+        ranking = self.ranking.asked(request).verify(count, time_limit)
+        return replace(self, request=request, ranking=ranking, seconds=self.seconds + time.perf_counter() - started)
 
     def measured(self, accuracies: "Mapping[str, Any] | Sequence[str] | Path | str") -> "Recommendation":
         """Rank anew with accuracies that you measured; those that were given before stay.
@@ -310,7 +306,7 @@ class Recommendation:
         """Expected accuracies with their intervals."""
         from ptmrec.plots.recommendation import plot_recommendation
 
-        return plot_recommendation(self.leaderboard(), ax)
+        return plot_recommendation(self.leaderboard(), ax, self.ranking.worth)
 
     def plot_pareto(self, ax: "Axes | None" = None) -> "Axes":
         """Expected accuracy against latency (or parameters), with the Pareto front."""
@@ -326,7 +322,7 @@ class Recommendation:
     def describe(self) -> str:
         """One line: images found and used, regime, number of models, recommender and seconds."""
         images = f"{self.images_used} of {self.images_there} images used"
-        part = f" (training part {self.part}/)" if self.part else ""
+        part = f" (training part {self.request.images.part}/)" if self.request.images.part else ""
         kind = count_of(self.num_classes, "class") if self.num_classes else "unlabelled images"
         took = f" in {self.seconds:.1f} s" if self.seconds else ""
         ranked = f"{count_of(len(self), 'model')} ranked by {self.ranked_by}"
@@ -344,8 +340,10 @@ class Recommendation:
 
     def remarks(self) -> list[str]:
         """Everything to read beside the table, a sentence each."""
-        verified = "" if self.verification is None else self.verification.describe()
-        lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), verified)
+        from ptmrec.recommender.measured import further_down
+
+        run = (further_down(self.frame, self.count), *(self.verification.lines() if self.verification else ()))
+        lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), *run)
         read = (*self._left_out(), *self.account.lines(self.images_used), self.describe())
         return [line for line in (*lines, *read) if line]
 
@@ -358,12 +356,14 @@ class Recommendation:
 
     def _check_ranked(self, model: str | None, what: str) -> None:
         """Refuse to run, explain or load a model that was left out or has no weights."""
-        if not self.runnable:
+        if not self.runnable and (model is None or model in set(self.frame["model"])):
             raise ConfigError(f"this answer rests on only records, no weights, so no model can be {what} here")
         for row in self.rejected:
             if row["model"] == model:
                 keeps = f"it does not keep {row['limit']} ({row['value']})" if row["value"] else row["limit"]
                 raise ConfigError(f"{model} was left out: {keeps}")
+        if not self.runnable:
+            raise ConfigError(f"no model {model!r} was ranked{suggest(model, self.frame['model'])}")
 
     def to_json(self, count: int | None = None, only_pareto: bool = False) -> str:
         """The answer as JSON; an unknown number is null. Arguments as of :meth:`leaderboard`."""

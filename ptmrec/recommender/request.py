@@ -1,7 +1,7 @@
 """The question: images, a zoo, a regime and limits, read and checked before anything heavy is imported."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
@@ -29,10 +29,7 @@ REAL = "real"
 """Name of the zoo of real models."""
 PUBLISHED = {"hf180": "transfergraph", "openclip121": "openclip", "timm": "timm", "mieb": "mieb", "vtab1k": "vtab1k"}
 """Zoo of published records without weights -> its table."""
-NO_WEIGHTS = (
-    "holds records and no weights, so no candidate can be run; rank first, then add one by its Hub id with "
-    "ptmrec zoo add, which needs a network"
-)
+NO_WEIGHTS = "holds records and no weights, so none can be measured; leave --measure away, or add one: ptmrec zoo add"
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,7 @@ class Request:
         measure: models to measure on this machine before they are shown: ``none``, ``top`` or ``all``.
         verify: candidates to run on the images.
         time_limit: seconds of running candidates.
+        download: whether models of published zoos may be downloaded to be run, or a function that is asked, with what.
         measured: accuracies the user measured, by model, of the regime.
         source: what the images were read from, their labels, and whether unreadable ones are left out.
         started: when the question was asked, on the clock of :func:`time.perf_counter`.
@@ -67,6 +65,7 @@ class Request:
     measure: str = "none"
     verify: int | None = None
     time_limit: float | None = None
+    download: bool | Callable[[str], bool] = False
     measured: Mapping[str, Measured] = field(default_factory=dict)
     source: tuple[Any, Any, bool] = (None, None, False)
     started: float = field(default_factory=time.perf_counter)
@@ -89,6 +88,7 @@ def recommend(
     preset: str | None = None,
     verify: int | None = None,
     time_limit: float | None = None,
+    download: bool | Callable[[str], bool] = False,
     device: str | None = None,
     measure: str = "none",
     measured: "Mapping[str, Any] | Sequence[str] | Path | str | None" = None,
@@ -102,14 +102,15 @@ def recommend(
         labels: one whole number or text per image, for PIL images and arrays; for a folder of images a CSV of file
             names and labels. Without it they are unlabelled.
         n: models to show.
-        regime: ``low_data`` or ``fine_tuning``; chosen by the number of images without it.
-        zoo: folder of another zoo than the embedded one, whose models are read and probed first; ``real``, or a name of
-            :data:`PUBLISHED`; a CSV of records, see :func:`~ptmrec.benchmark.records.read_records`.
+        regime: ``low_data`` or ``fine_tuning``; without it by the number of images.
+        zoo: folder of another zoo than the embedded one, whose models are read and probed first; ``real``, a name of
+            :data:`PUBLISHED`, or a CSV of records, see :func:`~ptmrec.benchmark.records.read_records`.
         config: the configuration; the project's own without it.
         skip_unreadable: leave out image files that do not decode instead of stopping.
         preset: ``fast``, ``balanced`` or ``best``: run 0, 3 or 8 of the first candidates on the images.
         verify: run this many of the first candidates on the images instead, and rank anew.
-        time_limit: run first candidates for as long as this, in seconds; together with ``verify`` what ends first.
+        time_limit: run candidates for as long as this, in seconds; together with ``verify`` what ends first.
+        download: fetch models of published zoos that are to be run, or a function that is asked whether to.
         device: whose costs count, such as ``Raspberry Pi 5``; this machine without it.
         measure: models to measure on this machine: ``none``, those that are shown (``top``), or ``all``.
         measured: accuracies you measured, in the regime of the answer, see
@@ -121,19 +122,17 @@ def recommend(
         ConfigError: unknown regime, preset, limit, device or measured model, or a value that is none.
         DataError: images or labels cannot be used.
         NothingLeftError: no model is left to rank.
-        ArtifactError: recommender, encoder or zoo are missing or do not fit together.
+        ArtifactError: recommender, encoder or zoo do not fit together.
     """
-    started, verify, set_limits = time.perf_counter(), choose_passes(preset, verify), read_limits(**limits)
-    told = read_measured(measured)
-    check_budget(verify, time_limit)
-    _check(n, regime, measure, device)
-    _check_records(zoo, regime, bool(verify or time_limit) or measure != "none")
+    started, told, set_limits = time.perf_counter(), read_measured(measured), read_limits(**limits)
+    check_budget(verify := choose_passes(preset, verify), time_limit)
+    _check(n, zoo, regime, measure, device)
     _check_paths(images, labels, zoo)
     read = read_user_images(images, labels, skip_unreadable)
     data = str(images) if isinstance(images, str | Path) else f"{read.total} images"
     own = (regime or choose_regime(read), config or ConfigParser(), n, data, set_limits)
     source = (images, labels, skip_unreadable)
-    request = Request(read, *own, zoo, device, measure, verify, time_limit, told, source, started)
+    request = Request(read, *own, zoo, device, measure, verify, time_limit, download, told, source, started)
     if not is_records(zoo):
         return _answer(request, _candidates(request))
     from ptmrec.recommender.published import recommend_published
@@ -169,21 +168,18 @@ def check_budget(verify: int | None, time_limit: float | None) -> None:
         raise ConfigError(f"time_limit = {time_limit!r}: give a positive number of seconds, or leave it away")
 
 
-def _check(n: int, regime: str | None, measure: str, device: str | None) -> None:
+def _check(n: int, zoo: Path | str | None, regime: str | None, measure: str, device: str | None) -> None:
+    """Refuse what is no choice, to measure what has no weights, and zero shot where no records are asked."""
     if not isinstance(n, Integral) or n < 1:
         raise ConfigError(f"n = {n!r}: show at least one model")
     if measure not in MEASURES:
         raise ConfigError(f"measure {measure!r}: choose one of {', '.join(MEASURES)}")
     if measure != "none" and device is not None:
         raise ConfigError(f"finalists are measured on this machine, not on {device}; leave out one of the two")
-
-
-def _check_records(zoo: Path | str | None, regime: str | None, runs: bool) -> None:
-    """Refuse to run what has no weights, and zero shot where no records are asked."""
     allowed = (*REGIMES, ZERO_SHOT) if is_records(zoo) else REGIMES
     if regime is not None and regime not in allowed:
         raise ConfigError(f"regime {regime!r}: choose one of {', '.join(allowed)}")
-    if runs and is_records(zoo):
+    if measure != "none" and is_records(zoo):
         raise ConfigError(f"zoo {zoo} {NO_WEIGHTS}")
 
 
@@ -193,7 +189,8 @@ def _check_paths(images: Any, labels: Any, zoo: Any) -> None:
         if isinstance(path, str) and not path.strip():
             raise ConfigError(f"{name}: an empty path; name a folder or file, or . for the current folder")
     if zoo not in (None, REAL) and not is_records(zoo) and not Path(zoo).is_dir():
-        hint = suggest(str(zoo), (REAL, *PUBLISHED), "build one with: ptmrec zoo build")
+        known = ", ".join((REAL, *PUBLISHED))
+        hint = suggest(str(zoo), (REAL, *PUBLISHED), f"give a folder of models, a CSV of records, or one of {known}")
         raise ArtifactError(f"{zoo}: no zoo there{hint}")
 
 

@@ -9,6 +9,7 @@ principal components.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from ptmrec.core.files import read_json, write_bytes, write_json
 from ptmrec.core.words import suggest
 from ptmrec.recommender.knowledge_files import to_bytes
 from ptmrec.zoo.card import Card, card_from
+from ptmrec.zoo.hub_download import fetch_address
+from ptmrec.zoo.hub_files import HUB_ID, SHARED, Repository
 
 if TYPE_CHECKING:
     from ptmrec.recommender.knowledge import Knowledge
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SUFFIX = ".safetensors"
+FETCHED = "fetched"
+"""Folder of files from elsewhere, below that of the artifacts."""
 HEADER = "ptmrec"
 """Key of the JSON in the header."""
 WIDTH = 256
@@ -242,22 +247,25 @@ def _measured(paths: PathsConfig, name: str, digest: str) -> list[dict[str, Any]
     return found
 
 
-def import_registrations(source: Path, paths: PathsConfig) -> list[str]:
+def import_registrations(source: Path | str, paths: PathsConfig) -> list[str]:
     """Take over registrations of a file, or of all files of a folder; nothing of a file that does not fit.
 
     Args:
-        source: the file or folder.
+        source: the file or folder, the address of a file, or the Hub id of a repository of such files.
         paths: where added models lie.
 
     Returns:
         The names of the models.
 
     Raises:
-        ArtifactError: a file is damaged, about other data sets or references, or of other weights than those of a model
-            of the name that is here.
+        ArtifactError: a file cannot be fetched, is damaged, about other data sets or references, or of other weights
+            than those of a model of the name that is here.
     """
     from ptmrec.recommender.added_models import ADDED
 
+    text, source = str(source), Path(source)
+    if "://" in text or (not os.path.exists(source) and HUB_ID.fullmatch(text)):
+        return _import_from(text, paths)
     files = sorted(source.glob(f"*{SUFFIX}")) if source.is_dir() else [source]
     if not files or not all(path.is_file() for path in files):
         raise ArtifactError(f"{source}: no file of registrations there; they are made with: ptmrec zoo export FILE")
@@ -278,6 +286,23 @@ def import_registrations(source: Path, paths: PathsConfig) -> list[str]:
         write_bytes(paths.artifacts / ADDED / f"{hashlib.sha256(data).hexdigest()[:32]}{SUFFIX}", data)
         _keep_costs(registrations, paths)
     return [one.card.name for _, registrations in read for one in registrations]
+
+
+def _import_from(source: str, paths: PathsConfig) -> list[str]:
+    """Take over registrations from an address or the Hub; messages name these."""
+    address = "://" in source
+    if address:
+        target = paths.artifacts / FETCHED / hashlib.sha256(source.encode()).hexdigest()
+        place = fetch_address(source, target, LARGEST)
+    else:
+        place = Repository.named(source).fetch(SHARED, LARGEST)
+    try:
+        return import_registrations(place, paths)
+    except ArtifactError as error:
+        raise ArtifactError(str(error).replace(str(place), source)) from None
+    finally:
+        if address:
+            place.unlink()
 
 
 def _weights_here(paths: PathsConfig) -> dict[str, Any]:

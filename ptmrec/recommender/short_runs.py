@@ -227,4 +227,4 @@ def verify_by_runs(
     )
     ran = run_first(scores, lambda index: book.run(snapshots[index], own[index]).accuracy, count, time_limit, work=work)
     how = f"a fine-tuning of {own[0].recipe.steps} steps"
-    return Verification(*ran, *map(len, book.parts), how)
+    return Verification(*ran, *map(len, book.parts), how=how)

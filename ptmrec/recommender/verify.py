@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ptmrec.core.errors import NoWeightsError
+from ptmrec.core.errors import DataError, NoWeightsError
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
 from ptmrec.relations.ridge import Split, draw_splits, split_probe
 
 if TYPE_CHECKING:
+    from ptmrec.images.user_images import UserImages
     from ptmrec.zoo.architectures import SmallModel
     from ptmrec.zoo.photo_model import PhotoModel
 
@@ -29,6 +30,7 @@ class Verification:
             :func:`~ptmrec.relations.ridge.split_probe`.
         seconds: ``(N,)`` time each took, loading included; NaN = not run.
         learned: images that each learned from; judged: the other images, on which it was judged.
+        passed_over: sentences about candidates that were to be run and were not.
         how: what learned: a probe of frozen features, or the whole model in a short run.
     """
 
@@ -36,6 +38,7 @@ class Verification:
     seconds: np.ndarray
     learned: int
     judged: int
+    passed_over: tuple[str, ...] = ()
     how: str = PROBE
 
     @property
@@ -59,12 +62,26 @@ class Verification:
         seconds = round(self.total_seconds, 2)
         return {"models": self.passes, "seconds": seconds, "learned": self.learned, "judged": self.judged}
 
-    def describe(self) -> str:
-        """One sentence about the cost."""
+    def lines(self) -> tuple[str, ...]:
+        """What was not run and why, and a sentence about the cost of what was."""
+        if not self.passes:
+            return (*self.passed_over, "no candidate was run on the images")
         of = f"{self.passes} of {len(self.seconds)} candidates"
         repeated = ", several times" if self.how == PROBE else ""
         learned = f"{self.how} learned from {self.learned} images and was judged on the {self.judged} others"
-        return f"verified {of} on the images in {self.total_seconds:.1f} s: {learned}{repeated}"
+        return (*self.passed_over, f"verified {of} on the images in {self.total_seconds:.1f} s: {learned}{repeated}")
+
+
+def check_labels(images: "UserImages") -> None:
+    """Refuse to run candidates on images that no probe can learn from and be judged on.
+
+    Raises:
+        DataError: they have no labels, or one image of each class.
+    """
+    if images.num_classes < 2:
+        raise DataError("candidates can be verified on labelled images of two classes or more; give labels")
+    if np.unique(images.labels, return_counts=True)[1].max() < 2:
+        raise DataError("candidates cannot be verified on one image of each class; give more images")
 
 
 def verify_candidates(

@@ -71,8 +71,13 @@ class Moved:
 
     @property
     def order(self) -> str:
-        """The one of :data:`ORDERS` that loses least on data sets left out; where they lose alike, the first."""
-        return ORDERS[int(np.argmin(self.losses))]
+        """The one of :data:`ORDERS` that loses least on data sets left out; where they lose alike, the last.
+
+        Without measurements it is the first.
+        """
+        if np.isnan(self.own).all():
+            return OLD
+        return ORDERS[-1 - int(np.argmin(self.losses[::-1]))]
 
     def scores(self, before: np.ndarray) -> np.ndarray:
         """Scores ``(N,)`` of the order that loses least; ``before`` are those of the old one."""

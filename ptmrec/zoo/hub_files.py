@@ -1,104 +1,213 @@
 """Files of a model on the Hub: fetching them, finding the weights, measuring their size. Pickles are never touched."""
 
-import hashlib
 import math
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ptmrec.core.errors import ArtifactError
-from ptmrec.core.files import file_hash
-from ptmrec.core.log import logger
+from ptmrec.core.files import write_text
+from ptmrec.zoo.hub_download import DamagedError, Stated, UnreachableError, download, fetching, is_hash, refuse_large
 from ptmrec.zoo.snapshot import INDEX_NAME, PICKLES, WEIGHTS_NAME, read_shapes, weight_files
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 """``owner/name``, and a revision when one is wanted: ``owner/name@revision``."""
 PATTERNS = ("*.json", "*.safetensors", "README.md")
 """Files that are fetched."""
+SAFE = ".safetensors"
+SHARED = "registrations"
+"""In place of a library: all safetensors of a repository are wanted."""
 CONFIGS = ("config.json", "open_clip_config.json")
 CONNECT = "connect, or give a folder that holds its config.json and safetensors"
-HEXADECIMAL = re.compile("[0-9a-f]+")
 CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "relative_position_index", "attn_mask")
 """How the names of tensors end that are no parameters."""
 
 
-def hub_folder(hub_id: str, offline: bool = False, configured: bool = True) -> Path:
+def hub_folder(hub_id: str, offline: bool = False, library: str = "") -> Path:
     """Folder of a repository's files in the local cache; they are fetched when they are not there.
 
     Args:
         hub_id: ``owner/name``, with ``@revision`` when one is wanted.
         offline: look into the cache only.
-        configured: whether its configuration is needed; other libraries, which know their models, fetch weights only.
+        library: timm or open_clip, where its weights alone are wanted: it knows its models.
 
     Raises:
-        ArtifactError: it cannot be reached and is not in the cache, does not exist, holds pickled weights only, or its
-            files are not those the Hub has.
+        UnreachableError: it is not in the cache and cannot be reached.
+        ArtifactError: it does not exist, holds pickled weights only, or its files are not those the Hub has.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    repo, _, revision = hub_id.partition("@")
-    wanted = {"repo_id": repo, "revision": revision or None, "allow_patterns": list(PATTERNS)}
-    cached = None
+    repository = Repository.named(hub_id)
+    folder = repository.folder
     try:
-        cached = Path(snapshot_download(**wanted, local_files_only=True))
-        _check_complete(cached, configured)  # another program may have fetched a part of it
-        return _intact(cached)
-    except HFValidationError as error:
-        raise ArtifactError(f"{hub_id[:120]}: no id of a repository ({_said(error)[:120]}); check its name") from None
-    except DamagedError:
-        raise
-    except (LocalEntryNotFoundError, ArtifactError):
+        _check_complete(folder, library)  # another program may have fetched a part of it
+    except ArtifactError:
         if offline:
             raise ArtifactError(f"{hub_id}: its weights are not in the local cache; fetch them again") from None
+    else:
+        return _intact(folder)
+    lacking = _lacking(folder)
     try:
-        folder = Path(snapshot_download(**wanted))
-        _refuse_pickles(hub_id, repo, revision, folder)
-        _check_complete(folder, configured)
-    except LocalEntryNotFoundError:
-        raise ArtifactError(f"{hub_id}: {_lacking(cached)}, and the Hub cannot be reached; {CONNECT}") from None
-    except (OSError, ValueError) as error:  # errors of HTTP are among the first
-        raise ArtifactError(f"{hub_id}: cannot be fetched from the Hub ({_said(error)}); {_advice(error)}") from None
-    return _intact(folder)
+        folder = repository.fetch(library)
+    except UnreachableError as error:
+        raise UnreachableError(f"{error}; {lacking} in the local cache; {CONNECT}") from None
+    _check_complete(folder, library)
+    return folder
 
 
-class DamagedError(ArtifactError):
-    """A file in the cache is not the one the Hub has."""
+def bytes_to_fetch(hub_id: str, library: str = "") -> int:
+    """Bytes that :func:`hub_folder` has to fetch, 0 when all is here.
+
+    Raises:
+        ArtifactError: as there.
+    """
+    repository = Repository.named(hub_id)
+    try:
+        _check_complete(repository.folder, library)
+    except ArtifactError:
+        return sum(file.size or 0 for file in repository.wanted(library)[1])
+    return 0
 
 
-def _check_complete(folder: Path, configured: bool) -> None:
+@dataclass(frozen=True)
+class Repository:
+    """A repository on the Hub and its place in the local cache, which other programs share.
+
+    Attributes:
+        hub_id: as it was asked for; name: ``owner/name``; revision: ``main`` unless another is wanted.
+    """
+
+    hub_id: str
+    name: str
+    revision: str
+
+    @classmethod
+    def named(cls, hub_id: str) -> "Repository":
+        """The repository of an id.
+
+        Raises:
+            ArtifactError: it is none.
+        """
+        from huggingface_hub.utils import validate_repo_id
+
+        name, _, revision = hub_id.partition("@")
+        with fetching(hub_id):
+            validate_repo_id(name)
+        if ".." in revision.split("/"):
+            raise ArtifactError(f"{hub_id[:120]}: no revision; check what stands behind the @")
+        return cls(hub_id, name, revision or "main")
+
+    @property
+    def place(self) -> Path:
+        """Its folder in the cache."""
+        from huggingface_hub import constants
+
+        return Path(constants.HF_HUB_CACHE).expanduser() / f"models--{self.name.replace('/', '--')}"
+
+    @property
+    def folder(self) -> Path:
+        """The files of its revision that are here."""
+        reference = self.place / "refs" / self.revision
+        commit = reference.read_text(errors="replace").strip() if reference.is_file() else self.revision
+        return self.place / "snapshots" / commit
+
+    def wanted(self, library: str = "") -> tuple[str, list[Stated]]:
+        """Its commit, and what the Hub states of the files that are fetched.
+
+        Raises:
+            ArtifactError: it cannot be reached, does not exist, or holds no safetensors.
+        """
+        from huggingface_hub import HfApi, constants
+
+        with fetching(self.hub_id):
+            told = HfApi().model_info(
+                self.name, revision=self.revision, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT, files_metadata=True
+            )
+        listed = {file.rfilename: file for file in told.siblings or ()}
+        names = [name for name in listed if _is_fetched(name)]
+        weights = _weights_of(names, library)
+        if not weights:
+            raise ArtifactError(f"{self.hub_id}: {no_weights(list(listed))}")
+        if not is_hash(str(told.sha)):
+            raise ArtifactError(f"{self.hub_id}: the server names no commit; check HF_ENDPOINT")
+        found = [listed[name] for name in names if name in weights or not name.endswith(SAFE)]
+        stated = [Stated(f.rfilename, f.size, f.lfs.sha256 if f.lfs else f.blob_id or "") for f in found]
+        return str(told.sha), stated
+
+    def fetch(self, library: str = "", largest: float = math.inf) -> Path:
+        """Fetch its files, each checked before it is put where other programs find it.
+
+        Args:
+            library: see :func:`hub_folder`.
+            largest: bytes of the largest file that is taken.
+
+        Raises:
+            ArtifactError: see :func:`hub_folder`.
+        """
+        from huggingface_hub import HfApi, hf_hub_url
+
+        commit, files = self.wanted(library)
+        folder = self.place / "snapshots" / commit
+        for file in files:
+            refuse_large(self.hub_id, file, largest)
+        for file in files:
+            path = folder / file.name
+            url = hf_hub_url(self.name, file.name, revision=commit, endpoint=HfApi().endpoint)
+            if path.is_file() and not file.problem(path):
+                continue
+            if not is_hash(file.digest):
+                path.unlink(missing_ok=True)
+                download(url, path, file, self.hub_id)
+                continue
+            blob = self.place / "blobs" / file.digest
+            if blob.is_file() and file.problem(blob):
+                blob.unlink()
+            download(url, blob, file, self.hub_id)
+            _link(path, blob)
+        if commit != self.revision:
+            write_text(self.place / "refs" / self.revision, commit)
+        return folder
+
+
+def _weights_of(names: Sequence[str], library: str) -> list[str]:
+    """Those of a repository's files that :func:`model_files` takes."""
+    clip = [name for name in CLIP_WEIGHTS if name in names]
+    if clip and (library == "open_clip" or not {WEIGHTS_NAME, INDEX_NAME} & {*names}):
+        return clip[:1]
+    return (
+        [WEIGHTS_NAME]
+        if WEIGHTS_NAME in names and library != SHARED
+        else [name for name in names if name.endswith(SAFE)]
+    )
+
+
+def _link(path: Path, blob: Path) -> None:
+    """Put a blob into a folder; where the system has no links it is moved there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    try:
+        path.symlink_to(os.path.relpath(blob, path.parent))
+    except OSError:
+        blob.rename(path)
+
+
+def _check_complete(folder: Path, library: str) -> None:
     """Raise unless a folder holds weights and, where it is needed, a configuration."""
-    model_files(folder)
-    if configured and not any((folder / name).is_file() for name in CONFIGS):
+    model_files(folder, library)
+    if not library and not any((folder / name).is_file() for name in CONFIGS):
         raise ArtifactError(f"{folder}: no {CONFIGS[0]} there; {CONNECT}")
 
 
-def _lacking(cached: Path | None) -> str:
+def _lacking(folder: Path) -> str:
     """What the cache does not have of a repository."""
-    if cached is None:
-        return "not in the local cache"
-    names = [path.name for path in cached.iterdir()]
-    if not any(name.endswith(".safetensors") for name in names):
-        return f"{no_weights(names)}; nothing else of it is in the local cache"
-    return f"no {CONFIGS[0]} or not all weights in the local cache"
-
-
-def _advice(error: Exception) -> str:
-    """What to do about a failed download."""
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-
-    if isinstance(error, GatedRepoError):
-        return "its owner gives access on request: ask on its page, then log in"
-    if isinstance(error, RepositoryNotFoundError | RevisionNotFoundError | ValueError):
-        return "check its name"
-    if isinstance(error, HfHubHTTPError):
-        return "try again later"
-    if "Consistency check failed" in str(error):
-        return "the download was cut short or changed on its way; add it again"
-    return "mend this, then add it again"
+    names = _names(folder)
+    if not names:
+        return "nothing of it is"
+    if not any(name.endswith(SAFE) for name in names):
+        return f"{no_weights(names)}; nothing else of it is"
+    return f"no {CONFIGS[0]} or not all weights are"
 
 
 def _intact(folder: Path) -> Path:
@@ -114,38 +223,16 @@ def _intact(folder: Path) -> Path:
         blob = Path(os.readlink(path)) if path.is_symlink() else Path()
         if blob.parent.name != "blobs" or not path.is_file() or not _is_fetched(path.name):
             continue
-        stated = blob.name
-        known = {64: file_hash, 40: git_hash}.get(len(stated)) if HEXADECIMAL.fullmatch(stated) else None
-        if known is not None and known(path) != stated:
+        problem = Stated(path.name, digest=blob.name).problem(path)
+        if problem:
             place = os.path.normpath(path.parent / blob)
-            cause = "damaged, its hash is not the one that the Hub states"
-            raise DamagedError(f"{path}: {cause}; remove it and {place}, then add it again")
+            raise DamagedError(f"{path}: damaged, {problem}; remove it and {place}, then add it again")
     return folder
 
 
 def _is_fetched(name: str) -> bool:
-    """Whether a file is one of those that are fetched."""
-    return any(fnmatchcase(name, pattern) for pattern in PATTERNS)
-
-
-def git_hash(path: Path) -> str:
-    """Hash under which git keeps a file."""
-    data = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _refuse_pickles(hub_id: str, repo: str, revision: str, folder: Path) -> None:
-    """Pickles are not fetched: the Hub says whether there are some where safetensors are missing."""
-    from huggingface_hub import HfApi
-
-    if any(folder.glob("*.safetensors")):
-        return
-    names = [path.name for path in folder.iterdir()]
-    try:
-        names += HfApi().list_repo_files(repo, revision=revision or None)
-    except Exception as error:  # only the sentence is the poorer for it
-        logger.debug("%s: its files cannot be listed (%s)", repo, error)
-    raise ArtifactError(f"{hub_id}: {no_weights(names)}")
+    """Whether a file is one of those that are fetched, none of them in a folder."""
+    return "/" not in name and any(fnmatchcase(name, pattern) for pattern in PATTERNS)
 
 
 def no_weights(names: Sequence[str]) -> str:
@@ -183,7 +270,11 @@ def model_files(folder: Path, library: str = "") -> list[Path]:
         return found
     if found:
         raise ArtifactError(f"{folder}: {len(found)} safetensors and no {INDEX_NAME}; which one is the model?")
-    raise ArtifactError(f"{folder}: {no_weights([path.name for path in folder.iterdir()])}")
+    raise ArtifactError(f"{folder}: {no_weights(_names(folder))}")
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
 def count_parameters(files: Sequence[Path], prefix: str = "") -> int:
@@ -198,7 +289,3 @@ def count_parameters(files: Sequence[Path], prefix: str = "") -> int:
     """
     shapes = read_shapes(files).items()
     return sum(math.prod(shape) for name, shape in shapes if name.startswith(prefix) and not name.endswith(BUFFERS))
-
-
-def _said(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -25,9 +25,11 @@ from ptmrec.zoo.hub import (
 from ptmrec.zoo.hub_card import check_size
 from ptmrec.zoo.hub_files import HUB_ID, count_parameters, find_pickles, hub_folder
 from ptmrec.zoo.real import RealSnapshot, read_real
-from ptmrec.zoo.snapshot import Snapshot, read_snapshot, weight_files
+from ptmrec.zoo.snapshot import PICKLES, Snapshot, read_snapshot, weight_files
 
 if TYPE_CHECKING:
+    from timm.models import PretrainedCfg
+
     from ptmrec.zoo.feed import Asked
 
 TIMM, OPEN_CLIP, TORCHVISION, RANDOM = "timm:", "open_clip:", "torchvision:", "?random"
@@ -86,6 +88,8 @@ def open_source(
         raise ArtifactError(f"{source}: random weights are for {TIMM}NAME, {OPEN_CLIP}NAME and {TORCHVISION}NAME only")
     if os.path.isdir(source):  # unlike a path's own method it takes any name, however long
         return open_folder(Path(source))
+    if Path(source).suffix in (".onnx", ".pt2", ".safetensors", *PICKLES):
+        raise ArtifactError(f"{source}: no such file; check its path")
     if os.path.exists(source) or not HUB_ID.fullmatch(source):
         raise ArtifactError(f"{source}: no model folder of that name; give {KINDS}")
     return read_hub_folder(hub_folder(source), source, plain_name(source.replace("/", "--", 1)))
@@ -159,7 +163,42 @@ def from_record(record: Mapping[str, Any]) -> Snapshot:
     return restore(folder, card)
 
 
-def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
+def repository_of(source: str, paths: PathsConfig) -> tuple[str, str]:
+    """Hub id of the weights of a published model and the library that knows it; an empty id where a package has them.
+
+    Args:
+        source: ``timm:NAME``, ``open_clip:NAME/TAG`` or a Hub id.
+        paths: where the cards of real models in packages lie.
+
+    Raises:
+        ArtifactError: nothing such is known, or its weights are pickles.
+    """
+    if source.startswith(TIMM):
+        found = _find_timm(source.removeprefix(TIMM), paths)
+        return ("" if isinstance(found, RealSnapshot) else str(found.hf_hub_id)), TIMM[:-1]
+    if source.startswith(OPEN_CLIP):
+        name = source.removeprefix(OPEN_CLIP)
+        return _clip_id(name, _find_clip(name)[1]), OPEN_CLIP[:-1]
+    if not HUB_ID.fullmatch(source):
+        raise ArtifactError(f"{source}: no Hub id, so nobody knows where its weights are")
+    return source, ""
+
+
+def _find_timm(name: str, paths: PathsConfig) -> "RealSnapshot | PretrainedCfg":
+    """The model in an installed package, or what timm states of the weights of that name."""
+    model, stated = _known_timm(name)
+    for packaged in read_real(paths.real):
+        if "." not in name and packaged.card.architecture.get("model") == model:
+            return packaged
+    if not stated or not stated.hf_hub_id:
+        raise ArtifactError(
+            f"{TIMM}{name}: timm names no repository with safetensors for it; {_random_too(TIMM, model)}"
+        )
+    return stated
+
+
+def _known_timm(name: str) -> "tuple[str, PretrainedCfg | None]":
+    """A model of timm and what it states of the weights of that name."""
     import timm
 
     model, _, tag = name.partition(".")
@@ -168,28 +207,28 @@ def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
     tags = [entry for entry in timm.list_pretrained(f"{model}.*") if entry.partition(".")[0] == model]
     if tag and name not in tags:
         raise ArtifactError(f"{TIMM}{name}: timm knows no weights {tag!r} of {model}{suggest(name, tags)}")
-    stated = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    return model, timm.get_pretrained_cfg(name, allow_unregistered=True)
+
+
+def _open_timm(name: str, paths: PathsConfig, random_weights: bool) -> Snapshot:
     if random_weights:
-        inner = (stated or timm.models.PretrainedCfg()).to_dict()
+        from timm.models import PretrainedCfg
+
+        model, stated = _known_timm(name)
+        inner = (stated or PretrainedCfg()).to_dict()
         architecture, size = timm_architecture(model, inner), input_size_of({"pretrained_cfg": inner})
         return untrained(architecture, f"{TIMM}{model}{RANDOM}", f"{model}-random", size)
-    for packaged in read_real(paths.real):
-        if not tag and packaged.card.architecture.get("model") == model:
-            return packaged
-    if not stated or not stated.hf_hub_id:
-        raise ArtifactError(
-            f"{TIMM}{name}: timm names no repository with safetensors for it; {_random_too(TIMM, model)}"
-        )
-    hub_id, whole = stated.hf_hub_id, f"{model}.{stated.tag}" if stated.tag else model
-    try:
-        folder = hub_folder(hub_id, configured=False)
-    except ArtifactError as error:
-        raise ArtifactError(f"{TIMM}{name}: {error}, or {_random_too(TIMM, model)}") from None
-    own = None if (folder / CARD_NAME).is_file() else timm_architecture(model, stated.to_dict())  # timm fetches none
-    return read_hub_folder(folder, f"{TIMM}{whole}", plain_name(whole), stated.tag or "", own)
+    found, model = _find_timm(name, paths), name.partition(".")[0]
+    if isinstance(found, RealSnapshot):
+        return found
+    whole = f"{model}.{found.tag}" if found.tag else model
+    folder = _fetched(f"{TIMM}{name}", found.hf_hub_id, TIMM, model)
+    own = None if (folder / CARD_NAME).is_file() else timm_architecture(model, found.to_dict())  # timm fetches none
+    return read_hub_folder(folder, f"{TIMM}{whole}", plain_name(whole), found.tag or "", own)
 
 
-def _open_clip(name: str, random_weights: bool) -> Snapshot:
+def _find_clip(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How open_clip builds the model of a name, and what it states of its weights."""
     import open_clip
 
     model, _, tag = name.partition("/")
@@ -198,12 +237,14 @@ def _open_clip(name: str, random_weights: bool) -> Snapshot:
         raise ArtifactError(
             f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{suggest(model, open_clip.list_models())}"
         )
-    colours = open_clip.get_pretrained_cfg(model, tag) if tag else {}
-    gelu = {"quick_gelu": True} if colours.get("quick_gelu") else {}
-    architecture = clip_architecture(model, {**stated, **gelu}, colours)
-    if random_weights:
-        size = input_size_of({"open_clip": architecture})
-        return untrained(architecture, f"{OPEN_CLIP}{model}{RANDOM}", f"{model}-random", size)
+    return stated, open_clip.get_pretrained_cfg(model, tag) if tag else {}
+
+
+def _clip_id(name: str, colours: Mapping[str, Any]) -> str:
+    """Hub id of weights that open_clip knows."""
+    import open_clip
+
+    model = name.partition("/")[0]
     if not colours:
         tags = open_clip.list_pretrained_tags_by_model(model)
         raise ArtifactError(f"{OPEN_CLIP}{name}: name its weights, one of {', '.join(tags) or 'none that is known'}")
@@ -211,11 +252,27 @@ def _open_clip(name: str, random_weights: bool) -> Snapshot:
     if not HUB_ID.fullmatch(hub_id):
         what = f"{hub_id.rpartition('/')[2]} is a pickle" if find_pickles([hub_id]) else "they are not on the Hub"
         raise ArtifactError(f"{OPEN_CLIP}{name}: {what}, which is never read; {_random_too(OPEN_CLIP, model)}")
-    try:
-        folder = hub_folder(hub_id, configured=False)
-    except ArtifactError as error:
-        raise ArtifactError(f"{OPEN_CLIP}{name}: {error}, or {_random_too(OPEN_CLIP, model)}") from None
+    return hub_id
+
+
+def _open_clip(name: str, random_weights: bool) -> Snapshot:
+    stated, colours = _find_clip(name)
+    model, _, tag = name.partition("/")
+    gelu = {"quick_gelu": True} if colours.get("quick_gelu") else {}
+    architecture = clip_architecture(model, {**stated, **gelu}, colours)
+    if random_weights:
+        size = input_size_of({"open_clip": architecture})
+        return untrained(architecture, f"{OPEN_CLIP}{model}{RANDOM}", f"{model}-random", size)
+    folder = _fetched(f"{OPEN_CLIP}{name}", _clip_id(name, colours), OPEN_CLIP, model)
     return read_hub_folder(folder, f"{OPEN_CLIP}{name}", plain_name(name.replace("/", "--")), tag, architecture)
+
+
+def _fetched(source: str, hub_id: str, kind: str, model: str) -> Path:
+    """The folder of a repository's files; an error names the source."""
+    try:
+        return hub_folder(hub_id, library=kind[:-1])
+    except ArtifactError as error:
+        raise type(error)(f"{source}: {error}, or {_random_too(kind, model)}") from None
 
 
 def _is_model(folder: Path) -> bool:

@@ -28,6 +28,16 @@ def test_a_line_is_an_accuracy_and_regimes_stay_apart(tmp_path):
     assert zoo.select("zero_shot").models == ("a",)
 
 
+def test_other_metrics_are_left_out_and_other_commas_read(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text((HEAD + ROWS + "a,voc,fine_tuning,f1,0.9\n").replace(",", ";"))
+    zoo = read_records(path)
+    assert "Left out, no accuracy: f1 (1 records)." in zoo.about.notes and len(zoo.datasets) == 3
+    path.write_text(HEAD + "a,voc,fine_tuning,f1,0.9\n")
+    with pytest.raises(ArtifactError, match="no line has an accuracy, only f1; call it top-1 if it is one"):
+        read_records(path)
+
+
 def test_a_regime_may_be_spelt_as_the_option_is(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text(HEAD + "a,pets,low-data,top-1,0.5\nb,pets,low-data,top-1,0.7\n")
@@ -41,7 +51,7 @@ def test_a_regime_may_be_spelt_as_the_option_is(tmp_path):
         ("a,cars,fine_tuning,top-1,nan", "line 6: value 'nan' is no accuracy"),
         ("a,pets,fine_tuning,top-1,0.6", r"a on pets \(fine_tuning\) has two values, 0.5 and 0.6"),
         ("a,pets,guessed,top-1,0.6", "regime 'guessed': its name should hold one of"),
-        ("c,pets,fine_tuning,recall,0.6", "two metrics on pets"),
+        ("c,pets,fine_tuning,mean acc,0.6", "two metrics on pets"),
         (",pets,fine_tuning,top-1,0.6", "should not be empty"),
     ],
 )

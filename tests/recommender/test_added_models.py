@@ -20,6 +20,7 @@ from ptmrec.recommender.added_models import (
     ADDED,
     AddedModels,
     added_snapshots,
+    check_name,
     extend,
     extend_by_card,
     find_models,
@@ -398,3 +399,13 @@ def test_the_name_of_a_committed_model_is_not_taken(tmp_path):
     with pytest.raises(ConfigError, match="vgg-small-mixture: a model that is here has this name"):
         add_model(network, pixels, name="vgg-small-mixture", config=config)
     assert not (tmp_path / "runs" / ADDED / "vgg-small-mixture").exists()
+
+
+def test_an_added_model_is_not_replaced_by_another_of_its_name(tmp_path):
+    folder = tmp_path / "registered"
+    first = open_source(str(write_hub_model(tmp_path / "a" / "mine")), PATHS)
+    write_added(folder, first, FOUND)
+    check_name(folder, first)
+    other = open_source(str(write_hub_model(tmp_path / "b" / "mine")), PATHS)
+    with pytest.raises(ConfigError, match=r"^mine: a model of this name was added from .*/a/mine; rename one"):
+        check_name(folder, other)

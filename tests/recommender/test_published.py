@@ -18,6 +18,7 @@ from ptmrec.recommender.measured import Measured
 from ptmrec.recommender.orders import (
     RANKER,
     RULES,
+    choose_order,
     judge_rules,
     mean_ranks,
     ranker_scores,
@@ -25,6 +26,7 @@ from ptmrec.recommender.orders import (
 )
 from ptmrec.recommender.published import recommend_published
 from ptmrec.recommender.request import PUBLISHED, Request, recommend
+from ptmrec.relations.records import HEAD
 
 FOLDER = Path(__file__).resolve().parents[2] / "constants" / "published"
 CONFIG = ConfigParser()
@@ -133,12 +135,6 @@ def test_the_rule_is_the_one_that_agrees_best_with_data_sets_left_out():
     assert list(found.values()) == sorted(found.values(), reverse=True) and set(found) <= set(RULES)
 
 
-def test_records_cannot_be_run():
-    assert len(recommend(IMAGES.images, [0, 0, 1, 1], zoo="hf180", n=2).leaderboard()) == 2
-    with pytest.raises(ConfigError, match="no weights"):
-        recommend(IMAGES.images, [0, 0, 1, 1], zoo="hf180", verify=3)
-
-
 def test_limits_hold_for_published_models_on_a_named_device():
     free, tight = ask("timm"), ask("timm", device="i9-10940X", max_latency="20ms", max_params="30M")
     board = tight.leaderboard(all_models=True)
@@ -200,3 +196,34 @@ def test_a_table_too_small_to_compare_rules_is_answered(tmp_path, digits):
     found = recommend(*digits, regime="low_data", zoo=tmp_path / "t.csv")
     assert found.best == "m2" and any("3 models and 3 data sets are too few" in note for note in found.notes)
     assert len(recommend(*digits, regime="low_data", zoo=tmp_path / "t.csv", measured={"m0": 0.4})) == 3
+
+
+def test_measured_models_behind_those_shown_are_named_and_nothing_unscored_is_ranked():
+    plain = ask("hf180", count=3)
+    last = str(plain.frame["model"].iloc[-1])
+    moved = plain.measured({last: "0.01/400"})
+    assert len(moved) == len(plain) and moved.frame["model"].iloc[-1] == last
+    assert any(
+        line.startswith(f"Measured, and behind the models shown: {last} 0.01 (rank ") for line in moved.remarks()
+    )
+    following = moved.ranking.following
+    if following["rule"] == HEAD:
+        assert following["models"] == [name for name in moved.frame["model"] if name != last][:3]
+
+
+def test_timm_can_be_drawn_and_places_measured_models():
+    answer = ask("timm", count=3, max_params="5M")
+    assert answer.plot().get_xlabel() == "imagenet accuracy"
+    first, second, third = answer.frame["model"].head(3)
+    moved = answer.measured({first: 0.5, third: 0.6})
+    assert moved.frame["model"].head(3).tolist() == [third, second, first]
+    with pytest.raises(
+        ConfigError, match="no model 'rexnet_100.nav_in1k' was ranked; did you mean rexnet_100.nav_in1k@"
+    ):
+        answer.explain("rexnet_100.nav_in1k")
+
+
+def test_a_rule_that_agrees_with_nothing_does_not_agree_best():
+    zoo = read_published(FOLDER / "openclip.json")
+    _, _, (why, _) = choose_order(zoo, {"mean rank on its data sets": -0.2}, Path("nowhere/mine.json"), IMAGES)
+    assert "no static rule agrees" in why and "best" not in why

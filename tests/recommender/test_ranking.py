@@ -22,7 +22,6 @@ from ptmrec.recommender.ranking import (
     CLASSES,
     DRAWS,
     SHOTS,
-    SIZE,
     draw_samples,
     load_cached,
     pseudo_labels,

@@ -35,7 +35,7 @@ def test_what_says_nothing_is_refused(options, message):
 def test_a_zoo_that_is_nowhere_is_refused_with_what_is_near():
     with pytest.raises(ArtifactError, match="openclip: no zoo there; did you mean openclip121?"):
         recommend("nowhere", zoo="openclip")
-    with pytest.raises(ArtifactError, match="somewhere/else: no zoo there; build one"):
+    with pytest.raises(ArtifactError, match="somewhere/else: no zoo there; give a folder .*one of real, hf180"):
         recommend("nowhere", zoo="somewhere/else")
 
 

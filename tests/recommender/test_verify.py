@@ -86,7 +86,7 @@ def test_both_limits_count():
 def test_the_cost_is_one_sentence():
     seconds = np.array([1.25, np.nan, 0.5])
     words = "verified 2 of 3 candidates on the images in 1.8 s: a probe learned from 20 images and was judged on the 70"
-    assert Verification(seconds, seconds, 20, 70).describe() == f"{words} others, several times"
+    assert Verification(seconds, seconds, 20, 70).lines() == (f"{words} others, several times",)
 
 
 @pytest.mark.parametrize("limits", [{"count": 0}, {"time_limit": 0.0}, {"time_limit": float("nan")}])

@@ -2,14 +2,12 @@ import json
 import logging
 import shutil
 import tracemalloc
-from types import SimpleNamespace
 
 import numpy as np
 import open_clip
 import pytest
 import timm
 import torch
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 from safetensors.torch import save_file
 from toy_hub import README, into_cache, link_blobs, write_hub_model, write_remote_code
 
@@ -276,7 +274,10 @@ def test_a_repository_in_the_cache_needs_no_network(cache):
 
 
 def test_a_repository_nobody_can_reach_is_one_line(cache):
-    with pytest.raises(ArtifactError, match=r"^me/none: not in the local cache, and the Hub cannot be reached"):
+    with pytest.raises(
+        ArtifactError,
+        match=r"^me/none: the Hub cannot be reached \(HF_HUB_OFFLINE is set\); nothing of it is in the local cache",
+    ):
         hub_folder("me/none")
     with pytest.raises(ArtifactError, match="not in the local cache"):
         hub_folder("me/none", offline=True)
@@ -292,25 +293,6 @@ def test_pickles_alone_are_refused(cache):
     with pytest.raises(ArtifactError, match=r"pickles only \(pytorch_model.bin\), which are never read"):
         hub_folder("me/old")
     assert [path.name for path in folder.iterdir()] == ["pytorch_model.bin"]
-
-
-def test_pickles_on_the_hub_are_not_fetched_and_named(cache, monkeypatch, tmp_path):
-    import huggingface_hub
-
-    asked = {}
-
-    def fetch(repo_id, allow_patterns, revision=None, local_files_only=False):
-        if local_files_only:
-            raise huggingface_hub.errors.LocalEntryNotFoundError("no")
-        asked["patterns"] = allow_patterns
-        (tmp_path / "fetched").mkdir()
-        return str(tmp_path / "fetched")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda *a, **k: ["README.md", "weights/x.pth"])
-    with pytest.raises(ArtifactError, match=r"me/old: weights as pickles only \(weights/x.pth\)"):
-        hub_folder("me/old")
-    assert asked["patterns"] == ["*.json", "*.safetensors", "README.md"]
 
 
 def test_the_weights_of_the_library_are_taken(tmp_path):
@@ -349,7 +331,9 @@ def test_a_file_with_another_hash_than_the_hub_states_is_refused(cache, name):
     data = bytearray(blob.read_bytes())
     data[-1] ^= 1
     blob.write_bytes(data)
-    with pytest.raises(ArtifactError, match=f"{name}: damaged, its hash is not the one that the Hub states; remove it"):
+    with pytest.raises(
+        ArtifactError, match=f"{name}: damaged, its .* is not the one that the server states; remove it"
+    ):
         hub_folder("me/mine")
 
 
@@ -359,57 +343,6 @@ def test_a_blob_that_is_named_otherwise_says_nothing(cache):
     (folder / "README.md").rename(folder.parents[1] / "blobs" / "etag")
     (folder / "README.md").symlink_to("../../blobs/etag")
     assert hub_folder("me/mine") == folder
-
-
-def test_a_configuration_another_program_has_not_fetched_is_asked_for(cache, monkeypatch):
-    import huggingface_hub
-
-    folder = into_cache(cache, "me/mine", write_hub_model)
-    text = (folder / "config.json").read_text()
-    (folder / "config.json").unlink()
-    assert hub_folder("me/mine", configured=False) == folder
-    with pytest.raises(ArtifactError, match=r"no config\.json there; connect, or give a folder"):
-        hub_folder("me/mine")
-    real = huggingface_hub.snapshot_download
-
-    def fetch(*arguments, local_files_only=False, **options):
-        if local_files_only:
-            return real(*arguments, local_files_only=True, **options)
-        (folder / "config.json").write_text(text)
-        return str(folder)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    assert hub_folder("me/mine") == folder and (folder / "config.json").is_file()
-
-
-def answer(kind, status=404):
-    """An error of the Hub."""
-    return kind("no", response=SimpleNamespace(headers={}, request=None, status_code=status))
-
-
-@pytest.mark.parametrize(
-    ("error", "advice"),
-    [
-        (
-            lambda: OSError("Consistency check failed: file should be of size 9 but has size 5 (x)."),
-            "cut short or changed",
-        ),
-        (lambda: OSError(28, "No space left on device"), "No space left on device.*mend this"),
-        (lambda: answer(RepositoryNotFoundError), "check its name"),
-        (lambda: answer(GatedRepoError, 403), "access on request"),
-        (lambda: answer(HfHubHTTPError, 500), "try again later"),
-    ],
-)
-def test_the_real_cause_of_a_failed_download_is_named(monkeypatch, error, advice):
-    import huggingface_hub
-
-    def fail(local_files_only=False, **_):
-        raise huggingface_hub.errors.LocalEntryNotFoundError("no") if local_files_only else error()
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
-    with pytest.raises(ArtifactError, match=f"me/mine: cannot be fetched from the Hub .*{advice}") as caught:
-        hub_folder("me/mine")
-    assert ("check its name" in str(caught.value)) == (advice == "check its name")
 
 
 @pytest.mark.parametrize(
