@@ -89,8 +89,14 @@ LISTS = {
         ),
     ),
     "sources-blind": Claim(
-        "no difference",
-        lambda n: all(gain.undecided for gain in _each(n, "GainBlindSources{}", ("NLEEP", "HScore", "SourceAccuracy"))),
+        "no difference nor",
+        lambda n: all(
+            gain.undecided
+            for gain in (
+                *_each(n, "GainBlindSources{}", ("NLEEP", "HScore", "SourceAccuracy")),
+                *_each(n, "GainBlindSources{}FineTuning", ("TransRate", "HScore")),
+            )
+        ),
     ),
     "hard-for-all": Claim("hard for", lambda n: min(n.HardLogME, n.HardLogMEFineTuning) > 0.5),
     "ridge-passes-better": Claim(
