@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from experiments.evaluation.published.goals import LESS_IS_BETTER
+from experiments.report.shown import NAMES
 from ptmrec.plots.style import REGIME_LABELS
 
 OURS, STATIC, PASSES = "Cross-Select", "mean rank", "LogME"
@@ -78,3 +80,27 @@ def say_choices(chosen: pd.DataFrame, ours: str, other: str) -> str:
         beside = _verdict(its.gain_low, its.gain_high, "fewer than", "more than")
         parts.append(f"{label} {100 * mine.regret:.1f}, {beside} {other} ({100 * its.regret:.1f})")
     return f"Accuracy points lost under a limit by {ours}: {_listed(parts)}"
+
+
+def say_goals(goals: pd.DataFrame) -> str:
+    """How many goals are met, and on which the best rule is beaten or better."""
+    less = goals["metric"].isin(LESS_IS_BETTER)
+    low, high = goals["gain_low"].where(~less, -goals["gain_high"]), goals["gain_high"].where(~less, -goals["gain_low"])
+    names = goals["benchmark"] + " (" + goals["protocol"] + ", " + goals["metric"].replace(NAMES) + ")"
+    better, worse = (", ".join(names[chosen]) or "none" for chosen in (low > 0, high < 0))
+    met = f"{goals['met'].sum()} of {len(goals)} goals are met"
+    return f"{met}; better than the best rule: {better}; worse: {worse}; of all others no difference is shown."
+
+
+def say_measured(intervals: pd.DataFrame, table: str, method: str, count: int) -> str:
+    """What so many measured models do to the intervals of the others, and to the first pick."""
+    rows = intervals[(intervals["table"] == table) & (intervals["images"] == float("inf"))]
+    rows = rows[rows["method"] == method].set_index(["metric", "measured"])
+    before, after, held = rows.loc[("half", 0), "value"], rows.loc[("half", count), "value"], rows.loc["coverage"]
+    pick = rows.loc[("loss", count)]
+    lost = _verdict(pick.gain_low, pick.gain_high, "less than", "more than")
+    return (
+        f"After {count} measured, half the interval is {100 * after:.1f} points in place of {100 * before:.1f}, and "
+        f"holds {held.loc[count, 'value']:.0%} of the others; the first pick loses {100 * pick.value:.1f} points, "
+        f"{lost} before."
+    )

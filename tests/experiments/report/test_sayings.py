@@ -2,13 +2,20 @@
 
 from pathlib import Path
 
+import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.evaluation.published.goals import against_goals
+from experiments.evaluation.published.measuring import OURS, POOLED
 from experiments.figures.ablations import differences
 from experiments.report import sayings
+from experiments.report.shown import digits, shown
+from experiments.thesis.comparisons import comparing_words
 
-COMMITTED = Path(__file__).resolve().parents[3] / "constants" / "results"
+ROOT = Path(__file__).resolve().parents[3]
+COMMITTED = ROOT / "constants" / "results"
 BLIND = "known models, blind data"
 
 
@@ -63,3 +70,49 @@ def test_choices_under_limits_and_shares():
     assert "more than largest that fits" in sayings.say_choices(chosen, "filter: Cross-Select", "largest that fits")
     shares = {"low_data": pd.DataFrame({"term": ["same", "rest"], "share": [0.3, 0.7]})}
     assert sayings.say_shares(shares).endswith("30% in low data.")
+
+
+def test_goals_are_told_by_their_intervals_and_losses_count_the_other_way():
+    goals = against_goals(pd.read_csv(COMMITTED / "published_summary.csv"))
+    text = sayings.say_goals(goals)
+    better, worse = text.partition("; worse: ")[::2]
+    assert "lovm (accuracy prediction, error of accuracy)" in better and "lovm (blind data, points lost)" in worse
+    assert text.startswith(f"{goals['met'].sum()} of {len(goals)} goals are met")
+
+
+def test_measured_models_are_told_by_what_comes_after():
+    intervals = pd.read_csv(COMMITTED / "records_intervals.csv")
+    assert sayings.say_measured(intervals, POOLED, OURS, 1).endswith("not shown to differ from before.")
+    assert sayings.say_measured(intervals, POOLED, OURS, 3).endswith("less than before.")
+
+
+def test_tables_have_words_and_no_nan():
+    frame = pd.DataFrame({"r5": [0.123456, np.nan], "parameters": [109118.0, 3.0], "metric": ["tau_w_default", None]})
+    table = shown(frame)
+    assert table.columns.tolist() == ["top-five recall", "parameters", "metric"]
+    assert table.to_numpy().tolist() == [["0.123", "109,118", "tau_w, scipy's default"], ["", "3", ""]]
+    assert (digits(0.00002), digits(12345.6), digits(float("inf"))) == ("2e-05", "12,346", "inf")
+
+
+DEFINED = {
+    "00_recommend": ("nothing as good less cheapest best"),
+    "01_data_prep": ("halves alike add as well best largest above"),
+    "02_autoencoder": ("best falls"),
+    "03_similarity_training": ("add add add"),
+    "04_evaluation": (
+        "nothing match as much no difference fail least nothing worst nothing larger than add nothing below "
+        "largest below"
+    ),
+    "05_thesis_figures": ("growth growth growth grows than"),
+    "06_published_benchmarks": (
+        "nothing falls best gain no difference less better best gain best loses nothing gain best best loses "
+        "least more than gains below add"
+    ),
+}
+"""Comparing words of the text of each notebook: it defines and asks; what compares results is made by code."""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_text_of_notebooks_defines_and_does_not_compare_results(path):
+    cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "markdown"]
+    assert comparing_words("\n".join(cells)) == DEFINED[path.stem]
