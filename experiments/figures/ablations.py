@@ -7,7 +7,15 @@ from matplotlib.figure import Figure
 from experiments.evaluation.statistics import mean_interval, paired_bootstrap
 from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis_style
 
-FULL = "full"
+FULL, ALONE = "full", "one relation"
+KINDS = {
+    ALONE: "one relation alone",
+    "relation left out": "one relation left out",
+    "bank": "reference networks",
+    "images": "images of the user",
+    "skills": "measurements of the models",
+}
+"""Kinds of ablations, as the figure heads them."""
 DRAWS = 2000
 """Resamples of the targets behind each interval."""
 
@@ -34,28 +42,45 @@ def differences(frame: pd.DataFrame, regime: str) -> pd.DataFrame:
 
 
 def plot_ablations(frame: pd.DataFrame) -> Figure:
-    """Change of tau_w by each ablation, one panel per regime; filled where the interval leaves zero out.
+    """Change of tau_w by each ablation, a row of panels per kind; filled where the interval leaves zero out.
+
+    Relations alone change much and have a scale of their own; all other kinds share one, so that they compare.
 
     Args:
         frame: see :func:`differences`.
     """
     parts = {regime: differences(frame, regime) for regime in REGIME_LABELS}
+    kinds = next(iter(parts.values()))["label"].str.partition(": ")[0]
+    heights = [(kinds == kind).sum() + 0.6 for kind in kinds.unique()]
     with thesis_style():
-        count = len(next(iter(parts.values())))
-        figure = Figure(figsize=(TEXT_WIDTH, 0.16 * count + 0.8), layout="constrained")
-        for ax, (regime, part) in zip(figure.subplots(1, 2, sharey=True), parts.items(), strict=True):
-            _draw(ax, part)
-            ax.set(title=REGIME_LABELS[regime], xlabel=r"change of $\tau_w$, 95 % interval")
-        figure.axes[0].invert_yaxis()
+        figure = Figure(figsize=(TEXT_WIDTH, 0.135 * sum(heights) + 1.9), layout="constrained")
+        axes = figure.subplots(len(heights), 2, sharey="row", height_ratios=heights, squeeze=False)
+        for row, kind in zip(axes, kinds.unique(), strict=True):
+            for ax, part in zip(row, parts.values(), strict=True):
+                _draw(ax, part[part["label"].str.startswith(f"{kind}: ")])
+            row[0].set_ylim((kinds == kind).sum() - 0.4, -0.6)
+            row[0].set_title(KINDS.get(kind, kind), loc="left", fontsize=9)
+        for column, regime in enumerate(REGIME_LABELS):
+            axes[0, column].text(1, 1.05, REGIME_LABELS[regime], transform=axes[0, column].transAxes, ha="right")
+            _share_limits([ax for ax, kind in zip(axes[:, column], kinds.unique(), strict=True) if kind != ALONE])
+            for ax in axes[1:-1, column]:
+                ax.tick_params(labelbottom=False)
+            axes[-1, column].set_xlabel(r"change of $\tau_w$, 95 % interval")
     return figure
+
+
+def _share_limits(axes: list[Axes]) -> None:
+    ends = [ax.get_xlim() for ax in axes]
+    for ax in axes:
+        ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
 
 
 def _draw(ax: Axes, part: pd.DataFrame) -> None:
     colour = METHOD_COLOURS["Cross-Select"]
     for row in part.itertuples():
-        shown = row.low > 0 or row.high < 0
-        ax.plot([row.low, row.high], [row.label] * 2, color=colour, lw=1.2)
-        ax.plot(row.change, row.label, "o", color=colour, ms=3.5, mfc=colour if shown else "w")
+        shown, name = row.low > 0 or row.high < 0, row.label.partition(": ")[2]
+        ax.plot([row.low, row.high], [name] * 2, color=colour, lw=1.2)
+        ax.plot(row.change, name, "o", color=colour, ms=3.5, mfc=colour if shown else "w")
     ax.axvline(0, color="0.3", lw=0.8)
     ax.grid(axis="y", lw=0.3)
 

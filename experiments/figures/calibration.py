@@ -1,6 +1,5 @@
 """Figures of expected accuracies: against what was measured, and how often their intervals hold."""
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -8,8 +7,6 @@ from matplotlib.lines import Line2D
 
 from ptmrec.plots.style import REGIME_LABELS, TEXT_WIDTH, category_colours, thesis_style, words
 
-TOLERANCE = 0.03
-"""How far coverage may be from nominal: the band around the diagonal."""
 _COLOURS = dict(zip(REGIME_LABELS, sns.color_palette("colorblind", 2), strict=True))
 
 
@@ -51,30 +48,29 @@ def plot_expected(frame: pd.DataFrame, group: str, level: float) -> Figure:
     return figure
 
 
-def plot_coverage(frame: pd.DataFrame, title: str) -> Figure:
-    """Share of measured accuracies inside their interval against its level, and how wide the intervals are.
+def plot_coverage(frame: pd.DataFrame, level: float) -> Figure:
+    """Share of each data set's measured accuracies inside their intervals, beside what was asked for.
 
-    Lines are means over data sets, small dots the data sets themselves: models of one data set are right or wrong
-    together.
+    Data sets stand in the order of what is held of them in both regimes: models of one are right or wrong together,
+    and a mean over data sets would hide it.
 
     Args:
-        frame: one row per data set, regime and level: ``dataset, regime, level, coverage, width``, shares.
-        title: above the panels.
+        frame: one row per data set, regime and level: ``dataset, regime, level, coverage``, shares.
+        level: of the intervals.
     """
+    held = frame[frame["level"] == level].pivot_table(index="dataset", columns="regime", values="coverage")
+    held = held.loc[held.mean(axis=1).sort_values(kind="stable").index]
     with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 2.8), layout="constrained")
-        figure.suptitle(title)
-        left, right = figure.subplots(1, 2, sharex=True)
-        edges = np.array([frame["level"].min(), frame["level"].max()])
-        left.plot(edges, edges, color="0.3", lw=0.8, label="nominal")
-        left.fill_between(edges, edges - TOLERANCE, edges + TOLERANCE, color="0.85", lw=0)
-        for regime, label in REGIME_LABELS.items():
-            own = frame[frame["regime"] == regime]
-            means = own.groupby("level")[["coverage", "width"]].mean()
-            for ax, column in ((left, "coverage"), (right, "width")):
-                ax.plot(own["level"], own[column], ".", ms=3, mew=0, alpha=0.3, color=_COLOURS[regime])
-                ax.plot(means.index, means[column], "o-", ms=4, lw=1.2, color=_COLOURS[regime], label=label)
-        left.set(xlabel="level of the interval", ylabel="observed coverage", ylim=(0, 1.03))
-        right.set(xlabel="level of the interval", ylabel="mean width of the interval", ylim=(0, 1.03))
-        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        figure = Figure(figsize=(TEXT_WIDTH, 2.7), layout="constrained")
+        ax = figure.subplots()
+        ax.axhline(level, color="0.3", lw=0.8, label=f"asked for: {level:.0%}")
+        for marker, (regime, label) in zip("os", REGIME_LABELS.items(), strict=True):
+            name = f"{label}: {held[regime].mean():.0%} on average"
+            ax.plot(words(held.index), held[regime], marker, ms=4, color=_COLOURS[regime], label=name)
+        ax.tick_params(axis="x", rotation=60)
+        for text in ax.get_xticklabels():
+            text.set(ha="right", rotation_mode="anchor")
+        ax.set(ylabel="accuracies within the interval", ylim=(0, 1.03))
+        ax.grid(lw=0.3)
+        figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure

@@ -1,45 +1,17 @@
 """The figures of the notebooks and the thesis, one function each: data in, figure out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
 
-from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, category_colours, thesis_style, words
+from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis_style, words
 
 MARKERS = "osD^vPX*<>hp"
 WIDE = 14
 """Targets from which on the panels of a figure stand one above the other."""
-
-
-def plot_token_map(tokens: np.ndarray, panels: Mapping[str, Sequence[str]], title: str) -> Figure:
-    """First two principal components of the tokens' directions, once per way to colour them.
-
-    Directions, because a single long token would squeeze all others into a corner.
-
-    Args:
-        tokens: ``(n, D)`` finite, none of them zero.
-        panels: title of a panel -> ``(n,)`` category shown by its colours, at most ten different ones.
-        title: above the maps.
-    """
-    unit = tokens / np.linalg.norm(tokens, axis=1, keepdims=True)
-    pca = PCA(2, svd_solver="full").fit(unit)  # the faster solver draws at random
-    places, shares = pca.transform(unit), pca.explained_variance_ratio_
-    with thesis_style():
-        figure = Figure(figsize=(TEXT_WIDTH, 3.9), layout="constrained")
-        figure.suptitle(title)
-        axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-        for ax, (name, categories) in zip(axes, panels.items(), strict=True):
-            for category, colour in category_colours(categories).items():
-                own = places[[other == category for other in categories]]
-                ax.plot(*own.T, "o", color=colour, ms=3, mew=0, alpha=0.8, label=category.replace("_", " "))
-            ax.set(title=f"colour: {name}", xlabel=f"component 1 ({shares[0]:.0%} of the variance)")
-            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, handletextpad=0.2, markerscale=1.4)
-        axes[0].set_ylabel(f"component 2 ({shares[1]:.0%})")
-    return figure
 
 
 def plot_method_bars(summary: pd.DataFrame, groups: Sequence[str], ours: str) -> Figure:

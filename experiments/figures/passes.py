@@ -9,17 +9,20 @@ from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis
 COLUMNS = {"regret1": "accuracy points lost", "tau_w": r"$\tau_w$"}
 BANDS = ("Cross-Select", "mean rank")
 MARKERS = "osD^vPX*<>hp"
+UNDRAWN = ("random order", "successive halving")
+"""Methods that start from no list: they would squeeze all others into a corner, and are told in words."""
 
 
 def plot_passes(means: pd.DataFrame) -> Figure:
     """Top-1 regret and tau_w against candidate passes, means over the targets, one row of panels per regime.
 
-    A method that is there at one number of passes only is a point. Bands hold the intervals of ours and of the mean
-    rank's, which would cover each other if there were more.
+    A method that is there at one number of passes only is a point; those that start from no list are not drawn.
+    Bands hold the intervals of ours and of the mean rank's, which would cover each other if there were more.
 
     Args:
         means: result of :func:`~experiments.studies.passes.summarise_passes`.
     """
+    means = means[~means["method"].isin(UNDRAWN)]
     regimes = [regime for regime in REGIME_LABELS if regime in set(means["regime"])]
     with thesis_style():
         figure = Figure(figsize=(TEXT_WIDTH, 2.1 * len(regimes) + 0.5), layout="constrained")

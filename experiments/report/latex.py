@@ -13,7 +13,9 @@ from ptmrec.core.files import write_text
 from ptmrec.plots.style import REGIME_LABELS
 
 
-def export_table(frame: pd.DataFrame, name: str, folder: Path, caption: str, origin: str, group: str = "") -> Path:
+def export_table(
+    frame: pd.DataFrame, name: str, folder: Path, caption: str, origin: str, group: str = "", columns: str = ""
+) -> Path:
     r"""Write a frame as a LaTeX table (booktabs, ``\footnotesize``) that the thesis inputs.
 
     Args:
@@ -23,6 +25,7 @@ def export_table(frame: pd.DataFrame, name: str, folder: Path, caption: str, ori
         caption: caption.
         origin: what made it, for the comment on top.
         group: column whose values become headings above their rows instead of a column, which saves width.
+        columns: LaTeX's column letters; without them the first is left-aligned, the rest right.
     """
     shown = frame.drop(columns=group) if group else frame
     lines = [_row(shown.columns), r"\midrule"]
@@ -32,7 +35,7 @@ def export_table(frame: pd.DataFrame, name: str, folder: Path, caption: str, ori
             lines += [r"\addlinespace"] * bool(place)
             lines.append(rf"\multicolumn{{{len(shown.columns)}}}{{@{{}}l}}{{\emph{{{escape(str(heading))}}}}} \\")
         lines += [_row(values) for values in shown.loc[index].itertuples(index=False)]
-    columns = "l" + "r" * (len(shown.columns) - 1)
+    columns = columns or "l" + "r" * (len(shown.columns) - 1)
     latex = [
         rf"% {origin}",
         r"\begin{table}[t]",

@@ -7,9 +7,12 @@ import subprocess
 from pathlib import Path
 
 from experiments.report.latex import escape
+from experiments.thesis.claims import CLAIMS
+from experiments.thesis.comparisons import check_claims, false_claims
 from experiments.thesis.macros import Macros
 from experiments.thesis.numbers import make_macros
 from experiments.thesis.results import Results
+from experiments.thesis.settings import write_settings
 from experiments.thesis.tables import write_tables
 from experiments.thesis.text import check_text, read_sources, unknown_macros, used_figures
 from ptmrec.config.parser import ConfigParser
@@ -36,14 +39,16 @@ class LatexError(PtmrecError):
 def generate(config: ConfigParser, cards: list[Card]) -> Macros:
     """Write numbers and tables to ``generated/`` and the figures the text shows to ``figures/``.
 
-    In the smoke profile a number that nothing makes says so in the text; in all others it stops the build.
+    In the smoke profile a number that nothing makes says so in the text, and claims are not judged; in all others
+    both stop the build.
 
     Args:
         config: the configuration of the run.
         cards: cards of the measured models.
 
     Raises:
-        ArtifactError: results are missing or stale, or the text uses what no result makes; each is named.
+        ArtifactError: results are missing or stale, the text uses what no result makes, or says what they
+            contradict; each is named.
     """
     paths = config.get(PathsConfig)
     sources = read_sources(paths.thesis)
@@ -53,11 +58,14 @@ def generate(config: ConfigParser, cards: list[Card]) -> Macros:
     if config.profile == "smoke":
         for name in unknown_macros(sources, macros.texts):
             macros.add(name, r"\emph{not measured}", "the smoke profile, whose zoo has no room for it")
-    problems = check_text(sources, macros.texts)
+    problems = [*check_text(sources, macros.texts), *check_claims(sources, CLAIMS)]
+    if not problems and config.profile != "smoke":
+        problems = false_claims(macros, CLAIMS)
     if problems:
         raise ArtifactError("; ".join(problems))
     write_text(folder / "numbers.tex", macros.latex())
     write_tables(results, cards, folder)
+    write_settings(config, folder)
     lines = [rf"\figuretext{{{name}}}{{{escape(alt)}}}" for name, alt in results.alternatives().items()]
     write_text(folder / "alternatives.tex", "\n".join(lines) + "\n")
     for name in names:

@@ -46,6 +46,8 @@ class Macros:
 
     texts: dict[str, str] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
+    intervals: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    """Mean, lower and upper end of those that have an interval, before they were rounded."""
 
     def add(self, name: str, text: str, origin: str) -> None:
         """Add one macro.
@@ -69,7 +71,8 @@ class Macros:
             decimals: so many.
             signed: show the sign also of what is positive.
         """
-        mean, low, high = (number(value, decimals, signed) for value in values)
+        self.intervals[name] = tuple(map(float, values))
+        mean, low, high = (number(value, decimals, signed) for value in self.intervals[name])
         self.add(name, f"{mean} [{low}, {high}]", origin)
         self.add(f"{name}Only", mean, origin)
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from experiments.evaluation.statistics import mean_interval
+from experiments.evaluation.statistics import mean_interval, paired_bootstrap
 from experiments.figures.ablations import differences
 from experiments.figures.growth import growth_facts, read_growth
 from experiments.studies.comparison import OURS
 from experiments.studies.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND, KNOWN_DATA
 from experiments.studies.hardware_choice import FILTER
 from experiments.studies.latency import COUNTS, FEW_MEASURED, LIMIT_MS, NEW_DEVICE, OPERATIONS, OTHER_TIME
+from experiments.studies.quadrants import ALL_DRAWS as FEATURES
 from experiments.studies.quadrants import SHIPPED
 from experiments.thesis.macros import Macros, camel, number
 from experiments.thesis.published import add_published
@@ -24,6 +25,7 @@ from ptmrec.config.sections import (
     RankerConfig,
     RelationConfig,
 )
+from ptmrec.evaluation.metrics import spearman
 from ptmrec.hardware.devices import CALIBRATING
 from ptmrec.plots.style import REGIME_LABELS
 
@@ -38,6 +40,10 @@ GROUPS = {
 SPLIT_GROUPS = {"known data": "SplitKnownData", "blind data": "SplitBlindData"}
 """Groups of targets of the fixed split."""
 SHOWN_PASSES = (0, 1, 3, 8)
+HARD_BESIDE = ("LogME", "mean rank", FEATURES)
+"""Methods whose hard targets are compared with ours."""
+HALF = 0.5
+"""Share of a data set's models below which its intervals are said to miss."""
 GROWTH = {
     "HubModelsFirst": "hub_models_2020_10",
     "HubModelsEarly": "hub_models_2022_09",
@@ -65,9 +71,11 @@ def make_macros(config: ConfigParser, results: Results) -> Macros:
     macros = Macros()
     _add_comparison(macros, results, "quadrants_summary.csv", GROUPS, SHIPPED)
     _add_comparison(macros, results, "summary.csv", SPLIT_GROUPS, OURS)
+    _add_targets(macros, results)
     _add_passes(macros, results)
     _add_ablations(macros, results)
     _add_coverage(macros, results)
+    _add_expected(macros, results)
     _add_zoo(macros, results)
     _add_training(macros, results)
     _add_real_models(macros, results)
@@ -92,6 +100,8 @@ def _add_comparison(macros: Macros, results: Results, file: str, groups: dict[st
         macros.add(f"Regret{name}", number(row["regret1"], 1), results.origin(file))
         if method:
             macros.row(f"Gain{name}", row, "gain", results.origin(file), signed=True)
+            more = (row["saved"], row["saved_low"], row["saved_high"])
+            macros.interval(f"Saved{name}", more, results.origin(file), decimals=1, signed=True)
     targets = results.table(file.removesuffix(".csv")).groupby("group", sort=False)["targets"].max()
     for group, count in targets.items():
         macros.add(f"Targets{groups[group]}", number(count, 0), results.origin(file))
@@ -103,6 +113,32 @@ def _add_passes(macros: Macros, results: Results) -> None:
         found = mean_interval(part["regret1"].to_numpy())
         name = f"Lost{'' if method == OURS else camel(method)}{_regime(regime)}After{camel(count)}"
         macros.interval(name, (found.mean, found.low, found.high), origin, decimals=1)
+    ours = frame[frame["method"] == OURS].pivot_table(index=["regime", "target"], columns="k", values="regret1")
+    for regime, part in ours.groupby(level="regime"):
+        for count in SHOWN_PASSES[1:]:
+            found = paired_bootstrap(part[0].to_numpy(), part[count].to_numpy())
+            macros.interval(f"Fewer{_regime(regime)}After{camel(count)}", found, origin, decimals=1)
+
+
+def _add_targets(macros: Macros, results: Results) -> None:
+    """How alike methods find the same targets hard: rank correlations of their tau_w over blind data sets."""
+    frame, origin = results.table("quadrants"), results.origin("quadrants.csv")
+    frame = frame[frame["quadrant"] == BLIND_DATA]
+    for regime in REGIME_LABELS:
+        by_target = frame[frame["regime"] == regime].pivot_table(index="target", columns="method", values="tau_w")
+        for method in HARD_BESIDE:
+            value = spearman(by_target[SHIPPED].to_numpy(), by_target[method].to_numpy())
+            macros.add(f"Hard{camel(method)}{_regime(regime)}", number(value), origin)
+
+
+def _add_expected(macros: Macros, results: Results) -> None:
+    """How far the expected accuracy lies from the measured one, on average: points too high, or too low below zero."""
+    frame, origin = results.table("calibration"), results.origin("calibration.csv")
+    first = frame[frame["k"] == 0]
+    away = 100 * (first["expected"] - first["measured"])
+    for (group, regime), values in away.groupby([first["group"], first["regime"]], sort=False):
+        by_data_set = values.groupby(first["dataset"]).mean().to_numpy()
+        macros.interval(f"Away{camel(group)}{_regime(regime)}", mean_interval(by_data_set), origin, 1, signed=True)
 
 
 def _add_ablations(macros: Macros, results: Results) -> None:
@@ -121,6 +157,7 @@ def _add_coverage(macros: Macros, results: Results) -> None:
         macros.interval(f"Coverage{name}", (found.mean, found.low, found.high), origin, decimals=0)
         macros.add(f"Width{name}", number(part["width"].mean()), origin)
         macros.add(f"WorstCoverage{name}", number(100 * part["coverage"].min(), 0), origin)
+        macros.add(f"HalfMissed{name}", number((part["coverage"] < HALF).sum(), 0), origin)
     for name, level in zip(("LevelNarrow", "LevelWide"), sorted(set(frame["level"])), strict=True):
         macros.add(name, number(100 * level, 0), origin)
 

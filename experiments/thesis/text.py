@@ -1,9 +1,10 @@
-r"""Checks of the thesis's text: no number typed by hand, no macro, figure, table or citation that nothing makes."""
+r"""Checks of the thesis's text: no number typed by hand, no comparison outside a claim, nothing that nothing makes."""
 
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from experiments.thesis.comparisons import comparing_words, split_claims, unwrap
 from experiments.thesis.macros import plain
 
 _ARGUMENTS = re.compile(
@@ -14,7 +15,9 @@ _SUBSCRIPT = re.compile(r"[_^](?:\{[^{}]*\}|\w)")
 _CITATION = re.compile(r"\\cite[pt]?\*?(?:\[[^\]]*\])*\{([^{}]*)\}")
 _FIGURE = re.compile(r"\\resultfigure(?:\[[^\]]*\])?\{([^{}]*)\}")
 _MACRO = re.compile(r"\\([A-Z][A-Za-z]+)")
-STANDARD = {"FloatBarrier", "LaTeX", "TeX"}
+PERSONAL = ("acknowledgments-refined.tex",)
+"""Files that thank and report nothing."""
+STANDARD = {"FloatBarrier", "Bigl", "Bigr", "LaTeX", "TeX"}
 """Commands with a capital that LaTeX and its packages bring."""
 
 
@@ -26,7 +29,7 @@ def read_sources(folder: Path) -> dict[str, str]:
 
 def sentences(text: str) -> Iterator[str]:
     """Sentences of LaTeX text; a paragraph, an item or a caption ends one."""
-    for block in re.split(r"\n\s*\n|\\item|\\caption\{|\\(?:sub)*section\*?\{|\\begin\{|\\end\{", text):
+    for block in re.split(r"\n\s*\n|\\item|\\caption\{|\\(?:sub)*section\*?\{|\\begin\{|\\end\{", unwrap(text)):
         yield from (part.strip() for part in re.split(r"(?<=[.!?:])\s+(?=[A-Z\\`$])", block) if part.strip())
 
 
@@ -42,6 +45,13 @@ def typed_numbers(text: str) -> list[str]:
         if re.search(r"\d", bare) and not _CITATION.search(sentence):
             found.append(" ".join(sentence.split()))
     return found
+
+
+def loose_comparisons(text: str) -> list[str]:
+    """Sentences that compare without being a claim, and cite nothing they could come from."""
+    body = text.partition(r"\begin{document}")[2] or text
+    loose = [sentence for sentence in sentences(split_claims(body)[0]) if not _CITATION.search(sentence)]
+    return [" ".join(sentence.split()) for sentence in loose if comparing_words(sentence)]
 
 
 def used_figures(sources: Mapping[str, str]) -> list[str]:
@@ -65,6 +75,8 @@ def check_text(sources: Mapping[str, str], macros: Mapping[str, str]) -> list[st
     problems = []
     for file, text in sources.items():
         problems += [f"{file}: a number typed by hand: {sentence}" for sentence in typed_numbers(text)]
+        loose = [] if file in PERSONAL else loose_comparisons(text)
+        problems += [f"{file}: compares, but is no claim: {sentence}" for sentence in loose]
         unknown = unknown_macros({file: text}, macros)
         problems += [f"{file}: \\{name} is used, but no result makes it" for name in unknown]
     everything = "\n".join(sources.values())

@@ -43,18 +43,6 @@ METHOD_COLOURS = {
     **dict(zip(("H-score", "LEEP", "NCE", "N-LEEP", "PARC", "TransRate"), sns.color_palette("Dark2"), strict=False)),
 }
 """Every method that can be compared has its colour in every figure."""
-SOURCE_GROUPS = {
-    "photographs": ("cifar10", "cats_dogs", "flowers5", "clothing", "trashnet"),
-    "aerial scenes": ("rsscn7",),
-    "handwriting, sketches": ("mnist", "math_symbols", "omniglot_alphabets", "doodles8"),
-    "hands": ("asl_letters", "sign_digits"),
-    "microscopy": ("blood_cells", "plankton30"),
-    "signs and circuits": ("gtsrb", "pcb_defects"),
-    "spectrograms": ("spoken_digits",),
-    "mixture": ("mixture",),
-    "random weights": ("none",),
-}
-"""Sources by kind of image: nobody tells 17 colours apart."""
 ROLE_LABELS = {"train": "training", "validation": "validation", "blind": "blind"}
 REGIME_LABELS = {"low_data": "low data", "fine_tuning": "fine-tuning"}
 _STYLE = {
@@ -76,11 +64,6 @@ _STYLE = {
     "savefig.dpi": 200,
     "pdf.fonttype": 42,
 }
-
-
-def source_group(source: str) -> str:
-    """Kind of image a source holds; an unknown source is its own kind."""
-    return next((group for group, names in SOURCE_GROUPS.items() if source in names), source)
 
 
 def words(names: Iterable[str]) -> list[str]:

@@ -23,19 +23,16 @@ from ptmrec.plots.pareto import LABELLED, plot_pareto
 from ptmrec.plots.recommendation import plot_recommendation
 from ptmrec.plots.style import (
     METHOD_COLOURS,
-    SOURCE_GROUPS,
     TEXT_WIDTH,
     category_colours,
     picture,
     save_figure,
     settle,
-    source_group,
     thesis_style,
     words,
 )
 from ptmrec.plots.training_curves import COLOURS, new_metrics, plot_history
 from ptmrec.train.history import History
-from ptmrec.zoo.card import read_card
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -52,13 +49,6 @@ def test_every_method_has_a_colour_of_its_own():
     ours = {OURS, SINGLE, TRANSPORT, FEATURES, LOGME, HALVING, RANDOM}
     assert set(BASELINES) | ours <= set(METHOD_COLOURS)
     assert len(set(METHOD_COLOURS.values())) == len(METHOD_COLOURS)
-
-
-def test_every_source_of_the_zoo_has_a_kind():
-    sources = {read_card(folder).source_dataset for folder in (ROOT / "constants" / "zoo").iterdir()}
-    assert {source_group(source) for source in sources} <= set(SOURCE_GROUPS)
-    assert len(SOURCE_GROUPS) <= 10  # as many colours as one can tell apart
-    assert source_group("unheard_of") == "unheard_of"
 
 
 def test_colours_depend_on_the_set_of_names_only():

@@ -98,11 +98,11 @@ def test_the_smoke_profile_says_what_it_did_not_measure(config, run, cards, tmp_
     path = run.results / "quadrants_summary.csv"
     frame = pd.read_csv(path)
     frame[~frame["group"].str.startswith("blind")].to_csv(path, index=False)
-    with pytest.raises(ArtifactError, match="TauBlindFamilies is used"):
+    with pytest.raises(ArtifactError, match="TauBlindFamiliesOnly is used"):
         generate(config, cards)
     macros = generate(ConfigParser(None, "smoke", paths), cards)
-    assert macros.texts["TauBlindFamilies"] == r"\emph{not measured}"
-    assert "TauBlindFamilies" in "".join(read_sources(ROOT / "thesis").values())
+    assert macros.texts["TauBlindFamiliesOnly"] == r"\emph{not measured}"
+    assert "TauBlindFamiliesOnly" in "".join(read_sources(ROOT / "thesis").values())
     assert MAIN == "thesis"
 
 
@@ -146,7 +146,7 @@ def test_sentences_end_with_points_items_and_captions():
 
 
 def test_what_nothing_makes_and_nothing_shows_is_named():
-    sources = {"a.tex": r"It is \TauNowhere{} there. \resultfigure{lost}{A caption.} 7 more."}
+    sources = {"a.tex": r"It is \TauNowhere{} there. \resultfigure{lost}{A caption.} 7 again."}
     problems = check_text(sources, {"TauSomewhere": "1"})
     assert len(problems) == 3
     assert "TauNowhere" in problems[1] and "figure lost" in problems[2]

@@ -12,7 +12,16 @@ from experiments.thesis.numbers import make_macros
 from experiments.thesis.published import BENCHMARKS, METRICS, add_published, published_table
 from experiments.thesis.results import RESULTS, Results, check_agreement
 from experiments.thesis.scale import LINES, MEGABYTES, add_scale, costs
-from experiments.thesis.tables import HEADLINE, choice_table, headline_table, passes_table, write_tables, zoo_families
+from experiments.thesis.settings import image_sets_table, settings_table, write_settings
+from experiments.thesis.tables import (
+    CEILING,
+    choice_table,
+    headline_rows,
+    headline_table,
+    passes_table,
+    write_tables,
+    zoo_families,
+)
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
@@ -59,6 +68,9 @@ def test_losses_after_passes_are_means_over_targets(texts, run):
 def test_changes_coverage_zoo_and_settings(texts):
     assert texts["ChangeKnownDataSetsFour"].startswith(r"\num{")
     assert texts["CoverageLeftOutDataEightyOnly"] == number(80, 0)
+    assert texts["HalfMissedLeftOutDataEighty"] == number(1, 0)
+    assert texts["AwayBlindDataOnly"] == number(-5, 1, signed=True)
+    assert texts["HardLogME"] == number(1)
     assert texts["NumModels"] == number(207, 0)
     assert texts["SetReferences"] == number(8, 0)
     assert texts["LevelNarrow"] == number(80, 0) and texts["LevelWide"] == number(95, 0)
@@ -82,7 +94,8 @@ def test_what_is_lost_under_limits_and_how_wrong_estimates_are(texts, run):
     row = rows.loc[("fine_tuning", "largest that fits")]
     lost = interval(100 * row.regret, 100 * row.regret_low, 100 * row.regret_high, 1)
     assert texts["LimitLostLargestThatFitsFineTuning"] == lost
-    assert texts["LimitBrokenFusion"] == number(50, 0) and texts["LimitBroken"] == number(0, 0)
+    fusion = rows.loc[("low_data", "Fusion")]
+    assert texts["LimitBrokenFusion"] == number(100 * fusion.violations, 0) and texts["LimitBroken"] == number(0, 0)
     latency = pd.read_csv(run.results / "latency_estimates.csv")
     held = latency[(latency["finding"] == "families held out") & (latency["device"] == "i9-10940X")]
     assert texts["LatencyErrorOperations"] == number(100 * held["median_error"].iloc[0], 0)
@@ -256,11 +269,35 @@ def test_every_table_names_its_origin_and_has_its_label(config, run, cards, tmp_
 def test_the_headline_has_a_dash_where_nothing_can_be_ranked(run):
     summary = pd.read_csv(run.results / "quadrants_summary.csv")
     table = headline_table(summary).set_index(["regime", "method"])
-    assert len(table) == 2 * len(HEADLINE)
     row = summary.set_index(["group", "regime", "method"]).loc[("known models, blind data", "low_data", "LogME")]
-    shown = f"{row.tau_w:.2f} [{row.tau_w_low:.2f}, {row.tau_w_high:.2f}]"
-    assert table.loc[("low data", "LogME"), "blind data"] == shown
-    assert table.loc[("low data", "mean rank"), "blind families"] == "--"
+    assert table.loc[("low data", "LogME"), "data"] == f"{row.tau_w:.2f}"
+    shown = f"{row.gain:+.2f} [{row.gain_low:+.2f}, {row.gain_high:+.2f}]"
+    assert table.loc[("low data", "LogME"), "ours minus this"] == shown
+    assert table.loc[("low data", "mean rank"), "families"] == "--"
+    assert float(table.loc[("low data", CEILING), "nothing"]) > 0.9
+
+
+@pytest.mark.parametrize("regime", ["low_data", "fine_tuning"])
+def test_the_headline_has_the_best_with_passes_and_each_columns_best_in_bold(run, regime):
+    summary = pd.read_csv(run.results / "quadrants_summary.csv")
+    rows = headline_rows(summary, regime)
+    part = summary[(summary["group"] == "known models, blind data") & (summary["regime"] == regime)]
+    own = part[~part["method"].str.startswith(("Cross", "k-NN, d", "kernel", "learned", "mean", "par", "sou", "tra"))]
+    assert own.sort_values("tau_w")["method"].iloc[-1] in rows
+    table = headline_table(summary)
+    table = table[table["regime"] == {"low_data": "low data", "fine_tuning": "fine-tuning"}[regime]]
+    for head in ("nothing", "data", "families", "both"):
+        assert table[head].str.contains("mathbf").sum() == 1
+    best = part[part["method"].isin(rows)].sort_values("tau_w")["method"].iloc[-1]
+    assert table.loc[table["data"].str.contains("mathbf"), "method"].tolist() == [best]
+
+
+def test_image_sets_and_settings_are_those_of_the_run(config, tmp_path):
+    sets = image_sets_table(config.get(PathsConfig).image_sets)
+    assert len(sets) == 28 and sets.set_index("image set").loc["cifar10", "classes"] == 10
+    shown = settings_table(config).set_index("setting")["values"]
+    assert shown["fine-tuning: peak learning rates"] == "0.002, 0.008"
+    assert [path.stem for path in write_settings(config, tmp_path)] == ["image_sets", "hyper_parameters"]
 
 
 def test_families_are_counted(cards):
@@ -280,8 +317,10 @@ def test_what_is_lost_under_a_limit_is_in_points(run):
     summary = pd.read_csv(run.results / "hardware_choice_summary.csv")
     table = choice_table(summary).set_index(["regime", "method"])
     row = table.loc[("low data", "largest that fits")]
-    assert row.tolist() == ["1.0 [0.5, 2.0]", "+1.0 [-1.0, +2.0]", "0"]
-    assert table.loc[("fine-tuning", "Fusion"), "broken"] == "50"
+    found = summary.set_index(["regime", "method"]).loc[("low_data", "largest that fits")]
+    lost = f"{100 * found.regret:.1f} [{100 * found.regret_low:.1f}, {100 * found.regret_high:.1f}]"
+    assert row["points lost"] == lost and row["broken"] == "0"
+    assert table.loc[("fine-tuning", "Fusion*"), "broken"] == "25"
     assert table.loc[("low data", "filter: Cross-Select"), "more than filtering"] == "--"
     marked = choice_table(summary.assign(committed=summary["method"] == "Fusion"))
     assert {name for name in marked["method"] if name.endswith("*")} == {"Fusion*"}

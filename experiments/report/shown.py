@@ -1,0 +1,40 @@
+"""Tables of the notebooks as a reader wants them: words for keys, numbers with the digits that tell, no NaN."""
+
+import pandas as pd
+
+from ptmrec.plots.style import REGIME_LABELS
+
+NAMES = {
+    **{
+        r"$\tau_w$": "tau_w",
+        "tau_w_default": "tau_w, scipy's default",
+        "r5": "top-five recall",
+        "kendall": "Kendall's tau",
+    },
+    **{"regret1": "points lost", "regret1_caps": "points lost under caps", "mae": "error of accuracy", "k": "passes"},
+    **{"gain": "gain", "gain_low": "gain, low", "gain_high": "gain, high", "hit5": "best in first five"},
+    **{"regret1_low": "points lost, low", "regret1_high": "points lost, high", "ndcg5": "NDCG@5"},
+    **{"low_80": "80 %, low", "high_80": "80 %, high", "expected_accuracy": "expected accuracy"},
+    **{"latency_high_ms": "milliseconds, upper bound", "latency_basis": "latency from", "gflops": "GFLOPs"},
+    **{"rule_value": "best rule's value", "wrong_side": "wrong side of the limit", "median_error": "median error"},
+    **{"mean_skill": "mean skill", "num_params": "parameters", **REGIME_LABELS},
+}
+"""Keys of results, by the words that stand for them."""
+
+
+def digits(value: float) -> str:
+    """A number with three digits that tell, a count in full; nothing for NaN."""
+    if pd.isna(value):
+        return ""
+    if float(value).is_integer() or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with words for keys, wherever they stand, and its numbers as text."""
+    text = frame.map(
+        lambda cell: digits(cell) if isinstance(cell, (int, float)) and not isinstance(cell, bool) else cell
+    )
+    text = text.astype(object).where(text.notna(), "").replace(NAMES)
+    return text.rename(index=NAMES, columns=NAMES)
