@@ -14,6 +14,7 @@ from ptmrec.config.sections import REGIMES, DatasetTokenConfig, PathsConfig
 from ptmrec.core.errors import ArtifactError, ConfigError, DataError
 from ptmrec.core.files import write_hashes
 from ptmrec.dataloader.dataset_tokens import class_tokens
+from ptmrec.images.arrays import SIZE, shrink
 from ptmrec.images.user_images import read_user_images
 from ptmrec.recommender.ensemble import predict
 from ptmrec.recommender.knowledge import TARGET
@@ -27,7 +28,6 @@ from ptmrec.recommender.ranking import (
     pseudo_labels,
     rank,
     ranked,
-    shrink,
 )
 from ptmrec.recommender.references import ENCODER
 from ptmrec.recommender.request import Request, recommend
