@@ -1,13 +1,13 @@
 """The crossed evaluation: data sets and families are left out in turn, and models are ranked from all that is left."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from ptmrec.benchmark.ground_truth import GroundTruth
+from ptmrec.benchmark.ground_truth import GroundTruth, read_short_runs
 from ptmrec.config.sections import PROBED, REGIMES, EvaluationConfig, RelationConfig
 from ptmrec.pipeline.project import Project
 from ptmrec.relations.expected import (
@@ -170,10 +170,15 @@ class CrossedEvaluation:
         counted = {name: np.where(pairs.trained_on(name), np.nan, rows[name]) for name in known}
         left_out, accuracy = expect_left_out(known, own, counted), fit_expected(known, own, counted)
         probes = self.scores[FIRST].only(case.known, list(self.cards)).probe
-        probes = np.where(self.hidden(case), np.nan, probes) if case.regime == PROBED else np.full(probes.shape, np.nan)
+        probes = probes if case.regime == PROBED else self.short_runs(case.known)
+        probes = np.where(self.hidden(case), np.nan, probes)
         errors = fit_errors(np.stack([*left_out.values()]), np.stack([*counted.values()]), probes)
         brought = [self.separations[f"draw {one.draw}"][case.dataset] for one in draws]
         return Shipped(np.mean(answers, axis=0), accuracy, errors, brought)
+
+    def short_runs(self, datasets: Sequence[str], column: str = "accuracy") -> np.ndarray:
+        """Accuracies ``(K, N)`` of short fine-tunings, or another column of theirs; NaN = not run."""
+        return read_short_runs(self.project.paths.short_runs, datasets, list(self.cards), column)
 
     def known_truth(self, family: str) -> GroundTruth:
         """The measurements without those of a family."""

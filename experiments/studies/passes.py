@@ -1,7 +1,8 @@
 """Quality against cost: what each way to choose a model makes of a number of candidate passes.
 
-A pass is one candidate run on all images of the user's draw. Every method may spend from 0 passes to as many as there
-are candidates; running half the images counts as half a pass.
+In low data a pass is one candidate run on all images of the user's draw. Every method may spend from 0 passes to as
+many as there are candidates; running half the images counts as half a pass. In fine-tuning a pass is a short
+fine-tuning of a candidate on the training images, and only the first candidates of each order were run.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +19,8 @@ PASSES = (0, 1, 2, 3, 5, 8, 16, 32, 64)
 """Numbers of passes that are compared; all candidates come last."""
 VERIFIED, MEAN_RANK, RANDOM = "Cross-Select", "mean rank", "random order"
 LOGME, HALVING = "LogME, four draws", "successive halving"
-DRAWS = 20
-"""Random orders whose metrics are averaged."""
+DRAWS, FIRST_RUN = 20, 8
+"""Random orders whose metrics are averaged; candidates of each order that were fine-tuned shortly."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class PassTarget:
         seconds: ``(N,)`` time to run each candidate on all images.
         update: revealed scores ``(N,)`` with NaN = not run -> scores ``(N,)``, see
             :meth:`ptmrec.relations.posterior.Posterior.update`.
+        random: random orders ``(D, N)`` to run candidates in.
     """
 
     regime: str
@@ -52,42 +54,55 @@ class PassTarget:
     rounds: np.ndarray
     seconds: np.ndarray
     update: Callable[[np.ndarray], np.ndarray]
+    random: np.ndarray
+
+    @property
+    def runs(self) -> bool:
+        """Whether a pass is a short fine-tuning, of which there are few."""
+        return bool(np.isnan(self.revealed).any())
 
 
-def compare_passes(targets: Sequence[PassTarget], passes: Sequence[int] = PASSES, seed: int = 0) -> pd.DataFrame:
+def compare_passes(targets: Sequence[PassTarget], passes: Sequence[int] = PASSES) -> pd.DataFrame:
     """What every method reaches with every number of passes.
 
     Args:
         targets: data sets and regimes.
-        passes: numbers of passes; those above a target's candidates count as all, which is always there.
-        seed: of the random orders.
+        passes: numbers of passes; those above a target's candidates count as all, which is there where all were run.
 
     Returns:
-        One row per target, method and number: ``regime, target, method, k, tau_w, regret1, seconds``. ``k`` is what a
-        method may spend and ``seconds`` the time of what it did spend. LogME needs them all.
+        One row per target, method and number: ``regime, target, method, k, all, tau_w, regret1, seconds``. ``k`` is
+        what a method may spend, ``all`` whether that runs every candidate, and ``seconds`` the time of what it did
+        spend. LogME needs them all.
     """
     rows = []
     for target in progress(targets, "candidate passes"):
-        count = len(target.truth)
-        orders = [np.random.default_rng([seed, draw]).permutation(count) for draw in range(DRAWS)]
+        most = FIRST_RUN if target.runs else len(target.truth)
         place = {"regime": target.regime, "target": target.target}
-        for k in sorted({*(k for k in passes if k < count), count}):
-            methods = {
-                VERIFIED: [_verified(target, k)],
-                MEAN_RANK: [_first(target.mean_rank, target, k)],
-                RANDOM: [run_in_order(order[:k], target) for order in orders],
-                HALVING: [halve(order, target, k) for order in orders],
-                **({LOGME: [(target.logme, float(target.seconds.sum()))]} if k == count else {}),
-            }
-            for method, answers in methods.items():
-                rows.append({**place, "method": method, "k": k, **_judge(target.truth, answers)})
+        for k in sorted({*(k for k in passes if k < most), most}):
+            own = {**place, "k": k, "all": k == len(target.truth)}
+            for method, answers in _answers(target, k).items():
+                rows.append({**own, "method": method, **_judge(target.truth, answers)})
     return pd.DataFrame(rows)
+
+
+def _answers(target: PassTarget, k: int) -> dict[str, list[tuple[np.ndarray, float]]]:
+    """Scores and seconds of each method with k passes, one pair for each random order."""
+    answers = {
+        VERIFIED: [_verified(target, k)],
+        MEAN_RANK: [_first(target.mean_rank, target, k)],
+        RANDOM: [run_in_order(order[:k], target) for order in target.random],
+    }
+    if not target.runs:
+        answers[HALVING] = [halve(order, target, k) for order in target.random]
+    if k == len(target.truth):
+        answers[LOGME] = [(target.logme, float(target.seconds.sum()))]
+    return answers
 
 
 def summarise_passes(frame: pd.DataFrame, draws: int = 10_000, level: float = 0.95) -> pd.DataFrame:
     """Means over targets with bootstrap intervals, and how much more each method loses than ours, paired by target.
 
-    A target's last number of passes is all of its candidates; it is there as the largest of all.
+    Where all candidates of a target are run, the largest number of all stands for theirs.
 
     Args:
         frame: result of :func:`compare_passes`.
@@ -98,8 +113,7 @@ def summarise_passes(frame: pd.DataFrame, draws: int = 10_000, level: float = 0.
         One row per ``regime, method, k``: ``regret1``, ``tau_w`` and ``more`` (regret minus ours), each with its
         ``_low`` and ``_high``.
     """
-    last = frame["k"] == frame.groupby(["regime", "target"])["k"].transform("max")
-    frame = frame.assign(k=frame["k"].mask(last, frame["k"].max()))
+    frame = frame.assign(k=frame["k"].mask(frame["all"], frame["k"].max()))
     rows = []
     for (regime, k), part in frame.groupby(["regime", "k"], sort=False):
         table = part.pivot(index="target", columns="method", values=["regret1", "tau_w"])
@@ -119,7 +133,7 @@ def run_in_order(run: np.ndarray, target: PassTarget) -> tuple[np.ndarray, float
 
     Those that were not run are tied at the end.
     """
-    scores = np.full(len(target.truth), target.revealed.min() - 1)
+    scores = np.full(len(target.truth), np.nanmin(target.revealed) - 1)
     scores[run] = target.revealed[run]
     return scores, float(target.seconds[run].sum())
 

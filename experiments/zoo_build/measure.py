@@ -158,6 +158,12 @@ def main_accuracies(
     return {"penalty": penalty, "accuracies": _accuracies(features, test_features, data, draws, penalty)}
 
 
+def probe_all(features: np.ndarray, test_features: np.ndarray, data: ImageData, config: GroundTruthConfig) -> float:
+    """Test accuracy of the probe on all training images, with the penalty that few of them choose."""
+    penalty = main_accuracies(features, test_features, data, config)["penalty"]
+    return _accuracies(features, test_features, data, [np.arange(len(data.train_labels))], penalty)[0]
+
+
 def estimate(
     features: np.ndarray, probabilities: np.ndarray, seconds: float, data: ImageData, config: GroundTruthConfig
 ) -> dict[str, Any]:

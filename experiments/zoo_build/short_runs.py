@@ -12,6 +12,7 @@ import pandas as pd
 
 from experiments.evaluation.baselines.static import mean_rank
 from experiments.studies.crossed import BLIND_DATA, Case, CrossedEvaluation
+from experiments.studies.passes import FIRST_RUN
 from ptmrec.core.files import read_json, write_json
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import load_image_npz
@@ -19,12 +20,9 @@ from ptmrec.images.datasets import images_per_class, spread
 from ptmrec.images.parts import hold_out
 from ptmrec.pipeline.project import Project
 from ptmrec.recommender.references import one_thread
-from ptmrec.recommender.short_runs import SEED, run_candidate, usual_plans
+from ptmrec.recommender.short_runs import SEED, RunBook, usual_plans
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot
-
-FIRST = 8
-"""Candidates of each order."""
 
 
 def run_candidates(project: Project, images: Path, work: Path) -> pd.DataFrame:
@@ -49,11 +47,16 @@ def chosen_models(crossed: CrossedEvaluation, case: Case) -> list[str]:
     orders = (
         crossed.shipped(case).scores,
         mean_rank(crossed.truth, case.regime, case.known),
-        np.random.default_rng([0, crossed.datasets.index(case.dataset)]).random(len(there)),
+        random_scores(crossed, case),
     )
     names = np.array(list(crossed.cards))
-    found = [names[np.argsort(-np.where(there, order, -np.inf), kind="stable")[:FIRST]] for order in orders]
+    found = [names[np.argsort(-np.where(there, order, -np.inf), kind="stable")[:FIRST_RUN]] for order in orders]
     return list(dict.fromkeys(np.concatenate(found).tolist()))
+
+
+def random_scores(crossed: CrossedEvaluation, case: Case) -> np.ndarray:
+    """Random scores ``(N,)`` of a data set's candidates, the same each time."""
+    return np.random.default_rng([0, crossed.datasets.index(case.dataset)]).random(len(crossed.cards))
 
 
 def _run_on(dataset: str, models: list[Snapshot], records: dict, images: Path, work: Path) -> list[dict]:
@@ -61,13 +64,13 @@ def _run_on(dataset: str, models: list[Snapshot], records: dict, images: Path, w
     used = spread(data.train_labels, images_per_class(data.num_classes, whole=True))
     used = used[hold_out(data.train_labels[used])[0]]  # the others judge what a person gets
     pictures, labels = data.train_images[used], data.train_labels[used]
-    parts, plans, rows = hold_out(labels, seed=SEED), usual_plans(records, dataset), []
+    book = RunBook(work / "books" / dataset, lambda _: pictures, labels, hold_out(labels, seed=SEED))
+    plans, rows = usual_plans(records, dataset), []
     for snapshot in models:
         cell = work / dataset / f"{snapshot.name}.json"
         if not cell.is_file():
             with one_thread():
-                own = (snapshot.name, snapshot.load, pictures, labels, parts, plans[snapshot.name].recipe)
-                run = run_candidate(*own, work / "running")
-            write_json(cell, {"dataset": dataset, **asdict(run), "judged": len(parts[1])})
+                run = book.run(snapshot, plans[snapshot.name])
+            write_json(cell, {"dataset": dataset, **asdict(run), "judged": len(book.parts[1])})
         rows.append(read_json(cell))
     return rows

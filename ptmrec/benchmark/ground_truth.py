@@ -12,6 +12,7 @@ import numpy as np
 from ptmrec.config.sections import REGIMES
 from ptmrec.core.errors import ArtifactError, reading
 from ptmrec.core.files import read_json, write_text
+from ptmrec.core.text import read_rows
 
 RECORD_FIELDS = (
     "model_name",
@@ -144,6 +145,28 @@ def _read(path: Path, mark: tuple[int, int, int], models: tuple[str, ...] | None
         for array in part.values():
             array.flags.writeable = False
     return truth
+
+
+def read_short_runs(path: Path, datasets: Sequence[str], models: Sequence[str], column: str = "accuracy") -> np.ndarray:
+    """Accuracies ``(K, N)`` of short fine-tunings on images held out of a data set's training part, NaN = not run.
+
+    With ``column`` their ``seconds``.
+
+    Raises:
+        ArtifactError: the file is missing, or a row is damaged.
+    """
+    found = np.full((len(datasets), len(models)), np.nan)
+    rows, columns = ({name: place for place, name in enumerate(names)} for names in (datasets, models))
+    for number, row in enumerate(read_rows(path, "restore it with git"), start=2):
+        try:
+            accuracy, value = float(row.get("accuracy") or "nan"), float(row.get(column) or "nan")
+        except ValueError:
+            accuracy = value = np.nan
+        if not 0 <= accuracy <= 1 or not value >= 0 or not row.get("dataset") or not row.get("model"):
+            raise ArtifactError(f"{path}: line {number}: expected dataset, model, {column} and an accuracy of 0..1")
+        if row["dataset"] in rows and row["model"] in columns:
+            found[rows[row["dataset"]], columns[row["model"]]] = value
+    return found
 
 
 def _names(data: dict[str, Any]) -> set[str]:

@@ -127,6 +127,7 @@ class PathsConfig(Section):
     encoder: Path = setting(Path("constants/encoder"), "the embedded image encoder")
     ground_truth: Path = setting(Path("constants/dataset_model_performance.json"), "measured accuracies")
     estimators: Path = setting(Path("constants/estimator_scores.json"), "LogME and k-NN scores measured on images")
+    short_runs: Path = setting(Path("constants/short_runs.csv"), "short fine-tunings of first candidates")
     published: Path = setting(Path("constants/published"), "zoos without weights: cards and published accuracies")
     costs: Path = setting(Path("constants/costs.json"), "measured cost of each model")
     devices: Path = setting(Path("constants/devices"), "profiles of devices, and latencies measured on them")

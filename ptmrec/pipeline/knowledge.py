@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ptmrec.benchmark.battery import DEMO
+from ptmrec.benchmark.ground_truth import read_short_runs
 from ptmrec.benchmark.splits import KNOWN
 from ptmrec.config.sections import REGIMES
 from ptmrec.pipeline.committed import ProjectFiles
@@ -41,4 +42,5 @@ def make_knowledge(files: ProjectFiles, transport: Path) -> Knowledge:
     separations = {name: found[name] for name in known}
     accuracies = {regime: measured_rows(files, regime, known) for regime in REGIMES}
     scores = read_known_scores(files, known).few_shot_only_on(files.battery_sets)
-    return fit_knowledge(files.cards, base_models(files, KNOWN), samples, scores, transports, separations, accuracies)
+    runs, base = read_short_runs(files.paths.short_runs, known, names), base_models(files, KNOWN)
+    return fit_knowledge(files.cards, base, samples, scores, transports, separations, accuracies, runs)

@@ -95,6 +95,7 @@ def fit_knowledge(
     transports: Sequence[np.ndarray],
     separations: Mapping[str, KnownSeparation],
     accuracies: Mapping[str, Mapping[str, np.ndarray]],
+    runs: np.ndarray | None = None,
 ) -> Knowledge:
     """Fit everything on known data sets.
 
@@ -106,6 +107,7 @@ def fit_knowledge(
         transports: of the models.
         separations: how far the classes of each known data set separate.
         accuracies: regime -> known data set -> measured accuracy ``(N,)``, NaN = not measured.
+        runs: ``(K, N)`` accuracies of short fine-tunings, NaN = not run.
     """
     pairs, regimes = PairTable(cards, scores, base), {}
     for regime, rows in accuracies.items():
@@ -114,7 +116,7 @@ def fit_knowledge(
         counted = {name: np.where(base & ~pairs.trained_on(name), row, np.nan) for name, row in rows.items()}
         left_out = expect_left_out(separations, own, counted)
         expected = fit_expected(separations, own, counted)
-        probes = scores.probe if regime == PROBED else np.full(scores.probe.shape, np.nan)
+        probes = scores.probe if regime == PROBED or runs is None else runs
         measured = [np.where(pairs.trained_on(name), np.nan, row) for name, row in rows.items()]
         errors = fit_errors(np.stack(list(left_out.values())), np.stack(measured), probes)
         regimes[regime] = RegimeKnowledge(ranker, expected, errors)

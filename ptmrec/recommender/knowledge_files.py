@@ -86,6 +86,8 @@ def _fitted_arrays(knowledge: Knowledge) -> dict[str, np.ndarray]:
             "errors_measured": known.errors.measured.astype(np.float32),
             "share": np.array(known.errors.share),
         }
+        if regime != PROBED:  # whose probes are among the scores
+            parts["errors_probes"] = known.errors.probes.astype(np.float32)
         arrays |= {f"{regime}/{key}": value for key, value in parts.items()}
     return arrays
 
@@ -105,8 +107,8 @@ def _regime(arrays: dict[str, np.ndarray], regime: str, scores: PairScores) -> R
 
     ranker = LinearRanker(own["ranker"], skills, own["measured"].astype(bool))
     tables = {key: values.astype(np.float64) for key, values in named("errors_").items()}
-    probes = scores.probe if regime == PROBED else np.full(scores.probe.shape, np.nan)
-    errors = KnownErrors(**tables, probes=probes, share=float(own["share"]))
-    if any(table.shape != probes.shape for table in tables.values()):
+    tables = tables if regime != PROBED else {**tables, "probes": scores.probe}
+    errors = KnownErrors(**tables, share=float(own["share"]))
+    if any(table.shape != scores.probe.shape for table in tables.values()):
         raise ValueError(f"accuracies of {regime} are of other models or data sets")
     return RegimeKnowledge(ranker, ExpectedAccuracy.from_arrays(named("expected_")), errors)

@@ -14,14 +14,14 @@ from ptmrec.config.sections import PROBED, REGIMES, DatasetTokenConfig, PathsCon
 from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.core.files import read_json
 from ptmrec.core.words import suggest
-from ptmrec.dataloader.dataset_tokens import class_tokens, cluster_labels
+from ptmrec.dataloader.dataset_tokens import class_tokens
 from ptmrec.dataloader.model_datasets import find_recommender
 from ptmrec.images.arrays import shrink
 from ptmrec.images.parts import read_parts
 from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.recommender.knowledge import TARGET, Knowledge
 from ptmrec.recommender.measured import SCALES, Measurements, measured_columns, place_measured
-from ptmrec.recommender.references import ENCODER, References, one_thread
+from ptmrec.recommender.references import ENCODER, References, draw_samples, one_thread, pseudo_labels
 from ptmrec.recommender.request import Request
 from ptmrec.recommender.short_runs import Plan, RunBook, open_book, usual_plans, verify_by_runs
 from ptmrec.recommender.verify import Verification, check_labels, verify_candidates
@@ -30,16 +30,13 @@ from ptmrec.relations.distance import fit_surroundings
 from ptmrec.relations.expected import Separation
 from ptmrec.relations.odds import Moved, odds_posterior
 from ptmrec.relations.pairs import PairTable, skill_logits
-from ptmrec.relations.posterior import Accuracies
+from ptmrec.relations.posterior import Accuracies, reordered
 from ptmrec.relations.reasons import Reasons, explain_score
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
     pass
-
-SHOTS, DRAWS, CLASSES = 10, 3, 50
-"""Images per class of a sample, as many as of known data sets; samples; and the classes a sample holds at most."""
 
 
 @dataclass(frozen=True)
@@ -120,16 +117,35 @@ class Ranking:
     @cached_property
     def accuracies(self) -> Accuracies | Moved:
         """Accuracies of the snapshots: expected, or moved by those that were measured."""
-        known, told, found = self.knowledge.regimes[self.request.regime], self.told, self.measured
-        predictions = [known.expected.predict(separation, self.prior) for separation in self.separations]
-        expected, posterior = np.mean(predictions, axis=0), known.posterior
+        told, found, expected = self.told, self.measured, self.expected
+        posterior = self.knowledge.regimes[self.request.regime].posterior
         if found is told and told.count:
             moved = odds_posterior(expected, posterior.known).answer(told.accuracies, told.images)
             return moved.only(self.listed)
         if not found.count:
             return posterior.answer(expected).only(self.listed)
-        bias = np.where(np.isnan(told.accuracies), 0, posterior.bias)  # probes alone err by it
-        return posterior.answer(expected, found.accuracies + bias, found.images).only(self.listed)
+        bias = np.where(np.isnan(told.accuracies), 0, posterior.bias)  # probes and runs alone err by it
+        return posterior.answer(expected, found.accuracies + bias, found.images, self.noisy).only(self.listed)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether running a candidate tells its accuracy up to chance only, as another run would tell another one."""
+        return self.request.regime != PROBED
+
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """Accuracies ``(N,)`` of all models before anything was measured."""
+        known = self.knowledge.regimes[self.request.regime].expected
+        return np.mean([known.predict(separation, self.prior) for separation in self.separations], axis=0)
+
+    def _moved(self, found: Accuracies | Moved) -> np.ndarray:
+        """Scores ``(C,)`` by which models are ordered once some were measured."""
+        prior, expected = self.prior[self.listed], self.expected[self.listed]
+        if isinstance(found, Moved):
+            return found.scores(prior)
+        if not self.noisy:
+            return found.mean
+        return reordered(prior, expected, found.mean)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -154,7 +170,7 @@ class Ranking:
             columns["verified"] = ~np.isnan(run.seconds)
         if self.measured.count:
             columns |= measured_columns(self.measured.only(self.listed))
-            columns["score"] = found.scores(columns["score"]) if isinstance(found, Moved) else found.mean
+            columns["score"] = self._moved(found)
         return ranked(pd.DataFrame(columns))
 
     @cached_property
@@ -341,34 +357,6 @@ def load_cached(config: ConfigParser) -> tuple[Recommender, References]:
         _opened.clear()
         _opened[key] = recommender, references
     return _opened[key]
-
-
-def pseudo_labels(tokens: np.ndarray, labels: np.ndarray | None, clusters: int, seed: int) -> np.ndarray:
-    """The labels ``(n,)``, or clusters of the encoder's features ``(n, E)`` where there are fewer than two classes."""
-    if labels is not None and len(np.unique(labels)) > 1:
-        return labels
-    return cluster_labels(tokens, clusters, seed)
-
-
-def draw_samples(tokens: np.ndarray, coordinates: np.ndarray, labels: np.ndarray, seed: int = 0) -> list[DatasetSample]:
-    """Draw samples of images; one is enough where the draws would be the same.
-
-    Args:
-        tokens: ``(n, E)`` features of the image encoder.
-        coordinates: ``(n, r)`` in the reference space.
-        labels: ``(n,)`` class indices.
-        seed: seed of the draws.
-    """
-    generator = np.random.default_rng(seed)
-    classes = np.unique(labels)
-    kept = classes if len(classes) <= CLASSES else generator.choice(classes, CLASSES, replace=False)
-    groups = [np.flatnonzero(labels == label) for label in kept]
-    samples = []
-    for _ in range(DRAWS if max(map(len, groups)) > SHOTS else 1):
-        rows = np.sort(np.concatenate([generator.permutation(group)[:SHOTS] for group in groups]))
-        token = tokens[rows].astype(np.float64).mean(axis=0)
-        samples.append(DatasetSample(TARGET, token, coordinates[rows], labels[rows]))
-    return samples
 
 
 def ranked(frame: pd.DataFrame) -> pd.DataFrame:

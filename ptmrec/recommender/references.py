@@ -11,14 +11,18 @@ from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, PathsConfig, RelationConfig
 from ptmrec.core.errors import ConfigError
+from ptmrec.dataloader.dataset_tokens import cluster_labels
 from ptmrec.model.clip_encoder import ClipImageEncoder, load_encoder
 from ptmrec.relations.reference import ReferenceSpace
 from ptmrec.relations.samples import DatasetSample, read_space
+from ptmrec.relations.scores import TARGET
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
 ENCODER = "encoder"
 """Name of the image encoder among the references."""
+SHOTS, DRAWS, CLASSES = 10, 3, 50
+"""Images per class of a sample, as many as of known data sets; samples; and the classes a sample holds at most."""
 
 
 class References:
@@ -64,6 +68,34 @@ def _bank(names: list[str], paths: PathsConfig) -> list[Snapshot]:
         if splits.model_role(snapshots[name].card) == "blind":
             raise ConfigError(f"[relations] references: {name!r} is of a blind family or source; name another")
     return [snapshots[name] for name in names]
+
+
+def pseudo_labels(tokens: np.ndarray, labels: np.ndarray | None, clusters: int, seed: int) -> np.ndarray:
+    """The labels ``(n,)``, or clusters of the encoder's features ``(n, E)`` where there are fewer than two classes."""
+    if labels is not None and len(np.unique(labels)) > 1:
+        return labels
+    return cluster_labels(tokens, clusters, seed)
+
+
+def draw_samples(tokens: np.ndarray, coordinates: np.ndarray, labels: np.ndarray, seed: int = 0) -> list[DatasetSample]:
+    """Draw samples of images; one is enough where the draws would be the same.
+
+    Args:
+        tokens: ``(n, E)`` features of the image encoder.
+        coordinates: ``(n, r)`` in the reference space.
+        labels: ``(n,)`` class indices.
+        seed: seed of the draws.
+    """
+    generator = np.random.default_rng(seed)
+    classes = np.unique(labels)
+    kept = classes if len(classes) <= CLASSES else generator.choice(classes, CLASSES, replace=False)
+    groups = [np.flatnonzero(labels == label) for label in kept]
+    samples = []
+    for _ in range(DRAWS if max(map(len, groups)) > SHOTS else 1):
+        rows = np.sort(np.concatenate([generator.permutation(group)[:SHOTS] for group in groups]))
+        token = tokens[rows].astype(np.float64).mean(axis=0)
+        samples.append(DatasetSample(TARGET, token, coordinates[rows], labels[rows]))
+    return samples
 
 
 @contextmanager

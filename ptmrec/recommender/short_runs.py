@@ -51,38 +51,6 @@ class Run:
     seconds: float
 
 
-def run_candidate(
-    name: str,
-    load: "Callable[[], nn.Module]",
-    images: np.ndarray,
-    labels: np.ndarray,
-    parts: tuple[np.ndarray, np.ndarray],
-    recipe: "Recipe",
-    folder: Path,
-) -> Run:
-    """Fine-tune a candidate and judge it on the images held out; a run that was stopped goes on where it was.
-
-    Args:
-        name: of the model.
-        load: gives it.
-        images: ``(n, H, W, 3)`` uint8.
-        labels: ``(n,)`` class indices from 0.
-        parts: of :func:`hold_out`.
-        recipe: of the run.
-        folder: where its state is saved until it is done.
-    """
-    from ptmrec.train.fine_tuner import make_fine_tuner
-    from ptmrec.zoo.features import accuracy as judge
-
-    before = time.perf_counter()
-    learned, judged = parts
-    run = make_fine_tuner(load(), images[learned], labels[learned], recipe, SEED, folder)
-    run.fit(resume=True)
-    accuracy = judge(run.model, images[judged], labels[judged])
-    shutil.rmtree(folder, ignore_errors=True)
-    return Run(name, recipe.steps, recipe.learning_rate, accuracy, time.perf_counter() - before)
-
-
 def open_book(artifacts: Path, images: Parts) -> "RunBook":
     """The runs on images of a person, told apart from those on others by all of their pixels and labels."""
     labels = images.labels[images.training]
@@ -102,6 +70,10 @@ class Plan(NamedTuple):
 
     recipe: "Recipe"
     pixels: int = 0
+
+    def lasting(self, steps: int) -> "Plan":
+        """The plan with so many steps."""
+        return Plan(self.recipe.lasting(steps), self.pixels)
 
 
 def usual_plans(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str = "") -> dict[str, Plan]:
@@ -140,6 +112,8 @@ class RunBook:
         pictures: gives the images ``(n, S, S, 3)`` uint8 in a size of so many pixels.
         labels: ``(n,)`` class indices.
         parts: of :func:`~ptmrec.images.parts.hold_out`.
+        clock: tells the time in seconds.
+        seed: of the runs.
     """
 
     def __init__(
@@ -148,8 +122,11 @@ class RunBook:
         pictures: Callable[[int], np.ndarray],
         labels: np.ndarray,
         parts: tuple[np.ndarray, np.ndarray],
+        clock: Callable[[], float] = time.perf_counter,
+        seed: int = SEED,
     ) -> None:
         self.folder, self.pictures, self.labels, self.parts = folder, cache(pictures), labels, parts
+        self.clock, self.seed = clock, seed
 
     def _path(self, snapshot: Snapshot, plan: Plan) -> Path:
         return self.folder / f"{snapshot.name}-{plan.recipe.steps}-{plan.recipe.learning_rate:g}.json"
@@ -168,19 +145,24 @@ class RunBook:
         if path.is_file():
             with reading(path, "delete it"):
                 return Run(**read_json(path))
-        side = plan.pixels or snapshot.card.input_size or SIZE
-        images = self.pictures(side)
-        run = run_candidate(
-            snapshot.name,
-            lambda: trainable(snapshot, plan),
-            images,
-            self.labels,
-            self.parts,
-            plan.recipe,
-            self.folder / f"running-{snapshot.name}",
-        )
+        run = self._run(snapshot, plan)
         write_json(path, asdict(run))
         return run
+
+    def _run(self, snapshot: Snapshot, plan: Plan) -> Run:
+        """Fine-tune and judge; a run that was stopped goes on where it was."""
+        from ptmrec.train.fine_tuner import make_fine_tuner
+        from ptmrec.zoo.features import accuracy
+
+        before, folder, recipe = self.clock(), self.folder / f"running-{snapshot.name}", plan.recipe
+        images = self.pictures(plan.pixels or snapshot.card.input_size or SIZE)
+        (learned, judged), labels = self.parts, self.labels
+        model = trainable(snapshot, plan)
+        run = make_fine_tuner(model, images[learned], labels[learned], recipe, self.seed, folder)
+        run.fit(resume=True)
+        found = accuracy(run.model, images[judged], labels[judged])
+        shutil.rmtree(folder, ignore_errors=True)
+        return Run(snapshot.name, recipe.steps, recipe.learning_rate, found, self.clock() - before)
 
     @property
     def spent(self) -> float:
@@ -225,6 +207,10 @@ def verify_by_runs(
     work = np.array(
         [(one.card.gmacs or 1.0) * plan.recipe.batch_size for one, plan in zip(snapshots, own, strict=True)]
     )
-    ran = run_first(scores, lambda index: book.run(snapshots[index], own[index]).accuracy, count, time_limit, work=work)
+
+    def run(index: int) -> float:
+        return book.run(snapshots[index], own[index]).accuracy
+
+    ran = run_first(scores, run, count, time_limit, book.clock, work)
     how = f"a fine-tuning of {own[0].recipe.steps} steps"
     return Verification(*ran, *map(len, book.parts), how=how)

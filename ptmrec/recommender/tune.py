@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from ptmrec.recommender.recommendation import Recommendation
     from ptmrec.train.fine_tuner import FineTuner
 
-FINALISTS, SEARCH = 8, 0.35
+FINALISTS, SEARCH = 24, 0.35
 """Candidates that are run shortly at most, and the share of the time they may take."""
+CHECKED = 8
+"""Candidates whose time or energy is measured where a limit is on it."""
 LONGER, PASSES = ((3, 2), (9, 1)), 60
 """How many times longer runs are, and how many of the best are run so; times that a run sees each image at most."""
 PACE = 25.0
@@ -102,7 +104,7 @@ def tune(answer: "Recommendation", output: Path, time_limit: float = 600.0, forc
 
     finalists = list_finalists(ranking, book, SEARCH * time_limit)
     with one_thread(ranking.request.config):
-        tried = search(ranking, book, finalists, max(SEARCH * time_limit - before, 1e-3), left)
+        tried = search(book, finalists, ranking.plans, max(SEARCH * time_limit - before, 1e-3), left)
         best = next(one for one in finalists if one.name == tried[0].model)
         plan, steps = plan_for(best, ranking.plans), tried[0].steps
         if left() < tried[0].seconds / 2:
@@ -110,7 +112,7 @@ def tune(answer: "Recommendation", output: Path, time_limit: float = 600.0, forc
             raise ConfigError(
                 f"{time_limit:g} s are too short to fine-tune {best.name}; give --time-limit {enough:.0f}s"
             )
-        run = _train(best, Plan(plan.recipe.lasting(steps), plan.pixels), images, book.folder / f"last-{steps}", left)
+        run = train_last(best, plan.lasting(steps), images, book.folder / f"last-{steps}", left)
         judged = judge(run.model, images)
     seconds = before + time.perf_counter() - started
     made = TunedModel(
@@ -185,16 +187,20 @@ def expected_seconds(snapshot: Snapshot, plan: Plan, steps: int | None = None) -
 
 
 def search(
-    ranking: "Ranking", book: RunBook, finalists: Sequence[Snapshot], seconds: float, left: Callable[[], float]
+    book: RunBook,
+    finalists: Sequence[Snapshot],
+    plans: Mapping[str, Plan],
+    seconds: float,
+    left: Callable[[], float],
 ) -> list[Run]:
     """Short runs of the finalists, best first, then longer ones of the best of them while time is left.
 
     A longer run begins only where as long a one on all images would still fit behind it.
 
     Args:
-        ranking: they are from.
         book: of the runs.
         finalists: in order.
+        plans: of known models.
         seconds: for the short runs.
         left: seconds that are left in all.
 
@@ -204,7 +210,7 @@ def search(
     Raises:
         ConfigError: none could be run.
     """
-    scores, plans = -np.arange(len(finalists), dtype=np.float64), ranking.plans
+    scores = -np.arange(len(finalists), dtype=np.float64)
     ran = verify_by_runs(book, scores, finalists, plans, time_limit=seconds)
     there = {one.name: one for one, taken in zip(finalists, ran.seconds, strict=True) if not np.isnan(taken)}
     if not there:
@@ -216,7 +222,7 @@ def search(
             steps = times * plan.recipe.steps
             needed, most = run.seconds * steps / run.steps, PASSES * len(book.labels) / plan.recipe.batch_size
             if left() > 2 * needed and steps <= most:
-                runs.append(book.run(there[run.model], Plan(plan.recipe.lasting(steps), plan.pixels)))
+                runs.append(book.run(there[run.model], plan.lasting(steps)))
     return best_first(runs)
 
 
@@ -225,13 +231,15 @@ def best_first(runs: Sequence[Run]) -> list[Run]:
     return sorted(runs, key=lambda run: (-run.accuracy, run.steps))
 
 
-def _train(best: Snapshot, plan: Plan, images: Parts, folder: Path, left: Callable[[], float]) -> "FineTuner":
+def train_last(
+    best: Snapshot, plan: Plan, images: Parts, folder: Path, left: Callable[[], float], seed: int = SEED
+) -> "FineTuner":
     """Train the best candidate on all training images, until the time is over; a stopped run goes on."""
     from ptmrec.train.fine_tuner import make_fine_tuner
 
     pictures = images.at(plan.pixels or best.card.input_size, images.training)
     labels = images.labels[images.training]
-    tuner = make_fine_tuner(trainable(best, plan), pictures, labels, plan.recipe, SEED, folder)
+    tuner = make_fine_tuner(trainable(best, plan), pictures, labels, plan.recipe, seed, folder)
     tuner.deadline = time.perf_counter() + max(left(), 1.0)
     logger.info("fine-tuning %s for %d steps on all %d images", best.name, plan.recipe.steps, len(labels))
     tuner.fit(resume=True)
@@ -292,7 +300,7 @@ def _measured_first(answer: "Recommendation") -> "Ranking":
     request = answer.request
     if request.device or request.measure != "none" or not MEASURED & {*request.limits}:
         return answer.ranking
-    return measure_finalists(answer.ranking, CostBook(request.paths, None), FINALISTS)[0]
+    return measure_finalists(answer.ranking, CostBook(request.paths, None), CHECKED)[0]
 
 
 def _keep_limits(folder: Path, answer: "Recommendation") -> None:

@@ -80,7 +80,11 @@ class Posterior:
     noise: float
 
     def update(
-        self, expected: np.ndarray, measured: np.ndarray | None = None, images: np.ndarray | int | None = None
+        self,
+        expected: np.ndarray,
+        measured: np.ndarray | None = None,
+        images: np.ndarray | int | None = None,
+        noisy: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Accuracies after some were measured.
 
@@ -88,6 +92,7 @@ class Posterior:
             expected: ``(N,)`` expected accuracies.
             measured: ``(N,)`` accuracies measured on the user's images, NaN = not measured; None measures nothing.
             images: how many images each was judged on, one number or ``(N,)``; infinitely many without it.
+            noisy: a measurement is one draw of an accuracy: it moves what is expected and does not take its place.
 
         Returns:
             ``(N,)`` mean, where a model was measured that accuracy without the bias, and ``(N, N)`` covariance.
@@ -99,21 +104,26 @@ class Posterior:
             np.clip(measured * (1 - measured), 0.01, 1) / images if images is not None else np.zeros(len(error))
         )
         mean, covariance = condition(self.covariance, error, np.diag(own) + self.common)
-        return np.where(np.isnan(measured), expected + mean, measured - self.bias), covariance
+        kept = np.isnan(measured) | noisy
+        return np.where(kept, expected + mean, measured - self.bias), covariance
 
     def answer(
-        self, expected: np.ndarray, measured: np.ndarray | None = None, images: np.ndarray | int | None = None
+        self,
+        expected: np.ndarray,
+        measured: np.ndarray | None = None,
+        images: np.ndarray | int | None = None,
+        noisy: bool = False,
     ) -> "Accuracies":
         """:meth:`update` with what tells how far to trust it; arguments as there."""
         count = 0 if measured is None else int((~np.isnan(measured)).sum())
-        mean, covariance = self.update(expected, measured, images)
+        mean, covariance = self.update(expected, measured, images, noisy)
         deviations = np.full(len(expected), np.nan)
-        if count:
+        if count and not noisy:
             chance = measured * (1 - measured) / images if images is not None else 0.0
             deviations = np.sqrt(self.common + self.noise + chance) + 0 * measured
-        return Accuracies(mean, covariance, self.calibrate(count), deviations)
+        return Accuracies(mean, covariance, self.calibrate(count, noisy), deviations)
 
-    def calibrate(self, count: int) -> "Calibration":
+    def calibrate(self, count: int, noisy: bool = False) -> "Calibration":
         """Errors that are left on the known data sets when the first ``count`` models of each are measured."""
         errors, gaps = [], []
         for expected, measured, probes in zip(self.known.expected, self.known.measured, self.known.probes, strict=True):
@@ -124,10 +134,10 @@ class Posterior:
             first = order[~np.isnan(probes[order])][:count]
             shown = np.full(len(expected), np.nan)
             shown[first] = probes[first]
-            mean, covariance = self.update(np.nan_to_num(expected), shown)
+            mean, covariance = self.update(np.nan_to_num(expected), shown, noisy=noisy)
             deviation = np.sqrt(np.diag(covariance))
             error = (measured - mean) / deviation
-            if len(first) < len(order):
+            if len(first) < len(order) and not noisy:
                 error[first] = np.nan
             errors.append(error)
             gap = gap_to_best(np.where(np.isnan(measured), -np.inf, mean), covariance)
@@ -184,6 +194,11 @@ class Accuracies(NamedTuple):
     def tied(self) -> np.ndarray:
         """Which models ``(N,)`` are not told apart from the first one, itself included."""
         return gap_to_best(self.mean, self.covariance) <= self.calibration.tie
+
+
+def reordered(scores: np.ndarray, expected: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """Scores ``(N,)`` on the scale of accuracies, each moved as far as what is expected of its model was."""
+    return scores * expected.std() / max(float(scores.std()), 1e-9) + moved - expected
 
 
 def gap_to_best(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -20,16 +20,11 @@ from ptmrec.recommender.ensemble import predict
 from ptmrec.recommender.knowledge import TARGET
 from ptmrec.recommender.measured import wilson_interval
 from ptmrec.recommender.ranking import (
-    CLASSES,
-    DRAWS,
-    SHOTS,
-    draw_samples,
     load_cached,
-    pseudo_labels,
     rank,
     ranked,
 )
-from ptmrec.recommender.references import ENCODER
+from ptmrec.recommender.references import CLASSES, DRAWS, ENCODER, SHOTS, draw_samples, pseudo_labels
 from ptmrec.recommender.request import Request, recommend
 from ptmrec.relations.reference import fit_reference_space
 from ptmrec.zoo.snapshot import read_zoo
