@@ -38,6 +38,7 @@ NOT_RUN = {
     "zoo verify": "run by tests/experiments/test_cli.py",
     **dict.fromkeys(("measure", "recommend --measure"), "waits for a quiet machine; tested on its own"),
     "recommend --time-limit": "takes the time it is given",
+    **dict.fromkeys(("tune", "predict"), "takes the time it is given; run by tests/recommender/test_tune.py"),
 }
 """Commands in the pages' blocks that are only parsed here, and why; whatever else stands there is run."""
 

@@ -35,9 +35,9 @@ def _pass_target(crossed: CrossedEvaluation, case: Case) -> PassTarget:
 
     def update(shown: np.ndarray) -> np.ndarray:
         """As answers are ordered; without a pass scores tell apart what is clipped."""
-        if np.isnan(shown).all():
-            return shipped.scores[there]
         whole, noisy = np.full(len(names), np.nan), case.regime != PROBED
+        if (~np.isnan(shown)).sum() < 1 + noisy:
+            return shipped.scores[there]
         whole[there] = shown
         mean = posterior.update(expected, whole, IMAGES, noisy)[0]
         return reordered(shipped.scores[there], expected[there], mean[there]) if noisy else mean[there]

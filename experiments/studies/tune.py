@@ -37,7 +37,7 @@ OURS, HALVING = "Cross-Select, tune", "successive halving, random candidates"
 SINGLE = ("first recommendation", "largest model", "mean rank", "random model")
 """Single models, fine-tuned once by the usual recipe."""
 PROBE = "linear probe on the first recommendation"
-BUDGETS, SEEDS = (60.0, 180.0, 600.0), 3
+BUDGETS, SEEDS = (60.0, 180.0, 600.0), (0, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Trial:
 
 
 def list_trials(
-    project: Project, images: Path, seeds: int = SEEDS, datasets: Sequence[str] = DATASETS
+    project: Project, images: Path, seeds: Sequence[int] = SEEDS, datasets: Sequence[str] = DATASETS
 ) -> Iterator[Trial]:
     """Every data set and seed."""
     crossed, records = CrossedEvaluation(project), read_json(project.paths.ground_truth)
@@ -73,7 +73,7 @@ def list_trials(
         scores = {OURS: crossed.shipped(case).scores, "largest model": np.array(sizes, dtype=float)}
         scores["mean rank"] = mean_rank(crossed.truth, case.regime, case.known)
         data, plans = load_image_npz(images / f"{case.dataset}.npz"), usual_plans(records, case.dataset)
-        for seed in range(seeds):
+        for seed in seeds:
             own = {**scores, "random model": np.random.default_rng([seed, len(case.known)]).random(len(names))}
             orders = {
                 method: [
