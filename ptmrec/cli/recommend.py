@@ -155,11 +155,23 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
         first = found.ranking.following.get("models", [found.best])[0] if run is None else found.best
         source = str(found.frame.set_index("model").loc[first, "source"])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
+    lines += _elsewhere(ctx, found)
     if able and run is None:
         further = ask_again(ctx, SHOWING, preset="balanced")
         how = "runs the first three on the images" if found.regime == PROBED else "fine-tunes the first three shortly"
         return [*lines, f"next: {further}   # {how}"]
     return [*lines, f"next: {ask_again(ctx, SHOWING, model=found.best)}"]
+
+
+def _elsewhere(ctx: click.Context, found: "Recommendation") -> list[str]:
+    """Published models that are worth a download, for an answer on those that are here."""
+    from ptmrec.recommender.published import worth_fetching
+
+    if found.request.zoo is not None or ctx.params["demo"] or found.num_classes < 2:
+        return []
+    zoo, names = worth_fetching(found.request)
+    command = ask_again(ctx, (*SHOWING, "preset", "measured"), zoo=zoo, verify=3)
+    return [f"published, worth a download: {', '.join(names)}; {command}   # asks before it downloads"] if names else []
 
 
 def demo_images(config: "ConfigParser") -> "BatterySet":

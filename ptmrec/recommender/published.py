@@ -42,6 +42,8 @@ from ptmrec.relations.records import HEAD, choose_next
 
 MEASURED = "records and what you measured"
 """How the order is called that measured accuracies moved."""
+ELSEWHERE = {"low_data": "mieb", "fine_tuning": "vtab1k"}
+"""Regime -> the published zoo whose records are of it, for answers on models that are here."""
 FEWEST_GROUPS = 3
 """Data sets that are not alike, below which nothing can be said of another one."""
 
@@ -195,6 +197,23 @@ def recommend_published(request: Request, fixed: bool = True, run: Verification 
         ranking = ranking.verify(request.verify, request.time_limit)
     shown = {name: costs[name] for name in whole["model"]}
     return Recommendation(request, ranking, shown, book.device_info, seconds=time.perf_counter() - request.started)
+
+
+def worth_fetching(request: Request, count: int = 3) -> tuple[str, list[str]]:
+    """The table that says most of a question, and the models of it to fetch first, none where the limits are unknown.
+
+    Only what the cards state is held against the limits: nothing of them was measured here.
+    """
+    table = read_table(replace(request, zoo=ELSEWHERE[request.regime], measured={}))
+    book = CostBook(request.paths, request.device)
+    costs = {name: book.published(name, table.zoo.cards[name]) for name in table.zoo.models}
+    try:
+        kept = keep_limits(costs, request.limits)
+    except NothingLeftError:
+        return ELSEWHERE[request.regime], []
+    listed = np.array([name in kept for name in table.zoo.models])
+    choice = choose_next(table.zoo.accuracy, table.groups, listed, count, [])
+    return ELSEWHERE[request.regime], [table.zoo.models[place] for place in choice.models]
 
 
 def _scales(table: Table, moved: Moved | None) -> list[str]:
