@@ -34,6 +34,7 @@ def test_the_asking_notebook_needs_no_run_before_it(overrides, tmp_path, monkeyp
     monkeypatch.setenv("PTMREC_PROGRESS", "off")
     fresh = overrides | {"paths.artifacts": str(tmp_path / "artifacts")}
     parameters = {"profile": "smoke", "config": str(ROOT / "config.ini"), "overrides": fresh, "images": "demo:mnist"}
+    parameters |= {"tune_minutes": 0.2, "model_folder": str(tmp_path / "model")}
     run_notebook(ROOT / "notebooks" / "00_recommend.ipynb", tmp_path / "00.ipynb", parameters)
     outputs = [output for cell in nbformat.read(tmp_path / "00.ipynb", 4).cells for output in cell.get("outputs", [])]
     kinds = [kind for output in outputs for kind in output.get("data", {})]
@@ -41,6 +42,7 @@ def test_the_asking_notebook_needs_no_run_before_it(overrides, tmp_path, monkeyp
     assert not [output for output in outputs if output.output_type == "stream"]
     assert "look like mnist, which is known" in str(outputs)
     assert not list((tmp_path / "artifacts").rglob("*.npz")), "it makes nothing"
+    assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
 def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeypatch):

@@ -142,17 +142,18 @@ def options_first(arguments: list[str]) -> list[str]:
     return front + rest
 
 
-def ask_again(ctx: click.Context, without: Sequence[str] = (), **changes: str) -> str:
+def ask_again(ctx: click.Context, without: Sequence[str] = (), command: str = "", **changes: str) -> str:
     """The command that was given, quoted for a shell, with some of its options changed.
 
     Args:
         ctx: of the command.
         without: names of parameters that are left out.
+        command: another one, that takes all that is left.
         changes: name of a parameter -> its value, after all others.
     """
     words = []
     for source, skipped in ((ctx.parent, ()), (ctx, {*without, *changes})):
-        words.append("ptmrec" if source is ctx.parent else str(source.info_name))
+        words.append("ptmrec" if source is ctx.parent else command or str(source.info_name))
         for param in source.command.params if source else ():
             given = source.get_parameter_source(param.name) is click.core.ParameterSource.COMMANDLINE
             if given and param.name not in skipped:

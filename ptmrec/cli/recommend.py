@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SHOWING = ("output", "style", "why", "pareto", "model")
 """Options that show an answer, which the next command leaves out."""
+NOT_TUNED = ("count", "regime", "preset", "verify", "time_limit", "measure", "measured", "yes")
+"""Options that ``ptmrec tune`` has not, or not in this sense."""
 
 
 def limit_options(command: Callable | click.Command) -> Callable | click.Command:
@@ -156,6 +158,9 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
         source = str(found.frame.set_index("model").loc[first, "source"])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
     lines += _elsewhere(ctx, found)
+    if able and found.regime != PROBED and run is not None and not ctx.params["demo"]:
+        further = ask_again(ctx, (*SHOWING, *NOT_TUNED), "tune", output="my_model")
+        return [*lines, f"next: {further}   # fine-tunes the best"]
     if able and run is None:
         further = ask_again(ctx, SHOWING, preset="balanced")
         how = "runs the first three on the images" if found.regime == PROBED else "fine-tunes the first three shortly"
