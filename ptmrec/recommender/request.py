@@ -15,6 +15,7 @@ from ptmrec.hardware.limits import read_limits
 from ptmrec.images.user_images import UserImages, choose_regime, read_user_images
 from ptmrec.recommender.measured import Measured, read_measured
 from ptmrec.recommender.recommendation import COUNT, Recommendation
+from ptmrec.zoo.card import CARD_NAME
 from ptmrec.zoo.real import is_real, read_models, read_real
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
 
@@ -197,7 +198,12 @@ def _check_paths(images: Any, labels: Any, zoo: Any) -> None:
 def _candidates(request: Request) -> list[Snapshot]:
     if request.zoo == REAL:
         return read_real(request.paths.real)
-    return read_models(request.paths) if request.zoo is None else read_zoo(Path(request.zoo))
+    if request.zoo is None:
+        return read_models(request.paths)
+    from ptmrec.zoo.sources import open_folder
+
+    folder = Path(request.zoo)
+    return [open_folder(folder)] if (folder / CARD_NAME).is_file() else read_zoo(folder, open_folder)
 
 
 def _answer(request: Request, candidates: list[Snapshot]) -> Recommendation:

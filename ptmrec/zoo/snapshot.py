@@ -5,7 +5,7 @@ torch is imported where weights are touched: listing a zoo reads cards only.
 
 import hashlib
 import math
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -243,8 +243,12 @@ def _holds_model(folder: Path) -> bool:
     return any(path.name == CARD_NAME or path.suffix in {".safetensors", *PICKLES} for path in folder.iterdir())
 
 
-def read_zoo(folder: Path | str) -> list[Snapshot]:
+def read_zoo(folder: Path | str, read: Callable[[Path], Snapshot] = read_snapshot) -> list[Snapshot]:
     """All snapshots of a zoo folder, sorted by name; a sub-folder that holds nothing of a model is passed over.
+
+    Args:
+        folder: the folder.
+        read: reads the folder of a model.
 
     Raises:
         ArtifactError: no such folder, a folder with weights but no card or the reverse, or two models of one name.
@@ -257,7 +261,7 @@ def read_zoo(folder: Path | str) -> list[Snapshot]:
         if not _holds_model(path):
             logger.warning("%s: no model (neither %s nor weights); passed over", path, CARD_NAME)
             continue
-        snapshot = read_snapshot(path)
+        snapshot = read(path)
         if snapshot.name in snapshots:
             raise ArtifactError(
                 f"{path}: model name {snapshot.name!r} is already taken by {snapshots[snapshot.name].folder}"

@@ -69,8 +69,8 @@ def test_the_folder_holds_all_that_others_read(home, made):
 def test_a_zoo_of_fine_tuned_models_can_be_asked(home, made):
     (home / "own").mkdir()
     shutil.copytree(made.folder, home / "own" / "model")
-    answer = recommend(home / "images", zoo=home / "own", config=setting(home))
-    assert answer.best == json.loads((made.folder / "config.json").read_text())["name"]
+    answer, alone = (recommend(home / "images", zoo=zoo, config=setting(home)) for zoo in (home / "own", made.folder))
+    assert answer.best == alone.best == json.loads((made.folder / "config.json").read_text())["name"]
     backbone, transform, width = answer.load()
     assert backbone(transform(np.zeros((40, 40, 3), np.uint8))[None]).shape == (1, width)
 
@@ -220,12 +220,15 @@ def test_a_real_model_is_written_as_timm_reads_it(tmp_path):
     model.classifier = torch.nn.Linear(model.num_features, 3)
     model.input_size = 48
     about = About("mine", "resnet10t", "timm:resnet10t", ("a", "b", "c"), 2.0, 0.5, 4, "images", "unknown", {}, "text")
-    write_tuned(tmp_path, base, model.eval(), about)
-    network = timm.create_model(f"local-dir:{tmp_path}", pretrained=True).eval()
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write_tuned(folder, base, model.eval(), about)
+    network = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
     images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     with torch.inference_mode():
         expected = (network(model.prepare(images)) / 2.0).softmax(dim=1).numpy()
-    np.testing.assert_allclose(read_classifier(tmp_path).probabilities(images), expected, atol=1e-4)
+    np.testing.assert_allclose(read_classifier(folder).probabilities(images), expected, atol=1e-4)
+    assert [snapshot.card.architecture["model"] for snapshot in read_zoo(tmp_path, open_folder)] == ["resnet10t"]
 
 
 @pytest.mark.parametrize("change", [{"classes": ["a"]}, {"temperature": 0}, {"classes": ["a", "b"]}, None])
