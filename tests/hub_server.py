@@ -49,11 +49,12 @@ class Repository:
 
 @dataclass
 class Hub:
-    """The server's repositories by id, its address, and the requests that came: method, path and range."""
+    """The server's repositories by id, its address, and the requests that came: method, path, range, and tokens."""
 
     address: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
 
     def add(self, repo: str, folder: Path, **wrong) -> Repository:
         """Serve the files of a folder."""
@@ -87,6 +88,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.asked.append((self.command, path, self.headers.get("Range", "")))
+        self.hub.tokens |= {self.headers[name] for name in ("Authorization",) if name in self.headers}
         parts = path.strip("/").split("/")
         try:
             if parts[:2] == ["api", "models"]:

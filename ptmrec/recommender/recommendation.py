@@ -258,7 +258,7 @@ class Recommendation:
         started = time.perf_counter()
         check_budget(count, time_limit)
         request = replace(self.request, download=download or self.request.download)
-        ranking = self.ranking.asked(request).verify(count, time_limit)
+        ranking = replace(self.ranking, request=request).verify(count, time_limit)
         return replace(self, request=request, ranking=ranking, seconds=self.seconds + time.perf_counter() - started)
 
     def measured(self, accuracies: "Mapping[str, Any] | Sequence[str] | Path | str") -> "Recommendation":

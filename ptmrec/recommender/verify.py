@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,10 +57,10 @@ class Verification:
         accuracies = np.where(ran, later.accuracies, self.accuracies)
         return replace(later, accuracies=accuracies, seconds=np.where(ran, later.seconds, self.seconds))
 
-    def to_dict(self) -> dict[str, float]:
-        """As JSON: how many models were run, seconds, and images that probes learned from and were judged on."""
-        seconds = round(self.total_seconds, 2)
-        return {"models": self.passes, "seconds": seconds, "learned": self.learned, "judged": self.judged}
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: how many models were run, seconds, images of the probes, and sentences about models not run."""
+        seconds, left = round(self.total_seconds, 2), {"not_run": list(self.passed_over)}
+        return {"models": self.passes, "seconds": seconds, "learned": self.learned, "judged": self.judged, **left}
 
     def lines(self) -> tuple[str, ...]:
         """What was not run and why, and a sentence about the cost of what was."""

@@ -155,7 +155,8 @@ def _append(url: str, partial: Path, stated: Stated, what: str) -> bool:
     there = partial.stat().st_size if partial.is_file() else 0
     if there and there == stated.size:
         return True
-    headers = {**build_hf_headers(), "Accept-Encoding": "identity", **({"Range": f"bytes={there}-"} if there else {})}
+    own = build_hf_headers() if url.startswith(f"{constants.ENDPOINT}/") else {}  # nobody else gets the Hub's token
+    headers = {**own, "Accept-Encoding": "identity", **({"Range": f"bytes={there}-"} if there else {})}
     with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as answer:
         if answer.status_code == 416:  # more is here than there is
             partial.unlink()

@@ -146,7 +146,7 @@ class Repository:
         Raises:
             ArtifactError: see :func:`hub_folder`.
         """
-        from huggingface_hub import HfApi, hf_hub_url
+        from huggingface_hub import constants, hf_hub_url
 
         commit, files = self.wanted(library)
         folder = self.place / "snapshots" / commit
@@ -154,7 +154,7 @@ class Repository:
             refuse_large(self.hub_id, file, largest)
         for file in files:
             path = folder / file.name
-            url = hf_hub_url(self.name, file.name, revision=commit, endpoint=HfApi().endpoint)
+            url = hf_hub_url(self.name, file.name, revision=commit, endpoint=constants.ENDPOINT)
             if path.is_file() and not file.problem(path):
                 continue
             if not is_hash(file.digest):

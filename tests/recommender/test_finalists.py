@@ -65,6 +65,7 @@ def table(tmp_path):
     return tmp_path / "t.csv"
 
 
+@pytest.mark.slow
 def test_finalists_are_fetched_run_and_ranked_by_records_and_measurements(served, table, digits, monkeypatch):
     ask = []
     answer = recommend(*digits, regime="low_data", zoo=table, n=3, verify=5, download=lambda text: not ask.append(text))

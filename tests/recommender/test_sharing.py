@@ -163,16 +163,21 @@ def test_a_folder_of_files_is_imported_whole_or_not_at_all(here, tmp_path):
         import_registrations(tmp_path / "nowhere", here)
 
 
-def test_registrations_come_from_an_address_or_the_hub(hub, here, tmp_path):
+def test_registrations_come_from_an_address_or_the_hub(hub, here, tmp_path, monkeypatch):
     (tmp_path / "shared").mkdir()
     path = write_shared(tmp_path / "shared" / "x.safetensors", [registration(), registration("other")], SUBJECT)
     served = hub.add("me/shared", path.parent, cut={path.name: 100})
     address = f"{hub.address}/me/shared/resolve/main/{path.name}"
     assert import_registrations("me/shared", here) == import_registrations(address, here) == ["mine", "other"]
     assert hub.ranges(path.name) == ["", "bytes=100-", ""] and not list(here.artifacts.glob("fetched/*[0-9a-f]"))
+    hub.tokens.clear()
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    assert import_registrations(address, here) and not hub.tokens, "the Hub's token is for the Hub"
     served.stated[path.name] = {"sha256": "0" * 64}
     with pytest.raises(ArtifactError, match=r"^http.*x\.safetensors came damaged: its SHA-256 is not"):
         import_registrations(address, here)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
     for source, words in (
         (f"{hub.address}/me/shared/resolve/main/none", "a file is not there"),
         ("me/nothing", "me/nothing: there is no such repository"),
