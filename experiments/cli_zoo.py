@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from experiments.shards import ShardRequest, shard_options
-from ptmrec.cli.context import FORMATS, read_config, say, show
+from ptmrec.cli.context import FORMATS, TimeLimit, open_run, read_config, say, show
 
 
 @click.command("build")
@@ -87,4 +87,26 @@ def zoo_reference(ctx: click.Context, images: Path | None) -> None:
     say(build_reference(read_config(ctx), images))
 
 
-COMMANDS = (zoo_build, zoo_real, zoo_verify, zoo_repeat, zoo_reference)
+@click.command("runs")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.pass_context
+def zoo_runs(ctx: click.Context, images: Path | None) -> None:
+    """Fine-tune first candidates shortly on every data set. Resumable; a quarter of an hour."""
+    from experiments.zoo_build.short_runs import build_short_runs
+
+    say(build_short_runs(open_run(ctx), images))
+
+
+@click.command("tuning")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--budget", type=TimeLimit(), multiple=True, help="Time of a search; repeatable; default: 1, 3, 10 min.")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Repetitions.")
+@click.pass_context
+def zoo_tuning(ctx: click.Context, images: Path | None, budget: tuple[float, ...], seeds: int) -> None:
+    """Compare fine-tuning within a time with simpler choices, each data set left out. Resumable; hours."""
+    from experiments.studies.tune import build_tuning
+
+    say(build_tuning(open_run(ctx), images, budget, seeds))
+
+
+COMMANDS = (zoo_build, zoo_real, zoo_verify, zoo_repeat, zoo_reference, zoo_runs, zoo_tuning)

@@ -21,6 +21,7 @@ SHOWN = (
 )
 """Rows beside ours in the tables; the notebook shows all."""
 OURS, STATIC, FEATURES = "Cross-Select", "mean rank", "ridge, features, four draws"
+PASSES = (0, 1, 3, 8, 16)
 HEADLINE = {STATIC: "a list that never looks at the data", "LogME": "runs every model on the images"}
 HEADLINE |= {FEATURES: "runs every model on the images"}
 """Rows of README's table and what they do; those that a run has not made are left out."""
@@ -123,19 +124,28 @@ def passes(folder: Path) -> str:
     """Points lost by the first model after so many candidates have run on the images."""
     numbers = ("k", "regret1", "regret1_low", "regret1_high", "more", "more_low", "more_high")
     table = Table(folder / "passes_summary.csv", ("regime", "method"), numbers)
-    counts = (0, 1, 3, 8, 16)
-    heads = ("points lost by the first model, candidates run on the images", *counts)
+    heads = ("points lost by the first model, candidates run on the images", *PASSES)
     lines = [_line(heads), "|---" * len(heads) + "|"]
+
+    def blank(regime: str) -> list[str]:
+        return [""] * (len(PASSES) - len(_ran(table, regime)))
+
     for regime, label in REGIME_LABELS.items():
         for method in (OURS, STATIC):
-            rows = [table.row(regime=regime, method=method, k=count) for count in counts]
-            lines.append(_line((f"{label}, {method}", *map(_lost, rows))))
-        more = [table.row(regime=regime, method=STATIC, k=count) for count in counts]
+            rows = [table.row(regime=regime, method=method, k=count) for count in _ran(table, regime)]
+            lines.append(_line((f"{label}, {method}", *map(_lost, rows), *blank(regime))))
+        more = [table.row(regime=regime, method=STATIC, k=count) for count in _ran(table, regime)]
         cells = [
             f"{row.number('more'):+.1f} [{row.number('more_low'):+.1f}, {row.number('more_high'):+.1f}]" for row in more
         ]
-        lines.append(_line((f"{label}, {STATIC} minus ours, paired", *cells)))
+        lines.append(_line((f"{label}, {STATIC} minus ours, paired", *cells, *blank(regime))))
     return "\n".join(lines)
+
+
+def _ran(table: Table, regime: str) -> list[int]:
+    """Numbers of candidates that were run: in fine-tuning fewer."""
+    there = set(table.frame[table.frame["regime"] == regime]["k"].astype(int))
+    return [count for count in PASSES if count in there]
 
 
 def hardware(folder: Path) -> str:

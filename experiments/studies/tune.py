@@ -18,7 +18,7 @@ from experiments.evaluation.statistics import mean_interval
 from experiments.studies.crossed import BLIND_DATA, Case, CrossedEvaluation
 from experiments.zoo_build.measure import probe_all
 from ptmrec.config.sections import GroundTruthConfig
-from ptmrec.core.files import read_json, write_json
+from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.images.parts import Parts, hold_out
@@ -57,6 +57,17 @@ class Trial:
     seed: int
     orders: dict[str, list[Snapshot]]
     plans: dict[str, Plan]
+
+
+def build_tuning(project: Project, images: Path | None, budgets: Sequence[float], seeds: int) -> Path:
+    """Measure what was not measured yet, and write the committed tables; pieces go to ``artifacts/tuning``."""
+    folder, trials = project.config.root / "constants" / "results", []
+    for seed in range(seeds):  # each seed on all data sets, so that what is done is of all
+        trials += list_trials(project, images or project.paths.images, (seed,))
+    frame = measure_trials(trials, budgets or BUDGETS, project.paths.artifacts / "tuning")
+    write_text(folder / "tune.csv", frame.to_csv(index=False, lineterminator="\n"))
+    summary = summarise_tuning(frame).round(4)
+    return write_text(folder / "tune_summary.csv", summary.to_csv(index=False, lineterminator="\n"))
 
 
 def list_trials(

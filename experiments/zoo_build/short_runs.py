@@ -13,7 +13,8 @@ import pandas as pd
 from experiments.evaluation.baselines.static import mean_rank
 from experiments.studies.crossed import BLIND_DATA, Case, CrossedEvaluation
 from experiments.studies.passes import FIRST_RUN
-from ptmrec.core.files import read_json, write_json
+from experiments.zoo_build.manifest import write_manifest
+from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.progress import progress
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.images.datasets import images_per_class, spread
@@ -23,6 +24,16 @@ from ptmrec.recommender.references import one_thread
 from ptmrec.recommender.short_runs import SEED, RunBook, usual_plans
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot
+
+
+def build_short_runs(project: Project, images: Path | None = None) -> Path:
+    """Run what was not run yet, and write the committed table; pieces go to ``artifacts/zoo_build/short_runs``."""
+    work = project.paths.artifacts / "zoo_build" / "short_runs"
+    frame = run_candidates(project, images or project.paths.images, work)
+    frame = frame.round({"accuracy": 5, "seconds": 2})
+    write_text(project.paths.short_runs, frame.to_csv(index=False, lineterminator="\n"))
+    write_manifest(project.paths)
+    return project.paths.short_runs
 
 
 def run_candidates(project: Project, images: Path, work: Path) -> pd.DataFrame:
