@@ -133,9 +133,9 @@ VERIFICATION = {
     ),
     "verification-beside-static": Claim("more lose", lambda n: n.LostMeanRankAfterEight > n.LostAfterEight),
     "verification-fine-tuning": Claim(
-        "nothing nothing as good loses not",
+        "nothing lower not gain as good loses not",
         lambda n: (
-            n.FewerFineTuningAfterEight == 0
+            n.FewerFineTuningAfterEight.undecided
             and n.SavedBlindDataMeanRankFineTuning.undecided
             and n.LostFineTuningAfterZero >= n.LostMeanRankFineTuningAfterZero
         ),
