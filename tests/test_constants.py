@@ -68,15 +68,17 @@ def test_every_model_is_measured_on_every_data_set_in_both_regimes(project):
 
 
 @pytest.mark.slow
-def test_real_models_are_measured_in_low_data_alone(project):
+def test_real_models_are_measured_on_all_data_sets_or_none(project):
     names = [name for name in project.cards if name not in project.embedded]
     assert names == sorted(path.name for path in project.paths.real.iterdir())
     assert len(names) >= 2
     truth = project.truth.only(names)
     assert np.isfinite(truth.accuracy["low_data"]).all()
     assert np.isfinite(truth.repeats["low_data"]).sum(axis=2).min() == 16
-    for unmeasured in (truth.accuracy["fine_tuning"], *truth.by_shots.values()):
-        assert np.isnan(unmeasured).all()
+    tuned = np.isfinite(truth.accuracy["fine_tuning"])
+    assert set(tuned.mean(axis=0)) <= {0.0, 1.0} and tuned.any()
+    assert np.isfinite(truth.repeats["fine_tuning"][tuned]).sum(axis=1).min() == 2
+    assert all(np.isnan(unmeasured).all() for unmeasured in truth.by_shots.values())
     assert {project.splits.model_role(project.cards[name]) for name in names} == {"blind"}
     assert not list(project.paths.real.rglob("*.pth")), "their weights come in packages"
 

@@ -123,9 +123,9 @@ class Ranking:
             moved = odds_posterior(expected, posterior.known).answer(told.accuracies, told.images)
             return moved.only(self.listed)
         if not found.count:
-            return posterior.answer(expected).only(self.listed)
+            return posterior.answer(expected, listed=self.listed)
         bias = np.where(np.isnan(told.accuracies), 0, posterior.bias)  # probes and runs alone err by it
-        return posterior.answer(expected, found.accuracies + bias, found.images, self.noisy).only(self.listed)
+        return posterior.answer(expected, found.accuracies + bias, found.images, self.noisy, self.listed)
 
     @property
     def noisy(self) -> bool:

@@ -21,6 +21,8 @@ SHARES = (0.0, 0.2, 0.4, 0.6)
 """How much of what is not common to all may be shared; the likeliest on known data sets is taken."""
 USUAL = 10
 """Data sets as many as that count as the usual deviation of a model's own part beside its own."""
+FEWEST = 5
+"""Known data sets on which two of the models listed were measured, below which those of all models stand for theirs."""
 HOLDS = 0.8
 """Share of the data sets on which the models that tie with the first one hold the best."""
 
@@ -113,20 +115,25 @@ class Posterior:
         measured: np.ndarray | None = None,
         images: np.ndarray | int | None = None,
         noisy: bool = False,
+        listed: np.ndarray | None = None,
     ) -> "Accuracies":
-        """:meth:`update` with what tells how far to trust it; arguments as there."""
+        """:meth:`update` with what tells how far to trust it; arguments as there.
+
+        With ``listed``, by index, those models alone: how far they are off says nothing of others, nor these of them.
+        """
         count = 0 if measured is None else int((~np.isnan(measured)).sum())
         mean, covariance = self.update(expected, measured, images, noisy)
         deviations = np.full(len(expected), np.nan)
         if count and not noisy:
             chance = measured * (1 - measured) / images if images is not None else 0.0
             deviations = np.sqrt(self.common + self.noise + chance) + 0 * measured
-        return Accuracies(mean, covariance, self.calibrate(count, noisy), deviations)
+        whole = Accuracies(mean, covariance, self.calibrate(count, noisy, listed), deviations)
+        return whole if listed is None else whole.only(listed)
 
-    def calibrate(self, count: int, noisy: bool = False) -> "Calibration":
-        """Errors that are left on the known data sets when the first ``count`` models of each are measured."""
-        errors, gaps = [], []
-        for expected, measured, probes in zip(self.known.expected, self.known.measured, self.known.probes, strict=True):
+    def calibrate(self, count: int, noisy: bool = False, listed: np.ndarray | None = None) -> "Calibration":
+        """Errors that are left on the known data sets when the first ``count`` of the models listed are measured."""
+        errors, gaps, truth = [], [], self._measured(listed)
+        for expected, measured, probes in zip(self.known.expected, truth, self.known.probes, strict=True):
             there = np.flatnonzero(~np.isnan(measured) & ~np.isnan(expected))
             if not len(there):
                 continue
@@ -144,6 +151,15 @@ class Posterior:
             before = there[mean[there] >= mean[there[measured[there].argmax()]]]
             gaps.append(gap[before].max())
         return Calibration(fit_conformal(errors), float(np.quantile(gaps, HOLDS)))
+
+    def _measured(self, listed: np.ndarray | None) -> np.ndarray:
+        """Accuracies ``(K, N)`` of the models listed on known data sets; of all where too few of them were measured."""
+        if listed is None:
+            return self.known.measured
+        own = np.full(self.known.measured.shape, np.nan)
+        own[:, listed] = self.known.measured[:, listed]
+        told = (~np.isnan(own + self.known.expected)).sum(axis=1) > 1
+        return own if told.sum() >= FEWEST else self.known.measured
 
 
 @dataclass(frozen=True)
