@@ -70,7 +70,7 @@ class ProjectFiles:
 
     @property
     def embedded(self) -> tuple[str, ...]:
-        """Names of the models of the zoo proper, which teach; the real ones, of another size, are measured and do not."""
+        """Names of the models of the zoo proper, which teach; the real ones, of another size, do not."""
         return tuple(snapshot.name for snapshot in self.zoo if not is_real(snapshot))
 
     @cached_property
