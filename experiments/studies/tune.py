@@ -85,7 +85,10 @@ def list_trials(
         scores["mean rank"] = mean_rank(crossed.truth, case.regime, case.known)
         data, plans = load_image_npz(images / f"{case.dataset}.npz"), usual_plans(records, case.dataset)
         for seed in seeds:
-            own = {**scores, "random model": np.random.default_rng([seed, len(case.known)]).random(len(names))}
+            own = {
+                **scores,
+                "random model": np.random.default_rng([seed, crossed.datasets.index(case.dataset)]).random(len(names)),
+            }
             orders = {
                 method: [
                     snapshots[names[place]] for place in np.argsort(-np.where(there, order, -np.inf), kind="stable")
