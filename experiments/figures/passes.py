@@ -1,9 +1,12 @@
 """The thesis's main figure: quality of the choice against how many candidates are run on the user's images."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.studies.passes import PASSES
 from ptmrec.plots.style import METHOD_COLOURS, REGIME_LABELS, TEXT_WIDTH, thesis_style
 
 COLUMNS = {"regret1": "accuracy points lost", "tau_w": r"$\tau_w$"}
@@ -30,7 +33,7 @@ def plot_passes(means: pd.DataFrame) -> Figure:
         for row, regime in zip(axes, regimes, strict=True):
             part = means[means["regime"] == regime]
             for ax, (column, label) in zip(row, COLUMNS.items(), strict=True):
-                _draw(ax, part, column)
+                _draw(ax, part, column, sorted(means["k"].unique()))
                 ax.set(title=REGIME_LABELS[regime], ylabel=label)
             row[0].set_ylim(bottom=0)
         for ax in axes[-1]:
@@ -39,15 +42,14 @@ def plot_passes(means: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw(ax: Axes, part: pd.DataFrame, column: str) -> None:
+def _draw(ax: Axes, part: pd.DataFrame, column: str, ticks: Sequence[int]) -> None:
     for marker, (method, rows) in zip(MARKERS, part.groupby("method", sort=False), strict=False):
         rows = rows.sort_values("k")
         if method in BANDS:
             ends = (rows[f"{column}_{end}"] for end in ("low", "high"))
             ax.fill_between(rows["k"], *ends, color=METHOD_COLOURS[method], alpha=0.15, lw=0)
         ax.plot(rows["k"], rows[column], f"{marker}-", color=METHOD_COLOURS[method], ms=3, lw=1, label=method)
-    ticks = sorted(part["k"].unique())
     ax.set_xscale("symlog", linthresh=1, linscale=0.5)
-    ax.set_xticks(ticks, [*map(str, ticks[:-1]), "all"])
+    ax.set_xticks(ticks, [str(tick) if tick in PASSES else "all" for tick in ticks])
     ax.minorticks_off()
     ax.grid(lw=0.3)

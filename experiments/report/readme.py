@@ -29,6 +29,7 @@ REGIONS: dict[str, Callable[[Path], str]] = {
     "strongest": results.strongest,
     "results": results.split,
     "passes": results.passes,
+    "tuning": results.tuning,
     "coverage": results.coverage,
     "published": results.published,
     "measured_records": measuring.measured_records,

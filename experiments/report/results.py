@@ -142,6 +142,39 @@ def passes(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def tuning(folder: Path) -> str:
+    """What fine-tuning within a time reaches, beside simpler choices."""
+    numbers = (
+        "budget",
+        "accuracy",
+        "of_best",
+        "gain",
+        "gain_low",
+        "gain_high",
+        "worst",
+        "seconds",
+        "data_sets",
+        "seeds",
+    )
+    table = Table(folder / "tune_summary.csv", ("method",), numbers)
+    lines = [
+        "| method | time | accuracy | share of the best | ours minus it, points | on the worst data set | seconds |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for method, budget in table.frame[["method", "budget"]].itertuples(index=False):
+        row = table.row(method=method, budget=budget)
+        gain = f"{row.number('gain'):+.1f} [{row.number('gain_low'):+.1f}, {row.number('gain_high'):+.1f}]"
+        cells = (
+            f"{budget / 60:.0f} min" if budget else "",
+            f"{row.number('accuracy'):.3f}",
+            f"{row.number('of_best'):.3f}",
+        )
+        lines.append(_line((method, *cells, gain, f"{row.number('worst'):+.1f}", f"{row.number('seconds'):.0f}")))
+    first = table.frame.iloc[0]
+    note = f"Means over {first['data_sets']:.0f} data sets and {first['seeds']:.0f} seeds, each data set left out."
+    return "\n".join([*lines, "", note])
+
+
 def _ran(table: Table, regime: str) -> list[int]:
     """Numbers of candidates that were run: in fine-tuning fewer."""
     there = set(table.frame[table.frame["regime"] == regime]["k"].astype(int))

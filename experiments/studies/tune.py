@@ -85,16 +85,10 @@ def list_trials(
         scores["mean rank"] = mean_rank(crossed.truth, case.regime, case.known)
         data, plans = load_image_npz(images / f"{case.dataset}.npz"), usual_plans(records, case.dataset)
         for seed in seeds:
-            own = {
-                **scores,
-                "random model": np.random.default_rng([seed, crossed.datasets.index(case.dataset)]).random(len(names)),
-            }
-            orders = {
-                method: [
-                    snapshots[names[place]] for place in np.argsort(-np.where(there, order, -np.inf), kind="stable")
-                ]
-                for method, order in own.items()
-            }
+            drawn = np.random.default_rng([seed, crossed.datasets.index(case.dataset)]).random(len(names))
+            own = {**scores, "random model": drawn}
+            places = {name: np.argsort(-np.where(there, row, -np.inf), kind="stable") for name, row in own.items()}
+            orders = {name: [snapshots[names[place]] for place in row] for name, row in places.items()}
             yield Trial(case, data, seed, orders, plans)
 
 

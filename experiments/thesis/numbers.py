@@ -11,6 +11,7 @@ from experiments.studies.hardware_choice import FILTER
 from experiments.studies.latency import COUNTS, FEW_MEASURED, LIMIT_MS, NEW_DEVICE, OPERATIONS, OTHER_TIME
 from experiments.studies.quadrants import ALL_DRAWS as FEATURES
 from experiments.studies.quadrants import SHIPPED
+from experiments.studies.tune import OURS as TUNED
 from experiments.thesis.macros import Macros, camel, number
 from experiments.thesis.published import add_published
 from experiments.thesis.results import Results
@@ -73,6 +74,7 @@ def make_macros(config: ConfigParser, results: Results) -> Macros:
     _add_comparison(macros, results, "summary.csv", SPLIT_GROUPS, OURS)
     _add_targets(macros, results)
     _add_passes(macros, results)
+    _add_tuning(macros, results)
     _add_ablations(macros, results)
     _add_coverage(macros, results)
     _add_expected(macros, results)
@@ -118,6 +120,20 @@ def _add_passes(macros: Macros, results: Results) -> None:
         for count in SHOWN_PASSES[1:]:
             found = paired_bootstrap(part[0].to_numpy(), part[count].to_numpy())
             macros.interval(f"Fewer{_regime(regime)}After{camel(count)}", found, origin, decimals=1)
+
+
+def _add_tuning(macros: Macros, results: Results) -> None:
+    """Points that fine-tuning within the shortest time gains over simpler choices, paired by data set."""
+    frame, origin = results.table("tune_summary"), results.origin("tune_summary.csv")
+    shortest = frame[frame["budget"] > 0]["budget"].min()
+    for row in frame[frame["budget"].isin([0, shortest])].itertuples():
+        name = "Tuned" if row.method == TUNED else f"Tuned{camel(row.method)}"
+        macros.add(f"Accuracy{name}", number(row.accuracy), origin)
+        if row.method != TUNED:
+            macros.interval(f"Gain{name}", (row.gain, row.gain_low, row.gain_high), origin, 1, signed=True)
+    macros.add("TunedDataSets", number(frame["data_sets"].max(), 0), origin)
+    macros.add("TunedSeeds", number(frame["seeds"].max(), 0), origin)
+    macros.add("TunedSeconds", number(shortest, 0), origin)
 
 
 def _add_targets(macros: Macros, results: Results) -> None:

@@ -13,7 +13,7 @@ from ptmrec.core.files import read_json
 
 RESULTS = (
     *("zoo.json", "autoencoder.json", "training.json", "quadrants.csv", "quadrants_summary.csv", "summary.csv"),
-    *("passes.csv", "ablations.csv", "coverage.csv", "calibration.csv", "real_models.csv"),
+    *("passes.csv", "ablations.csv", "coverage.csv", "calibration.csv", "real_models.csv", "tune_summary.csv"),
     *("hardware_choice_summary.csv", "latency_estimates.csv", "published_summary.csv"),
 )
 """Files under ``artifacts/results`` whose numbers the thesis gives."""

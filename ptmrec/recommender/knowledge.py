@@ -116,7 +116,8 @@ def fit_knowledge(
         counted = {name: np.where(base & ~pairs.trained_on(name), row, np.nan) for name, row in rows.items()}
         left_out = expect_left_out(separations, own, counted)
         expected = fit_expected(separations, own, counted)
-        probes = scores.probe if regime == PROBED or runs is None else runs
+        shown = scores.probe if regime == PROBED else runs
+        probes = np.full(scores.probe.shape, np.nan) if shown is None else shown
         measured = [np.where(pairs.trained_on(name), np.nan, row) for name, row in rows.items()]
         errors = fit_errors(np.stack(list(left_out.values())), np.stack(measured), probes)
         regimes[regime] = RegimeKnowledge(ranker, expected, errors)

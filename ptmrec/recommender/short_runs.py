@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ptmrec.core.errors import NoWeightsError, reading
+from ptmrec.core.errors import NoWeightsError, PtmrecError, one_line, reading
 from ptmrec.core.files import read_json, write_json
 from ptmrec.images.arrays import SIZE
 from ptmrec.images.parts import Parts, hold_out
@@ -209,7 +209,12 @@ def verify_by_runs(
     )
 
     def run(index: int) -> float:
-        return book.run(snapshots[index], own[index]).accuracy
+        try:
+            return book.run(snapshots[index], own[index]).accuracy
+        except NoWeightsError:
+            raise
+        except (PtmrecError, RuntimeError) as error:  # torch says so of a network that gives no gradient
+            raise NoWeightsError(f"{snapshots[index].name} cannot be fine-tuned: {one_line(error)}") from None
 
     ran = run_first(scores, run, count, time_limit, book.clock, work)
     how = f"a fine-tuning of {own[0].recipe.steps} steps"

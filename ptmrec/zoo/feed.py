@@ -152,7 +152,7 @@ class FedModel(nn.Module):
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Features ``(B, num_features)`` float32 of what :meth:`prepare` gives."""
-        if self.training:  # norms want the whole batch
+        if self.training and not self.feed.batch:  # norms want the whole batch
             return self._run(images)
         parts = images.split(self.feed.batch or 8)  # so few keep feature maps in the processor's cache
         return torch.cat([self._run(part) for part in parts])

@@ -20,7 +20,7 @@ def test_the_runs_commands_join_those_of_the_library():
     group = click.Group(commands={"zoo": click.Group("zoo")})
     join(group)
     assert {*group.commands} == {"reproduce", "extract", "train", "evaluate", "thesis", "readme", "zoo"}
-    assert {*group.commands["zoo"].commands} == {"build", "real", "verify", "repeat", "reference"}
+    assert {*group.commands["zoo"].commands} == {"build", "real", "verify", "repeat", "reference", "runs", "tuning"}
     assert {*group.commands} <= {*cli.main.list_commands(click.Context(cli.main))}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from ptmrec.images.arrays import shrink
 from ptmrec.images.parts import hold_out, read_parts
 from ptmrec.recommender.predict import predict
 from ptmrec.recommender.request import recommend
-from ptmrec.recommender.short_runs import Plan, Run, RunBook, plan_for, usual_plans
+from ptmrec.recommender.short_runs import Plan, Run, RunBook, plan_for, usual_plans, verify_by_runs
 from ptmrec.recommender.tune import Judged, best_first
 from ptmrec.recommender.verify import run_first
 from ptmrec.train.recipe import Recipe
@@ -99,7 +100,7 @@ def test_a_stopped_search_keeps_what_it_ran(home, made, monkeypatch):
         answer.tune(home / "again", time_limit=60)
     assert not (home / "again").exists()
     monkeypatch.undo()
-    monkeypatch.setattr("ptmrec.recommender.short_runs.run_candidate", None)  # nothing is run again
+    monkeypatch.setattr(RunBook, "_run", None)  # nothing is run again
     again = answer.tune(home / "again", time_limit=300)
     assert [(run.model, run.accuracy) for run in again.tried] == [(run.model, run.accuracy) for run in made.tried]
     one, other = (open_folder(folder).digest() for folder in (made.folder, again.folder))
@@ -110,7 +111,7 @@ def test_verification_in_fine_tuning_is_by_runs_and_moves_the_numbers(home):
     ask = {"regime": "fine_tuning", "zoo": home / "zoo", "config": setting(home, "verified")}
     before = recommend(home / "images", **ask)
     answer = before.verify(1)
-    assert "a fine-tuning of 100 steps learned from 48 images" in answer.verification.describe()
+    assert "a fine-tuning of 100 steps learned from 48 images" in answer.verification.lines()[-1]
     assert answer.frame.set_index("model").loc[before.best, "verified"]
     widths = [(frame["high_80"] - frame["low_80"]).tolist() for frame in (before.frame, answer.frame)]
     assert widths[0] != widths[1]
@@ -261,6 +262,17 @@ def test_a_book_tells_images_apart(tmp_path):
     (tmp_path / next(path.name for path in tmp_path.glob("*.json"))).write_text('{"model": 1}')
     with pytest.raises(ArtifactError, match="delete it"):
         book.run(snapshot, plan)
+
+
+def test_a_candidate_that_cannot_be_trained_is_named_and_the_next_one_runs(tmp_path, caplog):
+    labels = np.arange(12) % 2
+    book = RunBook(tmp_path, lambda side: np.zeros((12, side, side, 3), np.uint8), labels, hold_out(labels))
+    first, second = read_zoo(PATHS.zoo)[:2]
+    broken = replace(first, folder=tmp_path / "gone")
+    plans = dict.fromkeys((first.name, second.name), Plan(Recipe(5, 4, 1e-3, 0.0)))
+    found = verify_by_runs(book, np.array([2.0, 1.0]), [broken, second], plans, count=1)
+    assert np.isnan(found.accuracies).tolist() == [True, False]
+    assert "cannot be fine-tuned" in caplog.text
 
 
 def test_the_command_writes_and_says_what_to_do_next(home, tmp_path):

@@ -270,7 +270,8 @@ def make_frame_passes(regimes=("low_data", "fine_tuning")):
                 for k in (*PASSES, count) if method != LOGME else (count,):
                     regret = 10 / (1 + k) + CURVES.index(method) if method in CURVES else 7.0
                     values = {"tau_w": 1 - regret / 20, "regret1": regret + (target == "cats"), "seconds": k}
-                    rows.append({"regime": regime, "target": target, "method": method, "k": k, **values})
+                    place = {"regime": regime, "target": target, "method": method, "k": k, "all": k == count}
+                    rows.append({**place, **values})
     return summarise_passes(pd.DataFrame(rows), draws=50)
 
 
