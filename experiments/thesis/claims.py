@@ -141,6 +141,21 @@ VERIFICATION = {
         ),
     ),
 }
+TUNING = {
+    "tuning-single": Claim(
+        "gains largest",
+        lambda n: all(
+            gain.positive
+            for gain in (
+                n.GainTunedFirstRecommendation,
+                n.GainTunedMeanRank,
+                n.GainTunedLargestModel,
+                n.GainTunedLinearProbeOnTheFirstRecommendation,
+            )
+        ),
+    ),
+    "tuning-halving": Claim("without no difference", lambda n: n.GainTunedSuccessiveHalvingRandomCandidates.undecided),
+}
 PARTS = {
     "skill-carries": Claim(
         "most without no difference less than",
@@ -324,5 +339,5 @@ CONCLUSION = {
         lambda n: n.RealModelsPredicted > n.RealModelsMeasured and n.HalfMissedLeftOutDataEighty >= 1,
     ),
 }
-CLAIMS = INTRODUCTION | METHOD | LISTS | VERIFICATION | PARTS | TRUST | HARDWARE | PUBLISHED | CONCLUSION
+CLAIMS = INTRODUCTION | METHOD | LISTS | VERIFICATION | TUNING | PARTS | TRUST | HARDWARE | PUBLISHED | CONCLUSION
 """Every claim of the thesis by name."""

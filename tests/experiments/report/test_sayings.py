@@ -100,8 +100,7 @@ DEFINED = {
     "02_autoencoder": ("best falls"),
     "03_similarity_training": ("add add add"),
     "04_evaluation": (
-        "nothing match as much no difference fail least worst nothing larger than add nothing below "
-        "largest below"
+        "nothing match as much no difference fail least worst nothing larger than add nothing below largest below"
     ),
     "05_thesis_figures": ("growth growth growth grows than"),
     "06_published_benchmarks": (
