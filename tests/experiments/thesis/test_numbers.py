@@ -259,7 +259,7 @@ def test_a_damaged_benchmark_is_one_line(tmp_path):
 
 def test_every_table_names_its_origin_and_has_its_label(config, run, cards, tmp_path):
     written = write_tables(Results(config.get(PathsConfig)), cards, tmp_path)
-    assert len(written) == 11
+    assert len(written) == 12
     for path in written:
         text = path.read_text()
         assert re.match(r"% results/\w+\.(csv|json): notebook toy, run \S+, code \w+", text)
