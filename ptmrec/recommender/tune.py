@@ -17,10 +17,11 @@ from ptmrec.core.words import count_of
 from ptmrec.images.parts import Parts, read_parts
 from ptmrec.recommender.references import one_thread
 from ptmrec.recommender.short_runs import SEED, Plan, Run, RunBook, open_book, plan_for, trainable, verify_by_runs
-from ptmrec.recommender.tune_report import about_model, write_report
+from ptmrec.recommender.tune_report import about_model, name_data, write_report
 from ptmrec.zoo.card import CARD_NAME
 from ptmrec.zoo.snapshot import Snapshot
-from ptmrec.zoo.tuned import Classifier, is_writable, plain_name, read_classifier, sharpen, write_tuned
+from ptmrec.zoo.sources import plain_name
+from ptmrec.zoo.tuned import Classifier, is_writable, read_classifier, sharpen, write_tuned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ def tune(answer: "Recommendation", output: Path, time_limit: float = 600.0, forc
     made = TunedModel(
         output, best.name, *judged.interval, len(judged.labels), images.part, tuple(tried), steps, seconds
     )
-    name = plain_name(best.name, ranking.request.data)
+    name = plain_name(f"{best.name}-on-{name_data(ranking.request.data)}")
 
     def write(folder: Path) -> None:
         write_tuned(folder, best, run.model, about_model(name, best, ranking.request, images, judged, made))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ptmrec.core.files import write_bytes
 from ptmrec.core.words import visible
+from ptmrec.images.folders import part_of
 from ptmrec.zoo.snapshot import Snapshot
 from ptmrec.zoo.tuned import About
 
@@ -25,11 +26,18 @@ def about_model(
     name: str, base: Snapshot, request: "Request", images: "Parts", judged: "Judged", made: "TunedModel"
 ) -> About:
     """What is said of a fine-tuned model."""
-    data, licence = Path(request.data).name or "images", base.card.licence
+    data, licence = name_data(request.data), base.card.licence
     recipe = {"base": base.source, "steps": made.steps, "images": len(images.training), "optimiser": "AdamW, one-cycle"}
     text = _card(name, base, data, licence, images, judged, made)
     own = (images.class_names, round(judged.temperature, 4), round(made.accuracy, 4), made.judged)
     return About(name, base.name, base.source, *own, data, licence, recipe, text)
+
+
+def name_data(data: str) -> str:
+    """What images are called: the name of their folder, of the folder around a training part, or of their file."""
+    path = Path(data).absolute()
+    name = path.parent.name if part_of(path.name) else path.stem if path.suffix == ".npz" else path.name
+    return name or "images"
 
 
 def _card(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ptmrec.core.errors import ArtifactError, reading
 from ptmrec.core.files import read_json, write_bytes, write_json, write_text
-from ptmrec.zoo.card import CARD_NAME, NAME_PATTERN
+from ptmrec.zoo.card import CARD_NAME
 from ptmrec.zoo.snapshot import WEIGHTS_NAME, Snapshot, write_snapshot
 
 if TYPE_CHECKING:
@@ -201,9 +201,3 @@ def read_classifier(folder: Path) -> Classifier:
     if outputs != len(classes):
         raise ArtifactError(f"{path}: {len(classes)} classes, but the weights are of {outputs}; write it again")
     return Classifier(model, tuple(classes), float(temperature))
-
-
-def plain_name(base: str, data: str) -> str:
-    """Name of a model fine-tuned on images of some name."""
-    kept = "".join(sign if NAME_PATTERN.fullmatch(f"a{sign}") else "-" for sign in f"{base}-on-{Path(data).stem}")
-    return kept[:80].rstrip("-.") or base

@@ -22,6 +22,7 @@ from ptmrec.recommender.predict import predict
 from ptmrec.recommender.request import recommend
 from ptmrec.recommender.short_runs import Plan, Run, RunBook, plan_for, usual_plans, verify_by_runs
 from ptmrec.recommender.tune import Judged, best_first
+from ptmrec.recommender.tune_report import name_data
 from ptmrec.recommender.verify import run_first
 from ptmrec.train.recipe import Recipe
 from ptmrec.zoo.real import read_real
@@ -249,6 +250,14 @@ def test_what_cannot_be_classified_is_said_in_a_line(made, tmp_path, images):
     (tmp_path / "broken.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=images):
         predict(made.folder, tmp_path / images)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [("home/birds/train", "birds"), ("birds.v2", "birds.v2"), ("a/set.npz", "set"), ("12 images", "12 images")],
+)
+def test_images_are_called_by_their_folder(data, name):
+    assert name_data(data) == name
 
 
 def test_a_book_tells_images_apart(tmp_path):
