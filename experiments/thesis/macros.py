@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ptmrec.core.errors import ArtifactError
+from ptmrec.core.words import visible
 
 WORDS = {
     **dict(enumerate("Zero One Two Three Four Five Six Seven Eight Nine Ten".split())),
@@ -86,7 +87,7 @@ class Macros:
         for name, text in self.texts.items():
             if self.origins[name] != last:
                 last = self.origins[name]
-                lines += ["", f"% {last}"]
+                lines += ["", f"% {visible(last)}"]
             lines.append(rf"\newcommand{{\{name}}}{{{text}}}")
         return "\n".join(lines).strip() + "\n"
 
