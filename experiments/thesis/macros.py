@@ -38,6 +38,17 @@ def number(value: float, decimals: int = 2, signed: bool = False) -> str:
     return rf"\num{{{value:{'+' if signed else ''}.{decimals}f}}}"
 
 
+def cell(row: pd.Series, column: str) -> float:
+    """The number of a row in a column.
+
+    Raises:
+        ArtifactError: there is none.
+    """
+    if pd.isna(row[column]):
+        raise ArtifactError(f"column {column!r} is empty where a number is needed; run `make reproduce`")
+    return row[column]
+
+
 _SIGNS = {"~": " ", r"\,": "", r"\%": "%", "``": '"', "''": '"', "--": "-", r"\tauw": "tau_w"}
 
 
@@ -77,9 +88,12 @@ class Macros:
         self.add(name, f"{mean} [{low}, {high}]", origin)
         self.add(f"{name}Only", mean, origin)
 
-    def row(self, name: str, row: pd.Series, columns: str, origin: str, signed: bool = False) -> None:
+    def row(
+        self, name: str, row: pd.Series, columns: str, origin: str, decimals: int = 2, signed: bool = False
+    ) -> None:
         """Add an interval from the columns ``<columns>``, ``<columns>_low`` and ``<columns>_high``."""
-        self.interval(name, (row[columns], row[f"{columns}_low"], row[f"{columns}_high"]), origin, signed=signed)
+        values = [cell(row, f"{columns}{end}") for end in ("", "_low", "_high")]
+        self.interval(name, values, origin, decimals, signed)
 
     def latex(self) -> str:
         """The definitions, each group below a comment that names its origin."""
