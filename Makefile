@@ -75,6 +75,11 @@ torture: install ## kills, faults and hostile input at nightly counts, then plan
 	$(BIN)/python -m torture
 	$(BIN)/python -m torture planted
 
+.PHONY: audit
+audit: install ## look the pins up among known vulnerabilities; fails where no list of them can be reached
+	$(BIN)/uv tool run pip-audit@2.10.1 -r constraints.txt --no-deps --disable-pip --strict || \
+		{ echo "make audit: a pin has a known vulnerability, or could not be looked up (see above)" >&2; exit 1; }
+
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

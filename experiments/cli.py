@@ -10,14 +10,14 @@ import click
 
 from experiments.cli_zoo import COMMANDS as ZOO_COMMANDS
 from experiments.shards import ShardRequest, shard_options
-from ptmrec.cli.context import FORMATS, open_run, read_config, say, show
+from ptmrec.cli.context import FORMATS, FilePath, open_run, read_config, say, show
 from ptmrec.cli.recommend import demo_text
 from ptmrec.core.errors import ConfigError
 from ptmrec.core.processes import is_main
 
 
 @click.command()
-@click.option("--notebooks", type=click.Path(path_type=Path), help="Folder of the notebooks; default: notebooks/.")
+@click.option("--notebooks", type=FilePath(), help="Folder of the notebooks; default: notebooks/.")
 @click.pass_context
 def reproduce(ctx: click.Context, notebooks: Path | None) -> None:
     """Run notebooks 01 to 06: tokens, training, evaluation, figures and tables, published benchmarks."""
@@ -37,7 +37,7 @@ def reproduce(ctx: click.Context, notebooks: Path | None) -> None:
 
 @click.command()
 @click.option("--datasets", is_flag=True, help="Make the dataset tokens instead; needs the image sets.")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--images", type=FilePath(), help="Folder of image sets (NPZ); default: [paths] images.")
 @shard_options
 @click.pass_context
 def extract(ctx: click.Context, datasets: bool, images: Path | None, **shards: Any) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from experiments.shards import ShardRequest, shard_options
-from ptmrec.cli.context import FORMATS, TimeLimit, open_run, read_config, say, show
+from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, open_run, read_config, say, show
 
 
 @click.command("build")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--images", type=FilePath(), help="Folder of image sets (NPZ); default: [paths] images.")
 @shard_options
 @click.pass_context
 def zoo_build(ctx: click.Context, images: Path | None, **shards: Any) -> None:
@@ -32,7 +32,7 @@ def zoo_build(ctx: click.Context, images: Path | None, **shards: Any) -> None:
 
 
 @click.command("real")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--images", type=FilePath(), help="Folder of image sets (NPZ); default: [paths] images.")
 @click.pass_context
 def zoo_real(ctx: click.Context, images: Path | None) -> None:
     """Measure the real models on every data set: ten-shot probes, estimates, costs. Resumable; an hour."""
@@ -63,7 +63,7 @@ def zoo_verify(ctx: click.Context, accept: bool) -> None:
 
 
 @click.command("repeat")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--images", type=FilePath(), help="Folder of image sets (NPZ); default: [paths] images.")
 @click.option("--models", type=click.IntRange(min=1), default=5, show_default=True, help="Models to train again.")
 @click.option("--targets", type=click.IntRange(min=1), default=4, show_default=True, help="Data sets for each.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice.")
@@ -78,7 +78,7 @@ def zoo_repeat(ctx: click.Context, images: Path | None, models: int, targets: in
 
 
 @click.command("reference")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--images", type=FilePath(), help="Folder of image sets (NPZ); default: [paths] images.")
 @click.pass_context
 def zoo_reference(ctx: click.Context, images: Path | None) -> None:
     """Make the reference space and the sample of every data set in it."""
@@ -88,7 +88,7 @@ def zoo_reference(ctx: click.Context, images: Path | None) -> None:
 
 
 @click.command("runs")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--images", type=FilePath(), help="Folder of image sets (NPZ); default: [paths] images.")
 @click.pass_context
 def zoo_runs(ctx: click.Context, images: Path | None) -> None:
     """Fine-tune first candidates shortly on every data set. Resumable; a quarter of an hour."""
@@ -98,7 +98,7 @@ def zoo_runs(ctx: click.Context, images: Path | None) -> None:
 
 
 @click.command("tuning")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder of image sets (NPZ); default: [paths] images.")
+@click.option("--images", type=FilePath(), help="Folder of image sets (NPZ); default: [paths] images.")
 @click.option("--budget", type=TimeLimit(), multiple=True, help="Time of a search; repeatable; default: 1, 3, 10 min.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Repetitions.")
 @click.pass_context

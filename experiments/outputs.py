@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.files import write_json, write_text
+from ptmrec.core.text import csv_text
 from ptmrec.pipeline.step import code_version
 from ptmrec.plots.style import save_figure
 
@@ -80,7 +81,7 @@ class Outputs:
 
     def table(self, frame: pd.DataFrame, name: str) -> pd.DataFrame:
         """Save a table of results as ``<name>.csv``; returns it."""
-        write_text(self.results / f"{name}.csv", frame.to_csv(index=False))
+        write_text(self.results / f"{name}.csv", csv_text(frame))
         self._record(f"results/{name}.csv")
         return frame
 

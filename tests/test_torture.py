@@ -1,5 +1,6 @@
 import errno
 import gc
+import os
 import sys
 
 import pytest
@@ -15,6 +16,7 @@ from torture.parsers import feed, make_parsers
 from torture.pickles import feed_pickles, payloads_that_run
 from torture.planted import FAULTS, ROOT
 from torture.power import cut_power
+from torture.properties import PROPERTIES, hold
 from torture.starts import start_together
 from torture.stops import stop_trainings
 from torture.workers import lose_workers
@@ -85,6 +87,11 @@ def test_a_longer_training_does_not_grow(tmp_path):
 def test_eight_starts_of_one_name(tmp_path):
     for outcome in start_together(8, tmp_path):
         assert_survived(outcome)
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_whatever_people_bring_is_answered_or_refused_in_one_line(name):
+    assert_survived(hold(name, int(os.environ.get("PTMREC_EXAMPLES", 15))))
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ from torture.parsers import feed, make_parsers
 from torture.pickles import feed_pickles
 from torture.planted import plant_all
 from torture.power import cut_power
+from torture.properties import PROPERTIES, hold
 from torture.reproductions import kill_reproductions
 from torture.starts import start_together
 from torture.stops import stop_trainings
@@ -46,6 +47,7 @@ COUNTS = {
     **{"kills": 300, "damaged": 10_000, "power cuts": 5000, "signals": 60, "not finite": 120, "workers": 25},
     **{"epochs": 200, "starts": 100, "mutants": 10_000, "rounds": 200, "names": 5000, "pickles": 2000},
     **{"listings": 200, "rows": 500, "reproductions": 4},
+    "examples": 2000,
 }
 """How often each is done at night; T5 does every operation there is, and 200 rounds of T12 take a few minutes, not ten.
 
@@ -118,6 +120,8 @@ def run_matrix(seed: int, share: float, only: str | None = None) -> list[Outcome
         run(lambda place: shuffle_listings(counts["listings"], seed, place), "listings")
         run(lambda place: permute_rows(counts["rows"], seed, place), "rows")
         run(lambda place: hostile_names(counts["names"], seed, place), "names")
+        for name in PROPERTIES:
+            run(lambda _, name=name: hold(name, counts["examples"], seed), name.replace(" ", "_"))
         run(lambda place: kill_reproductions(counts["reproductions"], seed, place), "reproductions")
     return outcomes
 

@@ -14,6 +14,8 @@ from ptmrec.core.errors import ArtifactError, reading
 BENCH, TORTURE, PLANTED, PROFILE = "bench.json", "torture.json", "planted_robustness.csv", "profile.json"
 """Files of results that the tables are made of."""
 TIMES = "times.json"
+MOST = 1e12
+"""More models, data sets or seconds than that are none."""
 LEAST = 0.05
 """Share of a whole run from which on a cell is listed."""
 
@@ -49,8 +51,13 @@ def growth(folder: Path) -> pd.DataFrame:
         {"over": row.text("over"), "what": row.text("what")} | {key: row.number(key) for key in ("count", "seconds")}
         for row in read_record(path).rows("growth")
     ]
-    there = {row["over"] for row in rows if row["count"] > 0 and row["seconds"] > 0}
-    if there != {*OVER}:
+    for place, row in enumerate(rows, 1):
+        for key in ("count", "seconds"):
+            if not 0 < row[key] < MOST:
+                raise ArtifactError(
+                    f"{path}: growth, row {place}: field {key!r} is {row[key]:g}, no such number; {MEND}"
+                )
+    if {row["over"] for row in rows} != {*OVER}:
         raise ArtifactError(f"{path}: field 'growth' needs rows over {' and '.join(OVER)}; {MEND}")
     return pd.DataFrame(rows)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ptmrec.core.files import write_text
+from ptmrec.core.words import visible
 from ptmrec.plots.style import REGIME_LABELS
 
 
@@ -37,7 +38,7 @@ def export_table(
         lines += [_row(values) for values in shown.loc[index].itertuples(index=False)]
     columns = columns or "l" + "r" * (len(shown.columns) - 1)
     latex = [
-        rf"% {origin}",
+        rf"% {visible(origin)}",
         r"\begin{table}[t]",
         r"\centering\footnotesize\setlength{\tabcolsep}{3.5pt}",
         rf"\caption{{{caption}}}",
@@ -56,10 +57,19 @@ def _row(values: Iterable[object]) -> str:
     return " & ".join(escape(str(value)) for value in values) + r" \\"
 
 
+_MATHS = re.compile(
+    r"(\$(?:\\mathbf\{[\d.]+\}|\\(?:tau|varepsilon|beta|lambda)\b|\\tau(?=_)|[A-Za-z\d.+-])+(?:_\w)?\$)"
+)
+_SPECIAL = str.maketrans(
+    {sign: rf"\{sign}" for sign in "&%#_{}$"}
+    | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+)
+
+
 def escape(text: str) -> str:
-    """Escape what LaTeX would read as a command; ``$...$`` is left as it is."""
-    parts = re.split(r"(\$[^$]*\$)", text)
-    return "".join(part if part.startswith("$") else re.sub(r"([&%#_{}])", r"\\\1", part) for part in parts)
+    """Escape what LaTeX would read as a command; ``$...$`` of plain letters, numbers and our symbols stays."""
+    parts = _MATHS.split(visible(text))
+    return "".join(part if place % 2 else part.translate(_SPECIAL) for place, part in enumerate(parts))
 
 
 def results_table(summary: pd.DataFrame, group: str, ours: str = "Cross-Select") -> pd.DataFrame:

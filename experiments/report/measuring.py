@@ -12,18 +12,19 @@ GAIN = ("gain", "gain_low", "gain_high")
 
 def measured_records(folder: Path) -> str:
     """Half widths and coverage after some measurements, table by table, and what complementary sets gain."""
-    keys = ("table", "images", "measured", "metric", "method")
-    rows = _rows(Table(folder / INTERVALS, keys, BAND), keys)
-    names = list(dict.fromkeys(key[0] for key in rows))
+    table = Table(folder / INTERVALS, ("table", "images", "metric", "method"), BAND, ("measured",))
     heads = ("table", "half width", "after 1", "after 3", "coverage after 1", "after 3", "after 1, of 200 images")
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for name in names:
-        exact, drawn = float("inf"), 200.0
-        cells = [_band(rows[name, exact, count, "half", OURS], 100, 1) for count in (0, 1, 3)]
-        cells += [f"{rows[name, exact, count, 'coverage', OURS].number('value'):.2f}" for count in (1, 3)]
-        lines.append(f"| {' | '.join([name, *cells, _band(rows[name, drawn, 1, 'half', OURS], 100, 1)])} |")
+    for name in table.frame["table"].unique():
+
+        def row(metric: str, count: int, images: float = float("inf"), name: str = name) -> Record:
+            return table.row(table=name, images=images, measured=count, metric=metric, method=OURS)
+
+        cells = [_band(row("half", count), 100, 1) for count in (0, 1, 3)]
+        cells += [f"{row('coverage', count).number('value'):.2f}" for count in (1, 3)]
+        lines.append(f"| {' | '.join([name, *cells, _band(row('half', 1, 200.0), 100, 1)])} |")
     keys = ("table", "limit", "measured", "method")
-    choices = _rows(Table(folder / CHOICES, keys, (*BAND, *GAIN)), keys)
+    choices = _rows(Table(folder / CHOICES, ("table", "limit", "method"), (*BAND, *GAIN), ("measured",)), keys)
     said = [
         f"{_band(row, 100, 2, GAIN).replace(' [', ' points [')} at k = {key[2]}"
         for key, row in choices.items()

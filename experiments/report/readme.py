@@ -7,8 +7,8 @@ from pathlib import Path
 from experiments.figures.cost_growth import plot_cost_growth
 from experiments.figures.figures import plot_method_bars
 from experiments.report import engineering, measuring, results
-from experiments.report.records import Table, read_lines, read_record
-from ptmrec.core.errors import ArtifactError
+from experiments.report.records import MEND, Table, read_lines, read_record
+from ptmrec.core.errors import ArtifactError, reading
 from ptmrec.core.files import write_json, write_text
 from ptmrec.plots.style import save_figure
 
@@ -88,7 +88,8 @@ def fill_page(text: str, folder: Path, name: str = "README.md") -> str:
     def fill(match: re.Match) -> str:
         if match[2] not in REGIONS:
             raise ArtifactError(f"{name}: no numbers called {match[2]!r}; there are {', '.join(REGIONS)}")
-        return f"{match[1]}\n{REGIONS[match[2]](folder)}\n{match[3]}"
+        with reading(f"{folder}, numbers:{match[2]}", MEND):
+            return f"{match[1]}\n{REGIONS[match[2]](folder)}\n{match[3]}"
 
     return REGION.sub(fill, text)
 
@@ -115,7 +116,10 @@ def draw_figures(folder: Path, figures: Path) -> list[Path]:
     summary, points = results.read_quadrants(folder).frame, engineering.growth(folder)
     summary = summary[summary["method"].isin([*results.SHOWN, results.OURS])]
     alt = "Bars: how well each method ranks models for data sets left out, and what Cross-Select gains."
-    figure = plot_method_bars(summary, [results.BLIND_DATA], results.OURS)
+    with reading(folder / results.QUADRANTS, MEND):
+        figure = plot_method_bars(summary, [results.BLIND_DATA], results.OURS)
     written = save_figure(figure, "readme_methods", figures, alt)
     alt = "Two log-log plots: seconds against the number of models to choose among, and of known data sets."
-    return [*written, *save_figure(plot_cost_growth(points), "readme_growth", figures, alt)]
+    with reading(folder / engineering.BENCH, MEND):
+        figure = plot_cost_growth(points)
+    return [*written, *save_figure(figure, "readme_growth", figures, alt)]

@@ -20,10 +20,11 @@ class Record:
         path: the file.
         values: the fields.
         place: where in the file, as an error says it.
+        mend: what to do, for the errors.
     """
 
-    def __init__(self, path: Path, values: Any, place: str = "") -> None:
-        self._path, self._place = path, place
+    def __init__(self, path: Path, values: Any, place: str = "", mend: str = MEND) -> None:
+        self._path, self._place, self._mend = path, place, mend
         if not isinstance(values, Mapping):
             self._refuse(f"is {_kind(values)}, no object")
         self._values = values
@@ -71,7 +72,7 @@ class Record:
 
     def part(self, field: str) -> "Record":
         """An object within this one."""
-        return Record(self._path, self.value(field), f"{self._place}{field}: ")
+        return Record(self._path, self.value(field), f"{self._place}{field}: ", self._mend)
 
     def rows(self, field: str) -> list["Record"]:
         """A list of objects, at least one."""
@@ -79,7 +80,8 @@ class Record:
         if not isinstance(values, list) or not values:
             self._refuse(f"field {field!r} is {_kind(values)}, expected a list with rows")
         return [
-            Record(self._path, value, f"{self._place}{field}, row {count}: ") for count, value in enumerate(values, 1)
+            Record(self._path, value, f"{self._place}{field}, row {count}: ", self._mend)
+            for count, value in enumerate(values, 1)
         ]
 
     def _number(self, field: str, value: Any) -> float:
@@ -88,7 +90,7 @@ class Record:
         return value
 
     def _refuse(self, reason: str) -> Any:
-        raise ArtifactError(one_line(f"{self._path}: {self._place}{reason}; {MEND}"))
+        raise ArtifactError(one_line(f"{self._path}: {self._place}{reason}; {self._mend}"))
 
 
 class Table:
@@ -98,30 +100,42 @@ class Table:
         path: the file.
         texts: columns of text; no cell is empty.
         numbers: columns of numbers; a cell may be empty until it is asked for.
+        complete: columns of numbers; no cell is empty.
+        mend: what to do, for the errors.
+        may_be_empty: a table without rows is one.
 
     Raises:
         ArtifactError: it cannot be read, is empty, or a column is missing or damaged.
     """
 
-    def __init__(self, path: Path, texts: Sequence[str], numbers: Sequence[str] = ()) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        texts: Sequence[str],
+        numbers: Sequence[str] = (),
+        complete: Sequence[str] = (),
+        mend: str = MEND,
+        may_be_empty: bool = False,
+    ) -> None:
+        self.path, self._mend = path, mend
         try:
             self.frame = pd.read_csv(path)
         except FileNotFoundError:
-            raise ArtifactError(f"{path}: file not found; {MEND}") from None
+            raise ArtifactError(f"{path}: file not found; {mend}") from None
         except ValueError as error:  # no text, no rows, or rows of different lengths
-            raise ArtifactError(one_line(f"{path}: not readable as a table ({error}); {MEND}")) from None
-        if self.frame.empty:
-            raise ArtifactError(f"{path}: holds no rows; {MEND}")
-        for column in (*texts, *numbers):
+            raise ArtifactError(one_line(f"{path}: not readable as a table ({error}); {mend}")) from None
+        if self.frame.empty and not may_be_empty:
+            raise ArtifactError(f"{path}: holds no rows; {mend}")
+        for column in (*texts, *numbers, *complete):
             if column not in self.frame:
-                raise ArtifactError(f"{path}: no column {column!r}; {MEND}")
+                raise ArtifactError(f"{path}: no column {column!r}; {mend}")
         for column in texts:
             self._refuse(column, self.frame[column].isna(), "no text")
-        for column in numbers:
+        for column in (*numbers, *complete):
             found = pd.to_numeric(self.frame[column], errors="coerce")
             infinite = found.abs() == float("inf")
-            self._refuse(column, (found.isna() & self.frame[column].notna()) | infinite, "no number")
+            empty = self.frame[column].isna() & (column not in complete)
+            self._refuse(column, (found.isna() & ~empty) | infinite, "no number")
             self.frame[column] = found
 
     def row(self, **where: str | float) -> Record:
@@ -131,25 +145,25 @@ class Table:
             chosen = chosen[chosen[column] == text]
         named = ", ".join(f"{column} {text!r}" for column, text in where.items())
         if len(chosen) != 1:
-            raise ArtifactError(f"{self.path}: {'two rows' if len(chosen) else 'no row'} of {named}; {MEND}")
-        return Record(self.path, chosen.iloc[0].to_dict(), f"row of {named}: ")
+            raise ArtifactError(f"{self.path}: {'two rows' if len(chosen) else 'no row'} of {named}; {self._mend}")
+        return Record(self.path, chosen.iloc[0].to_dict(), f"row of {named}: ", self._mend)
 
     def _refuse(self, column: str, wrong: pd.Series, wanted: str) -> None:
         if wrong.any():
             index = int(wrong.to_numpy().argmax())
             value = _kind(self.frame[column].iloc[index])
             raise ArtifactError(
-                one_line(f"{self.path}: row {index + 1}: column {column!r} is {value}, {wanted}; {MEND}")
+                one_line(f"{self.path}: row {index + 1}: column {column!r} is {value}, {wanted}; {self._mend}")
             )
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path, mend: str = MEND) -> Record:
     """A JSON file that holds one object.
 
     Raises:
         ArtifactError: it is missing, is not JSON, or holds something else.
     """
-    return Record(path, read_json(path))
+    return Record(path, read_json(path), mend=mend)
 
 
 def read_lines(path: Path) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from experiments.evaluation.baselines.measured import ROWS
 from experiments.evaluation.published.goals import LESS_IS_BETTER, against_goals
 from experiments.report.records import MEND, Record, Table, read_lines, read_record
-from ptmrec.core.errors import reading
+from ptmrec.core.errors import ArtifactError, reading
 from ptmrec.plots.style import REGIME_LABELS
 
 QUADRANTS, PUBLISHED = "quadrants_summary.csv", "published_summary.csv"
@@ -31,9 +31,8 @@ GAIN = ("gain", "gain_low", "gain_high")
 
 def read_quadrants(folder: Path) -> Table:
     """Means of every method on data sets and families left out."""
-    numbers = ("targets", "tau_w", "tau_w_low", "tau_w_high", "of_ceiling", *GAIN)
-    numbers += ("regret1", "regret1_low", "regret1_high")
-    return Table(folder / QUADRANTS, ("group", "regime", "method"), numbers)
+    numbers = ("tau_w", "tau_w_low", "tau_w_high", "of_ceiling", *GAIN, "regret1", "regret1_low", "regret1_high")
+    return Table(folder / QUADRANTS, ("group", "regime", "method"), numbers, ("targets",))
 
 
 def headline(folder: Path) -> str:
@@ -122,8 +121,8 @@ def split(folder: Path) -> str:
 
 def passes(folder: Path) -> str:
     """Points lost by the first model after so many candidates have run on the images."""
-    numbers = ("k", "regret1", "regret1_low", "regret1_high", "more", "more_low", "more_high")
-    table = Table(folder / "passes_summary.csv", ("regime", "method"), numbers)
+    numbers = ("regret1", "regret1_low", "regret1_high", "more", "more_low", "more_high")
+    table = Table(folder / "passes_summary.csv", ("regime", "method"), numbers, ("k",))
     heads = ("points lost by the first model, candidates run on the images", *PASSES)
     lines = [_line(heads), "|---" * len(heads) + "|"]
 
@@ -201,7 +200,7 @@ def hardware(folder: Path) -> str:
 
 def coverage(folder: Path) -> str:
     """How many measured accuracies the intervals hold, and what one measured model changes."""
-    table = Table(folder / "coverage_summary.csv", ("group", "regime", "dataset"), ("k", "level", *COVERED))
+    table = Table(folder / "coverage_summary.csv", ("group", "regime", "dataset"), COVERED, ("k", "level"))
     heads = ("data sets left out, 80 % intervals", "hold of all", "of the worst data set", "half width", "95 % hold")
     lines = [_line(heads), "|---" * len(heads) + "|"]
     for regime, label in REGIME_LABELS.items():
@@ -221,6 +220,8 @@ def published(folder: Path) -> str:
     table = Table(path, ("benchmark", "protocol", "metric", "method"), ("targets", "value", "low", "high", *GAIN))
     with reading(path, MEND):
         found = against_goals(table.frame)
+    if found.empty:
+        raise ArtifactError(f"{path}: no row of a benchmark, protocol and metric that has a goal; {MEND}")
     heads = ("benchmark, held out", "metric", "ours", "best rule", "ours minus this", "hindsight", "goal")
     lines = [_line(heads), "|---" * len(heads) + "|"]
     sides = {"better": 0, "worse": 0, "no difference": 0}

@@ -13,6 +13,7 @@ from experiments.evaluation.published.results import BENCHMARKS, published_resul
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EvaluationConfig, PathsConfig
 from ptmrec.core.files import write_text
+from ptmrec.core.text import csv_text
 from ptmrec.evaluation.published.benchmarks import HEADLINES
 from ptmrec.pipeline.committed import watch_committed
 from ptmrec.relations.records import HEAD
@@ -55,8 +56,8 @@ def run_measuring(config: ConfigParser) -> tuple[pd.DataFrame, pd.DataFrame]:
 def save_published(config: ConfigParser, frame: pd.DataFrame, summary: pd.DataFrame) -> None:
     """Write results and their compact summary to ``artifacts/results``."""
     folder = config.get(PathsConfig).artifacts / "results"
-    write_text(folder / f"{RESULT}.csv", frame.to_csv(index=False))
-    write_text(folder / f"{SUMMARY}.csv", compact(summary).to_csv(index=False))
+    write_text(folder / f"{RESULT}.csv", csv_text(frame))
+    write_text(folder / f"{SUMMARY}.csv", csv_text(compact(summary)))
 
 
 def summarise_published(config: ConfigParser, frame: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from experiments.zoo_build.measure import probe_all
 from ptmrec.config.sections import GroundTruthConfig
 from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.progress import progress
+from ptmrec.core.text import csv_text
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.images.parts import Parts, hold_out
 from ptmrec.pipeline.project import Project
@@ -65,9 +66,9 @@ def build_tuning(project: Project, images: Path | None, budgets: Sequence[float]
     for seed in range(seeds):  # each seed on all data sets, so that what is done is of all
         trials += list_trials(project, images or project.paths.images, (seed,))
     frame = measure_trials(trials, budgets or BUDGETS, project.paths.artifacts / "tuning")
-    write_text(folder / "tune.csv", frame.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "tune.csv", csv_text(frame))
     summary = summarise_tuning(frame).round(4)
-    return write_text(folder / "tune_summary.csv", summary.to_csv(index=False, lineterminator="\n"))
+    return write_text(folder / "tune_summary.csv", csv_text(summary))
 
 
 def list_trials(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ptmrec.core.errors import ArtifactError
+from ptmrec.core.words import visible
 
 WORDS = {
     **dict(enumerate("Zero One Two Three Four Five Six Seven Eight Nine Ten".split())),
@@ -35,6 +36,17 @@ def number(value: float, decimals: int = 2, signed: bool = False) -> str:
     if not abs(value) < float("inf"):
         raise ArtifactError(f"a result is {value}, which is no number to print; run `make reproduce`")
     return rf"\num{{{value:{'+' if signed else ''}.{decimals}f}}}"
+
+
+def cell(row: pd.Series, column: str) -> float:
+    """The number of a row in a column.
+
+    Raises:
+        ArtifactError: there is none.
+    """
+    if pd.isna(row[column]):
+        raise ArtifactError(f"column {column!r} is empty where a number is needed; run `make reproduce`")
+    return row[column]
 
 
 _SIGNS = {"~": " ", r"\,": "", r"\%": "%", "``": '"', "''": '"', "--": "-", r"\tauw": "tau_w"}
@@ -76,9 +88,12 @@ class Macros:
         self.add(name, f"{mean} [{low}, {high}]", origin)
         self.add(f"{name}Only", mean, origin)
 
-    def row(self, name: str, row: pd.Series, columns: str, origin: str, signed: bool = False) -> None:
+    def row(
+        self, name: str, row: pd.Series, columns: str, origin: str, decimals: int = 2, signed: bool = False
+    ) -> None:
         """Add an interval from the columns ``<columns>``, ``<columns>_low`` and ``<columns>_high``."""
-        self.interval(name, (row[columns], row[f"{columns}_low"], row[f"{columns}_high"]), origin, signed=signed)
+        values = [cell(row, f"{columns}{end}") for end in ("", "_low", "_high")]
+        self.interval(name, values, origin, decimals, signed)
 
     def latex(self) -> str:
         """The definitions, each group below a comment that names its origin."""
@@ -86,7 +101,7 @@ class Macros:
         for name, text in self.texts.items():
             if self.origins[name] != last:
                 last = self.origins[name]
-                lines += ["", f"% {last}"]
+                lines += ["", f"% {visible(last)}"]
             lines.append(rf"\newcommand{{\{name}}}{{{text}}}")
         return "\n".join(lines).strip() + "\n"
 

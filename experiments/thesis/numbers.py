@@ -12,7 +12,7 @@ from experiments.studies.latency import COUNTS, FEW_MEASURED, LIMIT_MS, NEW_DEVI
 from experiments.studies.quadrants import ALL_DRAWS as FEATURES
 from experiments.studies.quadrants import SHIPPED
 from experiments.studies.tune import OURS as TUNED
-from experiments.thesis.macros import Macros, camel, number
+from experiments.thesis.macros import Macros, camel, cell, number
 from experiments.thesis.published import add_published
 from experiments.thesis.results import Results
 from experiments.thesis.scale import add_scale
@@ -70,22 +70,14 @@ def make_macros(config: ConfigParser, results: Results) -> Macros:
         ArtifactError: a result is missing or no number.
     """
     macros = Macros()
-    _add_comparison(macros, results, "quadrants_summary.csv", GROUPS, SHIPPED)
-    _add_comparison(macros, results, "summary.csv", SPLIT_GROUPS, OURS)
-    _add_targets(macros, results)
-    _add_passes(macros, results)
-    _add_tuning(macros, results)
-    _add_ablations(macros, results)
-    _add_coverage(macros, results)
-    _add_expected(macros, results)
-    _add_zoo(macros, results)
-    _add_training(macros, results)
-    _add_real_models(macros, results)
-    _add_hardware(macros, results)
-    _add_latency(macros, results)
+    for file, (groups, ours) in COMPARED.items():
+        with results.content(file):
+            _add_comparison(macros, results, file, groups, ours)
+    for file, add in FILES.items():
+        with results.content(file):
+            add(macros, results)
     _add_settings(macros, config)
     _add_growth(macros, config)
-    add_published(macros, results)
     add_scale(macros, config)
     return macros
 
@@ -102,8 +94,7 @@ def _add_comparison(macros: Macros, results: Results, file: str, groups: dict[st
         macros.add(f"Regret{name}", number(row["regret1"], 1), results.origin(file))
         if method:
             macros.row(f"Gain{name}", row, "gain", results.origin(file), signed=True)
-            more = (row["saved"], row["saved_low"], row["saved_high"])
-            macros.interval(f"Saved{name}", more, results.origin(file), decimals=1, signed=True)
+            macros.row(f"Saved{name}", row, "saved", results.origin(file), decimals=1, signed=True)
     targets = results.table(file.removesuffix(".csv")).groupby("group", sort=False)["targets"].max()
     for group, count in targets.items():
         macros.add(f"Targets{groups[group]}", number(count, 0), results.origin(file))
@@ -180,35 +171,37 @@ def _add_coverage(macros: Macros, results: Results) -> None:
 
 def _add_zoo(macros: Macros, results: Results) -> None:
     facts, origin = results.facts("zoo"), results.origin("zoo.json")
-    counts = {
-        **{"NumModels": facts["models"], "NumFamilies": facts["families"], "NumSources": facts["sources"]},
-        **{"NumDataSets": facts["data_sets"], "NumBlindDataSets": facts["blind_data_sets"]},
-        "NumKnownDataSets": facts["data_sets"] - facts["blind_data_sets"],
-        "NumCells": facts["cells"],
-        **{"NumCellsTwice": facts["cells_with_two_seeds"], "NumDraws": facts["draws_low_data"]},
-        **{"SmallestModel": facts["parameters_min"], "LargestModel": facts["parameters_max"]},
+    fields = {
+        **{"NumModels": "models", "NumFamilies": "families", "NumSources": "sources", "NumDataSets": "data_sets"},
+        **{"NumBlindDataSets": "blind_data_sets", "NumCells": "cells", "NumCellsTwice": "cells_with_two_seeds"},
+        **{"NumDraws": "draws_low_data", "SmallestModel": "parameters_min", "LargestModel": "parameters_max"},
     }
+    counts = {name: facts.number(field) for name, field in fields.items()}
+    counts["NumKnownDataSets"] = counts["NumDataSets"] - counts["NumBlindDataSets"]
     for name, value in counts.items():
         macros.add(name, number(value, 0), origin)
     for regime in REGIME_LABELS:
-        values = np.array(list(facts["ceiling_tau_w"][regime]["by_data_set"].values()))
-        found = mean_interval(values)
+        ceilings = facts.part("ceiling_tau_w").part(regime).part("by_data_set")
+        found = mean_interval(np.array([ceilings.number(name) for name in ceilings.fields]))
         macros.interval(f"Ceiling{_regime(regime)}", (found.mean, found.low, found.high), origin)
-        for row in facts["variance_shares"][regime]:
-            macros.add(f"Share{camel(row['term'])}{_regime(regime)}", number(100 * row["share"], 0), origin)
-        macros.add(f"Agreement{_regime(regime)}", number(facts["ranking_agreement"][regime]), origin)
+        for row in facts.part("variance_shares").rows(regime):
+            macros.add(f"Share{camel(row.text('term'))}{_regime(regime)}", number(100 * row.number("share"), 0), origin)
+        macros.add(f"Agreement{_regime(regime)}", number(facts.part("ranking_agreement").number(regime)), origin)
 
 
 def _add_training(macros: Macros, results: Results) -> None:
     facts, origin = results.facts("training"), results.origin("training.json")
-    macros.add("TauValidationLinear", number(facts["validation_tau_w_linear"], 3), origin)
-    macros.add("TauValidationBest", number(facts["validation_tau_w_best"], 3), origin)
-    macros.add("TauValidationLast", number(facts["validation_tau_w_last"], 3), origin)
-    macros.add("RankerSeeds", number(facts["seeds"], 0), origin)
+    macros.add("TauValidationLinear", number(facts.number("validation_tau_w_linear"), 3), origin)
+    macros.add("TauValidationBest", number(facts.number("validation_tau_w_best"), 3), origin)
+    macros.add("TauValidationLast", number(facts.number("validation_tau_w_last"), 3), origin)
+    macros.add("RankerSeeds", number(facts.number("seeds"), 0), origin)
+
+
+def _add_autoencoder(macros: Macros, results: Results) -> None:
     facts, origin = results.facts("autoencoder"), results.origin("autoencoder.json")
-    macros.add("ReconstructionError", number(facts["validation_reconstruction"]), origin)
+    macros.add("ReconstructionError", number(facts.number("validation_reconstruction")), origin)
     for kind in ("family", "source"):
-        macros.add(f"NearestSame{camel(kind)}", number(100 * facts[f"nearest_same_{kind}"], 0), origin)
+        macros.add(f"NearestSame{camel(kind)}", number(100 * facts.number(f"nearest_same_{kind}"), 0), origin)
 
 
 def _add_real_models(macros: Macros, results: Results) -> None:
@@ -230,7 +223,7 @@ def _add_hardware(macros: Macros, results: Results) -> None:
         macros.interval(f"LimitLost{name}", lost, origin, decimals=1)
         macros.add(f"LimitBroken{name}", number(100 * row["violations"], 0), origin)
         if row["method"] != FILTER:
-            more = [100 * row[column] for column in ("gain", "gain_low", "gain_high")]
+            more = [100 * cell(row, column) for column in ("gain", "gain_low", "gain_high")]
             macros.interval(f"LimitMore{name}", more, origin, decimals=1, signed=True)
     macros.add("LimitTargets", number(frame.loc[frame["method"] == FILTER, "targets"].max(), 0), origin)
 
@@ -242,16 +235,28 @@ def _add_latency(macros: Macros, results: Results) -> None:
     own = frame[frame["device"] == device].set_index("inputs")
     names = {"Operations": OPERATIONS, "Counts": COUNTS, "OtherDevice": OTHER_TIME.format(device=other)}
     for name, inputs in names.items():
-        macros.add(f"LatencyError{name}", number(100 * own.loc[inputs, "median_error"], 0), origin)
-        macros.add(f"LatencyWrong{name}", number(100 * own.loc[inputs, "wrong_side"], 0), origin)
+        macros.add(f"LatencyError{name}", number(100 * cell(own.loc[inputs], "median_error"), 0), origin)
+        macros.add(f"LatencyWrong{name}", number(100 * cell(own.loc[inputs], "wrong_side"), 0), origin)
     for count in NEW_DEVICE:
         row = own.loc[FEW_MEASURED.format(device=other, count=count)]
-        macros.add(f"LatencyErrorMeasured{camel(count)}", number(100 * row["median_error"], 0), origin)
+        macros.add(f"LatencyErrorMeasured{camel(count)}", number(100 * cell(row, "median_error"), 0), origin)
     macros.add("LatencyLimit", number(LIMIT_MS, 0), "experiments/studies/latency.py")
     for finding, name, decimals in (("about 1 GMAC", "OneGmac", 1), ("rank correlation of two devices", "Phones", 2)):
         row = (own if finding == "about 1 GMAC" else frame).set_index("finding").loc[finding]
-        macros.add(f"{name}Low", number(row["low"], decimals), origin)
-        macros.add(f"{name}High", number(row["high"], decimals), origin)
+        macros.add(f"{name}Low", number(cell(row, "low"), decimals), origin)
+        macros.add(f"{name}High", number(cell(row, "high"), decimals), origin)
+
+
+COMPARED = {"quadrants_summary.csv": (GROUPS, SHIPPED), "summary.csv": (SPLIT_GROUPS, OURS)}
+"""Summaries of comparisons, with the names of their groups and of our method."""
+FILES = {
+    **{"quadrants.csv": _add_targets, "passes.csv": _add_passes, "ablations.csv": _add_ablations},
+    **{"coverage.csv": _add_coverage, "calibration.csv": _add_expected, "zoo.json": _add_zoo},
+    **{"training.json": _add_training, "autoencoder.json": _add_autoencoder, "real_models.csv": _add_real_models},
+    **{"hardware_choice_summary.csv": _add_hardware, "latency_estimates.csv": _add_latency},
+    **{"published_summary.csv": add_published, "tune_summary.csv": _add_tuning},
+}
+"""What adds the numbers of each other file."""
 
 
 def _add_settings(macros: Macros, config: ConfigParser) -> None:

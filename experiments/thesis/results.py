@@ -1,15 +1,17 @@
 """Results the thesis is made of: all there, and all made by one code version and configuration."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 
 from experiments.outputs import Origin, origin_path
+from experiments.report.records import Record, Table, read_record
 from ptmrec.config.sections import PathsConfig
-from ptmrec.core.errors import ArtifactError
-from ptmrec.core.files import read_json
+from ptmrec.core.errors import ArtifactError, reading
 
 RESULTS = (
     *("zoo.json", "autoencoder.json", "training.json", "quadrants.csv", "quadrants_summary.csv", "summary.csv"),
@@ -17,6 +19,38 @@ RESULTS = (
     *("hardware_choice_summary.csv", "latency_estimates.csv", "published_summary.csv"),
 )
 """Files under ``artifacts/results`` whose numbers the thesis gives."""
+MEND = "run `make reproduce`"
+_BAND = ("tau_w", "tau_w_low", "tau_w_high", "regret1", "regret1_low", "regret1_high")
+_GAIN = ("gain", "gain_low", "gain_high")
+_SUMMARY = (("group", "regime", "method"), ("of_ceiling", *_GAIN, "saved", "saved_low", "saved_high"))
+COLUMNS = {
+    **dict.fromkeys(("quadrants_summary", "summary"), (*_SUMMARY, ("targets", "ndcg5", *_BAND))),
+    "quadrants": (("quadrant", "regime", "method", "target"), ("tau_w",)),
+    "passes": (("regime", "target", "method"), (), ("k", "regret1")),
+    "ablations": (("what", "regime", "target"), (), ("tau_w",)),
+    "coverage": (("group", "regime", "dataset"), (), ("k", "level", "coverage", "width")),
+    "calibration": (("group", "regime", "dataset"), (), ("k", "expected", "measured")),
+    "real_models": (("model", "dataset"), (), ("predicted", "measured")),
+    "hardware_choice_summary": (
+        ("regime", "method"),
+        _GAIN,
+        ("targets", "regret", "regret_low", "regret_high", "violations"),
+    ),
+    "latency_estimates": (("finding", "device"), ("low", "high", "median_error", "wrong_side")),
+    "tune_summary": (
+        ("method",),
+        (),
+        (*_GAIN, "budget", "accuracy", "of_best", "seconds", "data_sets", "seeds"),
+    ),
+    "published_summary": (
+        ("benchmark", "protocol", "metric", "method"),
+        _GAIN,
+        ("targets", "value", "low", "high"),
+    ),
+}
+"""Columns that the thesis reads: of text, of numbers that may be missing, and of numbers that may not."""
+EMPTY = ("real_models",)
+"""Tables of which a small profile has the heading only."""
 
 
 class Results:
@@ -41,17 +75,24 @@ class Results:
         """A table of results.
 
         Raises:
-            ArtifactError: it is empty or no table.
+            ArtifactError: it is empty or no table, or a column is missing or damaged.
         """
-        path = self._folder / f"{name}.csv"
-        try:
-            return pd.read_csv(path)
-        except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-            raise ArtifactError(f"{path}: no table ({error}); run `make reproduce`") from None
+        return Table(self._folder / f"{name}.csv", *COLUMNS[name], mend=MEND, may_be_empty=name in EMPTY).frame
 
-    def facts(self, name: str) -> dict:
+    def facts(self, name: str) -> Record:
         """Single results by name."""
-        return read_json(self._folder / f"{name}.json")
+        return read_record(self._folder / f"{name}.json", MEND)
+
+    @contextmanager
+    def content(self, file: str) -> Iterator[None]:
+        """Let whatever goes wrong while a result is taken apart be one line that names its file."""
+        path = self._folder / file
+        rows = f" (rows by {', '.join(COLUMNS[path.stem][0])})" if path.suffix == ".csv" else ""
+        try:
+            with reading(f"{path}{rows}", MEND):
+                yield
+        except ArtifactError as error:
+            raise (error if str(path) in str(error) else ArtifactError(f"{path}: {error}")) from None
 
     def origin(self, file: str) -> str:
         """What made a result file, for a comment in LaTeX."""
@@ -68,7 +109,8 @@ def _read_origins(paths: PathsConfig, files: Mapping[str, Path]) -> dict[str, Or
     missing = [what for what, path in files.items() if not (path.is_file() and records[what].is_file())]
     if missing:
         raise ArtifactError(f"the thesis needs {', '.join(missing)}, which no run has made; run `make reproduce`")
-    return {what: Origin(**read_json(path)) for what, path in records.items()}
+    found = {what: read_record(path, MEND) for what, path in records.items()}
+    return {what: Origin(**{one.name: own.text(one.name) for one in fields(Origin)}) for what, own in found.items()}
 
 
 def check_agreement(origins: Mapping[str, Origin]) -> None:

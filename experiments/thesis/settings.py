@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.report.latex import export_table
+from experiments.report.records import Table
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import (
     AutoEncoderConfig,
@@ -30,7 +31,7 @@ SETTINGS_CAPTION = (
 
 def image_sets_table(path: Path) -> pd.DataFrame:
     """Name, classes, images, repository and licence of each image set."""
-    frame = pd.read_csv(path)
+    frame = Table(path, ("name", "source_repo", "licence"), (), ("classes", "n_train", "n_test")).frame
     return pd.DataFrame(
         {
             "image set": frame["name"].str.replace("_", " "),

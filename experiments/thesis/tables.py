@@ -1,6 +1,7 @@
 """Tables of the thesis, from the results of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -39,32 +40,30 @@ def write_tables(results: Results, cards: Sequence[Card], folder: Path) -> list[
         cards: cards of the measured models.
         folder: ``generated/`` of the thesis.
     """
-    quadrants, origin = results.table("quadrants_summary"), results.origin("quadrants_summary.csv")
-    written = [
-        export_table(zoo_families(cards), "zoo_families", folder, ZOO_CAPTION, results.origin("zoo.json")),
-        export_table(headline_table(quadrants), "headline", folder, HEADLINE_CAPTION, origin, group="regime"),
-        export_table(
-            passes_table(results.table("passes")), "passes", folder, PASSES_CAPTION, results.origin("passes.csv")
-        ),
-    ]
-    tuned, origin_tuned = tuning_table(results.table("tune_summary")), results.origin("tune_summary.csv")
-    written.append(export_table(tuned, "tuning", folder, TUNING_CAPTION, origin_tuned))
-    published, caption = published_table(results.table(FILE)), PUBLISHED_CAPTION
-    origin_published = results.origin(f"{FILE}.csv")
-    written.append(export_table(published, "published", folder, caption, origin_published, group="benchmark"))
-    for group, name in GROUPS.items():
-        caption = (
+
+    def export(file: str, name: str, make: Callable[[pd.DataFrame], pd.DataFrame], caption: str, group: str) -> Path:
+        with results.content(f"{file}.csv"):
+            return export_table(make(results.table(file)), name, folder, caption, results.origin(f"{file}.csv"), group)
+
+    sizes = export_table(zoo_families(cards), "zoo_families", folder, ZOO_CAPTION, results.origin("zoo.json"))
+    every = {
+        f"all_{name}": (
+            partial(results_table, group=group, ours=SHIPPED),
             rf"All methods: {group}. Intervals hold \SetLevel\,\% of the bootstrap over targets; "
-            "differences are paired by target. Regret in accuracy points."
+            "differences are paired by target. Regret in accuracy points.",
         )
-        table = results_table(quadrants, group, SHIPPED)
-        written.append(export_table(table, f"all_{name}", folder, caption, origin, group="regime"))
-    chosen, origin = results.table("hardware_choice_summary"), results.origin("hardware_choice_summary.csv")
-    written.append(export_table(choice_table(chosen), "hardware_choice", folder, CHOICE_CAPTION, origin, "regime"))
-    caption = r"All methods on the blind data sets of the fixed split, for which the committed ranker was trained."
-    table = results_table(results.table("summary"), "blind data")
-    written.append(export_table(table, "split_blind_data", folder, caption, results.origin("summary.csv"), "regime"))
-    return written
+        for group, name in GROUPS.items()
+    }
+    return [
+        sizes,
+        export("quadrants_summary", "headline", headline_table, HEADLINE_CAPTION, "regime"),
+        export("passes", "passes", passes_table, PASSES_CAPTION, ""),
+        export("tune_summary", "tuning", tuning_table, TUNING_CAPTION, ""),
+        export(FILE, "published", published_table, PUBLISHED_CAPTION, "benchmark"),
+        *(export("quadrants_summary", name, *own, "regime") for name, own in every.items()),
+        export("hardware_choice_summary", "hardware_choice", choice_table, CHOICE_CAPTION, "regime"),
+        export("summary", "split_blind_data", partial(results_table, group="blind data"), SPLIT_CAPTION, "regime"),
+    ]
 
 
 ZOO_CAPTION = "Families of the zoo, with the number of their parameters."
@@ -80,6 +79,7 @@ CHOICE_CAPTION = (
     "and the share of picks that break the limit, which do not count as chosen. "
     "An asterisk marks what an earlier run measured."
 )
+SPLIT_CAPTION = "All methods on the blind data sets of the fixed split, for which the committed ranker was trained."
 PASSES_CAPTION = (
     r"Accuracy points lost by the first model of the list, against the number of candidates run on the user's images."
 )

@@ -29,6 +29,7 @@ from ptmrec.config.sections import (
 from ptmrec.core.files import read_json, remove_temporaries, write_folder, write_json, write_text
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
+from ptmrec.core.text import csv_text
 from ptmrec.dataloader.dataset_tokens import UNLABELLED, DatasetTokens, class_tokens, cluster_tokens, kind_of_shots
 from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
@@ -201,5 +202,5 @@ def rebuild_dataset_tokens(config: ConfigParser, images: Path | None = None) -> 
     images, splits, encoder = images or paths.images, read_splits(paths.splits), load_encoder(config)
     build_dataset_tokens(images, splits, encoder, config.get(DatasetTokenConfig), paths.dataset_tokens)
     table = encoder_separation(images, splits, encoder).round(4)
-    write_text(paths.encoder_separation, table.to_csv(index=False))
+    write_text(paths.encoder_separation, csv_text(table))
     return paths.dataset_tokens

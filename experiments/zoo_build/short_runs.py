@@ -16,6 +16,7 @@ from experiments.studies.passes import FIRST_RUN
 from experiments.zoo_build.manifest import write_manifest
 from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.progress import progress
+from ptmrec.core.text import csv_text
 from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.images.datasets import images_per_class, spread
 from ptmrec.images.parts import hold_out
@@ -31,7 +32,7 @@ def build_short_runs(project: Project, images: Path | None = None) -> Path:
     work = project.paths.artifacts / "zoo_build" / "short_runs"
     frame = run_candidates(project, images or project.paths.images, work)
     frame = frame.round({"accuracy": 5, "seconds": 2})
-    write_text(project.paths.short_runs, frame.to_csv(index=False, lineterminator="\n"))
+    write_text(project.paths.short_runs, csv_text(frame))
     write_manifest(project.paths)
     return project.paths.short_runs
 

@@ -37,17 +37,29 @@ class CommandGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the group's options first, wherever they stand."""
-        return super().parse_args(ctx, options_first(args))
+        with _readable():
+            return super().parse_args(ctx, options_first(args))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error a user can mend becomes one line on stderr."""
         with _stoppable() as asked:
             try:
-                return super().invoke(ctx)
+                with _readable():
+                    return super().invoke(ctx)
             except (PtmrecError, OSError, MemoryError, KeyboardInterrupt) as error:
                 if isinstance(error, OSError) and error.errno == errno.EPIPE:
                     raise  # whoever reads the output has seen enough; click ends quietly
                 raise click.exceptions.Exit(_end(error, asked)) from None
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Let what click says of a command line, which repeats it, be one line that steers no terminal."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = one_line(visible(error.message))
+        raise
 
 
 def _end(error: BaseException, asked: list[int]) -> int:

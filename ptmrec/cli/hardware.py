@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ptmrec.cli.context import FORMATS, TimeLimit, read_config, say, show
+from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, read_config, say, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--wait", type=TimeLimit(), help="Wait so long for a quiet machine, such as 30s; default: 10s.")
 @click.option("--again", is_flag=True, help="Measure what was measured and kept before, too.")
 @click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Also write a CSV with timm's columns.")
+@click.option("-o", "output", type=FilePath(), help="Also write a CSV with timm's columns.")
 @click.pass_context
 def measure(
     ctx: click.Context,

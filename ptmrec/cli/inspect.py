@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli.context import read_config, say
+from ptmrec.cli.context import FilePath, read_config, say
 from ptmrec.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def inspect() -> None:
 
 
 @inspect.command("data")
-@click.argument("source", metavar="DIR|FILE.py[:FUNCTION]")
-@click.option("--labels", type=click.Path(path_type=Path), help="CSV of file names and labels, for a flat folder.")
+@click.argument("source", type=FilePath(as_text=True), metavar="DIR|FILE.py[:FUNCTION]")
+@click.option("--labels", type=FilePath(), help="CSV of file names and labels, for a flat folder.")
 @as_json
 @click.pass_context
 def inspect_data(ctx: click.Context, source: str, labels: Path | None, as_json: bool) -> None:
@@ -89,7 +89,7 @@ def new() -> None:
 @new.command("trainer")
 @click.argument("name")
 @click.option("--pattern", metavar="PATTERN", help="tensor, dict, multi or similarity; asked for on a terminal.")
-@click.option("--into", type=click.Path(path_type=Path), default=Path("."), help="Folder of the files; default: here.")
+@click.option("--into", type=FilePath(), default=Path("."), help="Folder of the files; default: here.")
 def new_trainer(name: str, pattern: str | None, into: Path) -> None:
     """Write the trainer NAME, its section of a configuration and a test that passes; nothing is overwritten.
 

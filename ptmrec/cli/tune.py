@@ -1,5 +1,6 @@
 """From images to a fine-tuned model, and from that to predictions."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -32,7 +33,8 @@ def tune(ctx: click.Context, dataset: Path, output: Path, time_limit: float, for
     answer = recommend(dataset, regime="fine_tuning", config=read_config(ctx), n=8, **options)
     made = answer.tune(output, time_limit, force)
     say(made)
-    say(f"next: ptmrec predict {output} new_images/ -o predictions.csv", err=True)
+    again = ["ptmrec", "predict", str(output), "new_images/", "-o", "predictions.csv"]
+    say(f"next: {shlex.join(again)}", err=True)
 
 
 @click.command()
@@ -44,7 +46,7 @@ def predict(model: Path, images: Path, output: Path | None, skip_unreadable: boo
     """Classify IMAGES, a folder of them or one, with a MODEL that ptmrec tune wrote."""
     from ptmrec.core.errors import ConfigError
     from ptmrec.core.files import write_text
-    from ptmrec.core.words import csv_cell
+    from ptmrec.core.text import csv_text
     from ptmrec.recommender.predict import predict as run
 
     if output is not None and (output.suffix.lower() != ".csv" or output.is_dir()):
@@ -53,5 +55,5 @@ def predict(model: Path, images: Path, output: Path | None, skip_unreadable: boo
     if output is None:
         show(found[["image", "class", "probability"]].round(3))
         return
-    write_text(output, found.round(4).rename(columns=csv_cell).map(csv_cell).to_csv(index=False))
+    write_text(output, csv_text(found.round(4)))
     say(f"written: {output}", err=True)

@@ -146,7 +146,7 @@ def zoo_records(ctx: click.Context, table: Path, style: str) -> None:
 
 
 @zoo.command("export")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FilePath())
 @click.option("--model", "models", multiple=True, metavar="NAME", help="An added model; repeat it for several.")
 @click.pass_context
 def zoo_export(ctx: click.Context, file: Path, models: tuple[str, ...]) -> None:

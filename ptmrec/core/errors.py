@@ -14,9 +14,15 @@ _INVISIBLE = re.compile(
 
 
 class PtmrecError(Exception):
-    """Base of every error that the command line shows as one line, with its exit status."""
+    """Base of every error that the command line shows as one line, with its exit status.
+
+    Whatever text from outside stands in its message, it stays one line and steers no terminal.
+    """
 
     status = 2
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(_INVISIBLE.sub(" ", str(message)))
 
 
 class ConfigError(PtmrecError):

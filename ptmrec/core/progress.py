@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from ptmrec.core.processes import is_main
+from ptmrec.core.words import visible
 
 Item = TypeVar("Item")
 LONG_SILENCE = 300.0
@@ -35,6 +36,7 @@ def progress(
     mode = (os.environ.get("PTMREC_PROGRESS") or _detect_mode()) if is_main() else "off"
     if mode == "off":
         return iter(iterable)
+    description = visible(description)
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)
     if mode == "bar":

@@ -1,4 +1,4 @@
-"""Rows of plain values as text: a table, JSON or CSV. pandas would take longer to import than most answers take."""
+"""Rows and frames as text: a table, JSON or CSV. pandas, which only who has a frame needs, is not imported here."""
 
 import csv
 import io
@@ -6,10 +6,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.words import csv_cell, visible
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Rows = Sequence[Mapping[str, Any]]
 """Rows that all have the same columns; a value is text, a number, a truth value, or None (as NaN: unknown)."""
@@ -32,6 +35,15 @@ def format_rows(rows: Rows, style: str) -> str:
     return _csv(rows) if style == "csv" else _table(rows)
 
 
+def csv_text(frame: "pd.DataFrame") -> str:
+    """A frame as CSV without its index; no cell or heading is a formula."""
+    shown = frame.rename(columns=csv_cell)
+    for place, (_, column) in enumerate(shown.items()):
+        if column.dtype.kind not in "biuf":
+            shown.isetitem(place, column.astype(object).map(csv_cell))
+    return shown.to_csv(index=False, lineterminator="\n")
+
+
 def format_cells(rows: Rows) -> dict[str, list[str]]:
     """Text of each column's cells; numbers of a column with the same decimals, unknown values empty."""
     return {name: _column([_known(row[name]) for row in rows]) for name in rows[0]}
@@ -52,9 +64,9 @@ def _column(values: list[Any]) -> list[str]:
 
 def _csv(rows: Rows) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: csv_cell(_known(value)) for key, value in row.items()} for row in rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(csv_cell, rows[0]))
+    writer.writerows([csv_cell(_known(row[name])) for name in rows[0]] for row in rows)
     return text.getvalue().removesuffix("\n")
 
 

@@ -1,12 +1,14 @@
-"""Text that came from outside (names, licences, classes, sources), made fit for terminals and spreadsheets."""
+"""Text that came from outside (names, licences, classes, sources), made fit for where it is shown."""
 
 import difflib
+import html
 import re
 from collections.abc import Iterable
 from typing import Any
 
 STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that move a cursor, end a line, turn the direction of writing, or are half a character."""
+_MARKUP = re.compile(r"[\\`*_\[\]|~$]")
 _FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
@@ -16,6 +18,21 @@ def visible(text: object) -> str:
     These escapes are those of JSON, so a JSON text stays one.
     """
     return STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", str(text))
+
+
+def html_text(text: object) -> str:
+    """Text as HTML may have it, within an element or an attribute in quotes."""
+    return html.escape(visible(text))
+
+
+def markdown_text(text: object) -> str:
+    """Text as a Markdown page or a cell of its tables may have it: nothing in it is markup, HTML or mathematics."""
+    return _MARKUP.sub(r"\\\g<0>", html.escape(visible(text), quote=False))
+
+
+def figure_text(text: object) -> str:
+    """Text as a figure may have it: matplotlib takes nothing in it for mathematics."""
+    return visible(text).replace("$", r"\$")
 
 
 def csv_cell(value: Any) -> Any:

@@ -1,10 +1,9 @@
 """The models of a table as the panel draws them: a plot, and a table in HTML."""
 
-from html import escape
-
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ptmrec.core.words import html_text
 from ptmrec.plots.recommendation import plot_recommendation
 from ptmrec.plots.style import TEXT_WIDTH, thesis_style
 
@@ -56,10 +55,10 @@ def table_html(frame: pd.DataFrame, marked: str) -> str:
     """A readable table in HTML with the row of one model marked."""
     right = {"parameters", "accuracy (80 %)"}
     styles = {name: _CELL.format(align="right" if name in right else "left") for name in frame}
-    head = "".join(f'<th style="{styles[name]}">{escape(name)}</th>' for name in frame)
+    head = "".join(f'<th style="{styles[name]}">{html_text(name)}</th>' for name in frame)
     rows = []
     for row in frame.to_dict("records"):
-        cells = "".join(f'<td style="{styles[name]}">{escape(text)}</td>' for name, text in row.items())
+        cells = "".join(f'<td style="{styles[name]}">{html_text(text)}</td>' for name, text in row.items())
         look = f' style="{_MARKED}"' if row["model"] == marked else ""
         rows.append(f"<tr{look}>{cells}</tr>")
     whole = "border-collapse:collapse;font-size:13px;line-height:1.45;"

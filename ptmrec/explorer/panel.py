@@ -3,7 +3,6 @@
 import base64
 import math
 from collections.abc import Callable, Mapping
-from html import escape
 
 import ipywidgets as widgets
 import pandas as pd
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PRESETS
 from ptmrec.core.errors import PtmrecError
-from ptmrec.core.words import count_of
+from ptmrec.core.words import count_of, html_text
 from ptmrec.explorer.asking import Asker
 from ptmrec.explorer.drawing import ALT, draw, readable, short_count, table_html
 from ptmrec.plots.style import picture
@@ -122,7 +121,7 @@ class Explorer:
         self._say("Press Recommend for an answer to the new question.")
 
     def _say(self, text: str, colour: str = "var(--jp-ui-font-color2,#616161)") -> None:
-        self.status.value = f'<span style="color:{colour}">{escape(text)}</span>'
+        self.status.value = f'<span style="color:{colour}">{html_text(text)}</span>'
 
     def ask_again(self) -> None:
         """Answer the question of the widgets; an error is shown beside the button."""
@@ -160,10 +159,10 @@ class Explorer:
         self._quiet = False
         self._table.value = table_html(readable(shown), self.model.value)
         self._picture.value = image_html(draw(shown, _PLOT_WIDTH))
-        self._reason.value = f'<div style="line-height:1.5">{escape(self.explanation())}</div>'
+        self._reason.value = f'<div style="line-height:1.5">{html_text(self.explanation())}</div>'
         lines = [*self.remarks(), self._describe_limit()]
         small = "line-height:1.5;color:var(--jp-ui-font-color2,#616161)"
-        self._remarks.value = f'<div style="{small}">{" ".join(map(escape, filter(None, lines)))}</div>'
+        self._remarks.value = f'<div style="{small}">{" ".join(map(html_text, filter(None, lines)))}</div>'
 
     def _within(self) -> pd.DataFrame:
         return self.frame[self.frame["parameters"] <= self.limit.value]
@@ -213,4 +212,4 @@ def parameter_limits(parameters: pd.Series) -> dict[str, float]:
 def image_html(figure: Figure) -> str:
     """A figure as an image in HTML, which has an alternative text where an image widget has none."""
     data = base64.b64encode(picture(figure)).decode()
-    return f'<img alt="{escape(ALT)}" style="width:100%;background:white" src="data:image/png;base64,{data}">'
+    return f'<img alt="{html_text(ALT)}" style="width:100%;background:white" src="data:image/png;base64,{data}">'

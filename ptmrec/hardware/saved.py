@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.log import logger
-from ptmrec.core.words import csv_cell
+from ptmrec.core.text import csv_text
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -81,4 +81,4 @@ def write_device_table(path: Path, records: Sequence[dict[str, Any]], sizes: Seq
         row |= {"threads": threads, "peak_memory_mib": record["peak_memory_mib"], "energy_j": record["energy_j"]}
         row |= {"energy_basis": record["energy_basis"], "marks": "; ".join(record["marks"])}
         rows.append(row | {"device": record["machine"]["processor"], "hash": record["hash"]})
-    return write_text(path, pd.DataFrame(rows, dtype=object).map(csv_cell).to_csv(index=False))
+    return write_text(path, csv_text(pd.DataFrame(rows, dtype=object)))

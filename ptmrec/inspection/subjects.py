@@ -10,6 +10,7 @@ from typing import Any
 
 from ptmrec.config.section import SECTIONS
 from ptmrec.core.errors import DataError
+from ptmrec.core.log import logger
 
 EXAMPLE = "example"
 """Function of a file that gives what to inspect with."""
@@ -27,7 +28,7 @@ def split_subject(subject: str) -> tuple[Path, str]:
 
 
 def run_file(path: Path) -> ModuleType:
-    """Run a Python file as a module; whatever stands in it happens.
+    """Run a Python file as a module, and say so before; whatever stands in it happens.
 
     Raises:
         DataError: no such file, or it fails; the message names the line.
@@ -39,6 +40,7 @@ def run_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look a class's module up here
     sections = dict(SECTIONS)
+    logger.warning("running %s, with all that stands in it", path)
     try:
         guarded(lambda: spec.loader.exec_module(module), path, "does not run")
     finally:  # sections of the file register themselves; the configuration of this run is not to know them

@@ -8,6 +8,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 
+from ptmrec.core.words import figure_text
 from ptmrec.plots.style import METHOD_COLOURS, TEXT_WIDTH, settle, thesis_style
 
 LABELLED = 6
@@ -72,7 +73,7 @@ def _name(ax: Axes, front: pd.DataFrame, models: pd.DataFrame, column: str) -> N
         row, others = front.iloc[place], np.delete(spots, place, axis=0)
         for x, y in PLACES:
             name = ax.annotate(
-                row["model"],
+                figure_text(row["model"]),
                 (row[column], row["expected_accuracy"]),
                 xytext=(x, y),
                 textcoords="offset points",

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ptmrec.core.words import figure_text
 from ptmrec.plots.style import METHOD_COLOURS, TEXT_WIDTH, thesis_style
 
 
@@ -22,7 +23,7 @@ def plot_recommendation(frame: pd.DataFrame, ax: Axes | None = None, worth: str 
         if ax is None:
             figure = Figure(figsize=(TEXT_WIDTH, 0.25 * len(frame) + 0.8), layout="constrained")
             ax = figure.subplots()
-        for row in frame.itertuples():
+        for row in frame.assign(model=[figure_text(name) for name in frame["model"]]).itertuples():
             ax.plot([row.low_95, row.high_95], [row.model] * 2, color=colour, lw=0.8)
             ax.plot([row.low_80, row.high_80], [row.model] * 2, color=colour, lw=2.5)
             tied = row.tied_with_best and row.rank > 1

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_bytes
+from ptmrec.core.words import figure_text
 
 TEXT_WIDTH = 5.9
 """Width of the thesis's text block, in inches."""
@@ -68,7 +69,7 @@ _STYLE = {
 
 def words(names: Iterable[str]) -> list[str]:
     """Names as a reader wants them: blanks for underscores."""
-    return [name.replace("_", " ") for name in names]
+    return [figure_text(name.replace("_", " ")) for name in names]
 
 
 def category_colours(names: Iterable[str]) -> dict[str, tuple[float, ...]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from ptmrec.core.words import figure_text
 from ptmrec.plots.style import TEXT_WIDTH, thesis_style
 
 NAMED = 20
@@ -57,6 +58,5 @@ def _draw_worst(axes: np.ndarray, names: Sequence[str], worst: Sequence[tuple[np
 
 
 def _short(name: str) -> str:
-    """A name that fits; mathematics and markup of it are shown as they are."""
-    kept = name if len(name) <= 16 else f"{name[:15]}\N{HORIZONTAL ELLIPSIS}"
-    return kept.replace("$", r"\$")
+    """A name that fits."""
+    return figure_text(name if len(name) <= 16 else f"{name[:15]}\N{HORIZONTAL ELLIPSIS}")

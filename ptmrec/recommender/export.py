@@ -2,13 +2,13 @@
 
 import base64
 import json
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ConfigError
 from ptmrec.core.files import write_bytes, write_text
-from ptmrec.core.words import csv_cell
+from ptmrec.core.text import csv_text
+from ptmrec.core.words import html_text, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def save(answer: "Recommendation", path: Path, only_pareto: bool, count: int | N
         return write_text(path, to_json(answer, count, only_pareto) + "\n")
     if kind == ".csv":
         board = answer.leaderboard(count=count, only_pareto=only_pareto)
-        return write_text(path, board.round(DECIMALS).map(csv_cell).to_csv(index=False))
+        return write_text(path, csv_text(board.round(DECIMALS)))
     if kind == ".html":
         return write_text(path, _page(answer, count, only_pareto))
     return write_bytes(path, _png(answer.plot_pareto() if only_pareto else answer.plot()))
@@ -83,13 +83,14 @@ def to_json(answer: "Recommendation", count: int | None = None, only_pareto: boo
 def to_html(answer: "Recommendation", count: int | None = None, only_pareto: bool = False) -> str:
     """Write table and remarks as HTML."""
     count = answer.count if count is None and not only_pareto else count
-    lines = "<br>".join(escape(line) for line in answer.remarks())
-    return f"{answer.readable(count, only_pareto).to_html(index=False)}<p>{lines}</p>"
+    lines = "<br>".join(map(html_text, answer.remarks()))
+    shown = answer.readable(count, only_pareto).map(lambda cell: visible(cell) if isinstance(cell, str) else cell)
+    return f"{shown.to_html(index=False)}<p>{lines}</p>"
 
 
 def _page(answer: "Recommendation", count: int | None, only_pareto: bool) -> str:
     """A page of its own with table, remarks and figures."""
-    title, figures = f"Models for {escape(answer.data)}", {}
+    title, figures = f"Models for {html_text(answer.data)}", {}
     if not only_pareto:
         figures["Expected accuracies of the models above, with intervals"] = answer.plot()
     if answer.costs:

@@ -1,13 +1,14 @@
 """What is written beside the weights of a fine-tuned model: its card, and a picture of what it gets wrong."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ptmrec.core.files import write_bytes
-from ptmrec.core.words import visible
+from ptmrec.core.words import markdown_text, visible
 from ptmrec.images.folders import part_of
 from ptmrec.zoo.snapshot import Snapshot
 from ptmrec.zoo.tuned import About
@@ -45,31 +46,33 @@ def _card(
 ) -> str:
     """``README.md``: front matter as the Hub reads it, and what a person wants to know."""
     tried = "\n".join(
-        f"| {run.model} | {run.steps} | {run.learning_rate:g} | {run.accuracy:.3f} | {run.seconds:.1f} |"
+        f"| {markdown_text(run.model)} | {run.steps} | {run.learning_rate:g} | {run.accuracy:.3f} | {run.seconds:.1f} |"
         for run in made.tried
     )
     shares = "\n".join(_by_class(images.class_names, judged))
     interval = f"{made.accuracy:.3f} (95 % interval {made.low:.3f} to {made.high:.3f})"
     place = made.folder.name
-    load = f'timm.create_model("local-dir:{place}", pretrained=True)'
-    python = f"import timm\n\nmodel = {load}.eval()" if base.card.architecture["library"] == "timm" else _own(place)
+    library, command = base.card.architecture["library"], ["ptmrec", "predict", f"{place}/", "new_images/"]
+    load = f"timm.create_model({_quoted(f'local-dir:{place}')}, pretrained=True)"
+    python = f"import timm\n\nmodel = {load}.eval()" if library == "timm" else _own(place)
     return f"""---
-license: {json.dumps(licence)}
-library_name: {base.card.architecture["library"]}
+license: {_quoted(licence)}
+library_name: {_quoted(library)}
 pipeline_tag: image-classification
-base_model: {json.dumps(base.source)}
-datasets: {json.dumps([data])}
+base_model: {_quoted(base.source)}
+datasets: [{_quoted(data)}]
 model-index:
-- name: {json.dumps(name)}
+- name: {_quoted(name)}
   results:
   - task: {{type: image-classification}}
-    dataset: {{name: {json.dumps(data)}, type: image-folder}}
+    dataset: {{name: {_quoted(data)}, type: image-folder}}
     metrics: [{{type: accuracy, value: {made.accuracy:.4f}}}]
 ---
 
-# {visible(name)}
+# {markdown_text(name)}
 
-{visible(base.name)}, fine-tuned by `ptmrec tune` on {len(images.training)} images of {len(images.class_names)} classes.
+{markdown_text(base.name)}, fine-tuned by `ptmrec tune` on {len(images.training)} images of
+{len(images.class_names)} classes.
 
 Accuracy {interval} on {made.judged} images of {images.part}, which took no part in training or choosing.
 Probabilities are calibrated on the same images (temperature {judged.temperature:.2f}). `{REPORT}` shows its mistakes.
@@ -78,8 +81,8 @@ Probabilities are calibrated on the same images (temperature {judged.temperature
 |---|---|---|
 {shares}
 
-The weights it was made from are {visible(base.source)}; their licence: {visible(licence)}. The images are those of
-`{visible(data)}`; whoever passes the model on keeps to the licence of both.
+The weights it was made from are {markdown_text(base.source)}; their licence: {markdown_text(licence)}. The images are
+those of {markdown_text(data)}; whoever passes the model on keeps to the licence of both.
 
 ## Use
 
@@ -87,7 +90,11 @@ The weights it was made from are {visible(base.source)}; their licence: {visible
 {python}
 ```
 
-`ptmrec predict {visible(place)}/ new_images/ -o predictions.csv` classifies images.
+To classify images:
+
+```sh
+{visible(shlex.join([*command, "-o", "predictions.csv"]))}
+```
 
 ## How it was chosen
 
@@ -100,8 +107,13 @@ all of them. {made.seconds:.0f} s in all.
 """
 
 
+def _quoted(text: str) -> str:
+    """Text in quotes as YAML and Python read it, in one line."""
+    return json.dumps(visible(text), ensure_ascii=False)
+
+
 def _own(place: str) -> str:
-    return f'from ptmrec import read_classifier\n\nmodel = read_classifier("{place}")'
+    return f"from ptmrec import read_classifier\n\nmodel = read_classifier({_quoted(place)})"
 
 
 def _by_class(names: tuple[str, ...], judged: "Judged") -> list[str]:
@@ -110,7 +122,7 @@ def _by_class(names: tuple[str, ...], judged: "Judged") -> list[str]:
     for index, name in enumerate(names):
         own = judged.labels == index
         share = f"{judged.right[own].mean():.2f}" if own.any() else ""
-        rows.append(f"| {visible(name).replace('|', chr(92) + '|')} | {int(own.sum())} | {share} |")
+        rows.append(f"| {markdown_text(name)} | {int(own.sum())} | {share} |")
     return rows
 
 

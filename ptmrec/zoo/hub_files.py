@@ -102,7 +102,10 @@ class Repository:
     @property
     def place(self) -> Path:
         """Its folder in the cache."""
-        from huggingface_hub import constants
+        try:
+            from huggingface_hub import constants
+        except ValueError as error:
+            raise ArtifactError(f"HF_ENDPOINT is no address ({error}); unset it, or write https://SERVER") from None
 
         return Path(constants.HF_HUB_CACHE).expanduser() / f"models--{self.name.replace('/', '--')}"
 

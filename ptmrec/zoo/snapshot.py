@@ -5,6 +5,7 @@ torch is imported where weights are touched: listing a zoo reads cards only.
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,20 @@ def weight_files(folder: Path) -> list[Path]:
     pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
     hint = f"; {pickles[0]} is a pickle, which is never loaded" if pickles else ""
     raise ArtifactError(f"{folder}: no {WEIGHTS_NAME}{hint}")
+
+
+def check_links(folder: Path) -> None:
+    """Refuse links that lead out of a model's folder; in the Hub's cache they lead to its blobs.
+
+    Raises:
+        ArtifactError: naming the first.
+    """
+    root = Path(os.path.realpath(folder))
+    blobs = root.parent.parent / "blobs" if root.parent.name == "snapshots" else root
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        target = Path(os.path.realpath(path))
+        if path.is_symlink() and not (target.is_relative_to(root) or target.is_relative_to(blobs)):
+            raise ArtifactError(f"{path}: a link out of the folder, which is not followed; put the file itself there")
 
 
 def _read_index(folder: Path) -> list[Path]:
@@ -234,6 +249,7 @@ def read_snapshot(folder: Path) -> Snapshot:
     Raises:
         ArtifactError: no card or no weights there.
     """
+    check_links(folder)
     weight_files(folder)
     return Snapshot(folder, read_card(folder))
 

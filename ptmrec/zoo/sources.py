@@ -25,7 +25,7 @@ from ptmrec.zoo.hub import (
 from ptmrec.zoo.hub_card import check_size
 from ptmrec.zoo.hub_files import HUB_ID, count_parameters, find_pickles, hub_folder
 from ptmrec.zoo.real import RealSnapshot, read_real
-from ptmrec.zoo.snapshot import PICKLES, Snapshot, read_snapshot, weight_files
+from ptmrec.zoo.snapshot import PICKLES, Snapshot, check_links, read_snapshot, weight_files
 
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg
@@ -103,6 +103,7 @@ def open_folder(folder: Path) -> Snapshot:
     """
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: the folder is gone")
+    check_links(folder)
     config = read_json(folder / CARD_NAME) if (folder / CARD_NAME).is_file() else None
     own = config.get("architecture") if isinstance(config, Mapping) else None
     if not isinstance(own, Mapping):

@@ -14,9 +14,10 @@ import pytest
 from cli_calls import call
 from click.testing import CliRunner
 
-from ptmrec.cli import context
+from ptmrec.cli import context, main
 from ptmrec.cli.context import CommandGroup, TimeLimit, say, show
 from ptmrec.core.errors import ArtifactError
+from ptmrec.core.words import STEERING
 
 
 def test_options_of_the_group_may_stand_after_the_command(tmp_path):
@@ -190,3 +191,10 @@ def test_a_signal_within_an_import_has_its_status_too(tmp_path, number, status):
     command = [sys.executable, "-m", "started"]  # of a module Python remembers the interrupt, of a script it does not
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, **hearing)
     assert done.returncode == status and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("words", [["config", "a\nb"], ["config", "\x1b[2J"], ["a\nb"], ["config", "--\u202ex"]])
+def test_a_command_line_that_is_refused_is_shown_in_one_line(words):
+    done = CliRunner().invoke(main, words)
+    told = done.stderr.splitlines()
+    assert done.exit_code == 2 and told[-1].startswith("Error: ") and not STEERING.search("".join(told))

@@ -102,3 +102,12 @@ def test_mistakes_about_trainers_are_one_line(tmp_path, monkeypatch, command):
     assert done.exit_code in (2, 4)
     assert done.stderr.startswith("Error: ") and len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["data", "model", "trainer"])
+def test_a_file_is_said_to_be_run_before_it_runs(tmp_path, kind):
+    path = tmp_path / "mine.py"
+    path.write_text("import sys\nsys.stderr.write('from within\\n')\n")
+    code = f"from ptmrec.cli import main; main(['inspect', {kind!r}, {str(path)!r}])"
+    lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr.splitlines()
+    assert f"running {path}" in lines[0] and lines[1] == "from within"

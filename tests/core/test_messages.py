@@ -239,3 +239,9 @@ def test_within_alone_nobody_is_waited_for(monkeypatch):
     with main_only():
         assert broadcast(1) == 1
     assert not is_single_process()
+
+
+@pytest.mark.parametrize("text", ["a\x0cb", "a\x1eb", "a\u2028b", "a\x85b", "\x1b[2Ja", "a\nb"])
+def test_every_error_is_one_line_whatever_stands_in_it(text):
+    line = str(errors.PtmrecError(text))
+    assert len(line.splitlines()) == 1 and "\x1b" not in line

@@ -415,3 +415,13 @@ def test_the_watch_sees_sockets():
     with watched() as seen:
         socket.socket().close()
     assert "socket.__new__" in dict(seen)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "README.md"])
+def test_a_link_out_of_a_models_folder_is_not_followed(tmp_path, name):
+    (tmp_path / "secret").write_text("{}")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / name).symlink_to("../secret")
+    for read in (read_snapshot, open_folder):
+        with pytest.raises(ArtifactError, match=f"{name}: a link out of the folder, which is not followed"):
+            read(tmp_path / "model")

@@ -1,5 +1,8 @@
 import logging
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -212,3 +215,10 @@ def test_weights_that_timm_has_cached_need_no_configuration(cache):
     snapshot = open_source("timm:test_resnet", PATHS)
     assert (snapshot.card.num_features, snapshot.card.datasets) == (96, ["imagenet"])
     assert from_record(record_of(snapshot)) == snapshot
+
+
+def test_an_address_of_the_hub_that_is_none_is_one_line():
+    words = [sys.executable, "-m", "ptmrec", "zoo", "add", "a/b"]
+    done = subprocess.run(words, env=os.environ | {"HF_ENDPOINT": "http://[bad"}, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("Error: HF_ENDPOINT is no address")
+    assert "Traceback" not in done.stderr

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from damages import damage_json, damage_table
 
 from experiments.report import results
+from experiments.report.readme import REGIONS
 from experiments.report.records import Record, Table, read_lines, read_record
 from ptmrec.core.errors import ArtifactError
 
@@ -226,3 +228,32 @@ def test_text_without_its_last_blanks(tmp_path):
     path.write_text(" \n")
     refused(tmp_path, lambda: read_lines(path), "empty")
     refused(tmp_path, lambda: read_lines(tmp_path / "gone.txt"), "file not found")
+
+
+DAMAGED = {
+    **{"quadrants_summary.csv": ("headline", "strongest"), "passes_summary.csv": ("passes",)},
+    **{"coverage_summary.csv": ("coverage",), "published_summary.csv": ("published",)},
+    **{"records_intervals.csv": ("measured_records",), "hardware_choice_summary.csv": ("hardware",)},
+    **{"summary.csv": ("results",), "planted_robustness.csv": ("torture",), "zoo.json": ("zoo", "networks")},
+    **{"bench.json": ("bench", "missed"), "profile.json": ("profile",), "times.json": ("times",)},
+}
+"""Files of results and the regions that are made of them."""
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_whatever_is_wrong_with_a_result_is_one_line_that_names_its_file(folder, name):
+    path = folder / name
+    whole, refused = path.read_bytes(), 0
+    damages = damage_table(whole) if path.suffix == ".csv" else damage_json(whole, 15)
+    for place, (kind, field, content) in enumerate(damages):
+        if field and place % 4:
+            continue
+        path.unlink() if content is None else path.write_bytes(content)
+        for region in DAMAGED[name]:
+            try:
+                REGIONS[region](folder)
+            except ArtifactError as error:
+                refused += 1
+                assert name in str(error) and len(str(error).splitlines()) == 1, (kind, field, error)
+    path.write_bytes(whole)
+    assert refused > 5
