@@ -76,6 +76,13 @@ def category_colours(names: Iterable[str]) -> dict[str, tuple[float, ...]]:
     return dict(zip(sorted(set(names)), cycle(sns.color_palette("tab10")), strict=False))
 
 
+class Drawing(Figure):
+    """A figure that Jupyter shows where ``%matplotlib inline`` was not asked for, too."""
+
+    def _repr_png_(self) -> bytes:
+        return picture(self)
+
+
 @contextmanager
 def thesis_style() -> Iterator[None]:
     """Context in which figures get the thesis's look; the settings are put back after it."""
