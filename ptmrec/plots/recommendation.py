@@ -61,8 +61,8 @@ def entitle(ax: Axes, title: str, notes: Sequence[str] = (), warnings: Sequence[
 def _explain_marks(ax: Axes, tied: bool, run: bool) -> None:
     colour = METHOD_COLOURS["Cross-Select"]
     dot = {"marker": "o", "ls": "", "color": colour, "ms": 5}
-    marks = [Line2D([], [], label="first", **dot)]
-    marks += [Line2D([], [], label="tied with it", mfc="w", **dot)] if tied else []
+    marks = [Line2D([], [], label="first, or told apart from it", **dot)]
+    marks += [Line2D([], [], label="tied with the first", mfc="w", **dot)] if tied else []
     marks += [Line2D([], [], label="run on the images", marker="x", ls="", color="k", ms=5)] if run else []
     if len(marks) > 1:
         figure = ax.get_figure(root=True)

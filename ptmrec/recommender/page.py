@@ -42,6 +42,7 @@ h2{font-weight:normal;font-size:1.2em;margin:1.8em 0 .4em;border-bottom:1px soli
 .meta,code,summary,figcaption{color:#666;font-size:.9em}
 code{overflow-wrap:anywhere}
 figure{margin:1em 0}
+.about{display:none}
 svg{max-width:100%;height:auto}
 @page{size:A4;margin:16mm}
 @media print{
@@ -61,8 +62,15 @@ def warning_html(answer: "Recommendation") -> str:
     return f'<div role="note" style="{_BOX}"><strong>{first}</strong> {lines}</div>'
 
 
-def table_html(frame: "pd.DataFrame", marked: str = "", bold: bool = True, caption: str = "") -> str:
-    """A readable table with the row of one model marked; it scrolls where the window is narrow."""
+def table_html(frame: "pd.DataFrame", marked: str = "", bold: bool = True, label: str = "") -> str:
+    """A readable table with the row of one model marked; it scrolls where the window is narrow.
+
+    Args:
+        frame: the table, in words.
+        marked: the model whose row is marked.
+        bold: print that row bold; not where the answer is in doubt.
+        label: what the table is about, for a screen reader.
+    """
     right = {name: name in _RIGHT for name in frame}
     styles = {
         name: _CELL.format(align="right" if right[name] else "left") + "white-space:nowrap;" * right[name]
@@ -76,9 +84,9 @@ def table_html(frame: "pd.DataFrame", marked: str = "", bold: bool = True, capti
         look = f' aria-current="true" style="{_MARKED}{weight}"' if marked and row["model"] == marked else ""
         rows.append(f"<tr{look}>{cells}</tr>")
     whole = "border-collapse:collapse;font-size:13px;line-height:1.45;"
-    said = f'<caption style="text-align:left;padding:4px 7px">{escape(caption)}</caption>' if caption else ""
     body = f'<thead style="border-bottom:{_LINE}"><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
-    return f'<div style="overflow-x:auto" tabindex="0"><table style="{whole}">{said}{body}</table></div>'
+    table = f'<table aria-label="{escape(label)}" style="{whole}">{body}</table>'
+    return f'<div style="overflow-x:auto" tabindex="0">{table}</div>'
 
 
 def remarks_html(lines: Iterable[str]) -> str:
@@ -180,7 +188,8 @@ def block(answer: "Recommendation", count: int | None, only_pareto: bool) -> str
     count = answer.count if count is None and not only_pareto else count
     marked = "" if only_pareto else answer.best
     table = table_html(answer.readable(count, only_pareto), marked, answer.trusted, f"Models for {title_of(answer)}")
-    return warning_html(answer) + table + remarks_html(remarks(answer))
+    about = f'<p class="about">Models for {escape(title_of(answer))}</p>'
+    return about + warning_html(answer) + table + remarks_html(remarks(answer))
 
 
 def page(answer: "Recommendation", first: str, figures: Mapping[str, str]) -> str:

@@ -191,9 +191,8 @@ def dimmed(driver) -> bool:
 
 
 def marked(driver) -> str:
-    return driver.find_element(By.CSS_SELECTOR, f"{CELLS} .widget-html tr[aria-current] td:nth-child(2)").get_property(
-        "textContent"
-    )
+    name = driver.find_element(By.CSS_SELECTOR, f"{CELLS} .widget-html tr[aria-current] td:nth-child(2)")
+    return name.get_property("textContent")
 
 
 def resize(driver, width: int) -> None:
@@ -259,7 +258,7 @@ def test_two_questions_an_error_untrusted_images_and_a_narrow_window(lab, tmp_pa
     ask(lab, "demo: mnist (10 classes, 200 images)")
     wait(lab, ANSWERED, "the second answer", lambda: title(lab).startswith("Models for mnist"))
     wait(lab, SOON, "its winner", lambda: marked(lab) == shown_models(lab)[0] and not dimmed(lab))
-    assert first(lab, f"{CELLS} .widget-html strong", f"Why {marked(lab)}")
+    wait(lab, SOON, "why", lambda: first(lab, f"{CELLS} .widget-html strong", f"Why {marked(lab)}"))
     ask(lab, "my own images", str(tmp_path / "nowhere"))
     wait(lab, ANSWERED, "an error", lambda: first(lab, f"{CELLS} [role=alert]", "nowhere"))
     assert dimmed(lab) and title(lab).startswith("Still shown: Models for mnist")
@@ -288,7 +287,9 @@ def test_a_screen_reader_has_a_name_for_each_control_and_dark_is_dark(lab, tmp_p
     ]
     names = [name for role, name in controls if role in ("combobox", "spinbutton", "textbox")]
     assert {"images", "folder", "models", "parameters ≤", "explain"} <= {name.strip() for name in names}
-    assert {"fast", "balanced", "best", "Recommend"} <= {name.strip() for role, name in controls if role == "button"}
+    buttons = [name for role, name in controls if "button" in role.lower()]
+    for wanted in ("fast", "balanced", "best", "Recommend"):
+        assert [name for name in buttons if wanted in name], (wanted, buttons)
     light = lab.execute_script(INK, f"{CELLS} .widget-html svg")
     lab.execute_script("document.body.style.setProperty('--jp-ui-font-color1', 'rgb(250, 250, 250)')")
     assert lab.execute_script(INK, f"{CELLS} .widget-html svg") == "rgb(250, 250, 250)" != light
