@@ -177,8 +177,8 @@ def ask(driver, images: str, folder: str = "") -> None:
     if folder:
         box = field(driver, "folder")
         wait(driver, SOON, "a folder to type", box.is_enabled)
-        box.clear()
-        box.send_keys(folder)
+        box.send_keys(Keys.CONTROL, "a", Keys.NULL, folder)
+        wait(driver, SOON, "a word about the button", lambda: first(driver, ".widget-html", "Press Recommend"))
     click(driver, "button.mod-primary", "Recommend")
 
 
@@ -268,6 +268,7 @@ def test_two_questions_an_error_untrusted_images_and_a_narrow_window(lab, tmp_pa
         path = tmp_path / "noise" / "ab"[place % 2] / f"{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noise.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path)
+    show_panel(lab)
     ask(lab, "my own images", str(tmp_path / "noise"))
     wait(lab, ANSWERED, "a warning", lambda: first(lab, f"{CELLS} [role=note]", "Do not rely on this answer"))
     row = first(lab, f"{CELLS} tr[aria-current]")
