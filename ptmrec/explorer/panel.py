@@ -143,7 +143,8 @@ class Explorer:
         """Say what the answer is about; one that is old is dimmed."""
         (self._answer.add_class if old else self._answer.remove_class)(_OLD)
         warned = warning_html(self.found)
-        self._title.value = f'<h3 style="margin:8px 0 4px">{escape(old)}Models for {escape(self._asked)}</h3>{warned}'
+        look = "margin:8px 0 4px;overflow-wrap:anywhere"
+        self._title.value = f'<h3 style="{look}">{escape(old)}Models for {escape(self._asked)}</h3>{warned}'
 
     def ask_again(self) -> None:
         """Answer the question of the widgets; an error is shown beside the button."""

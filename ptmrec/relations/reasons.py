@@ -63,7 +63,7 @@ class Reasons:
         """The reasons without numbers, a sentence each: what it did well on, your classes, its size."""
         parts, liked = self.relations, self.liked()
         source = parts["source_encoder"] + parts["source_reference"]
-        said = [f"It did well on {_joined(liked)}, known data sets that look like these images."] if liked else []
+        said = [f"It did well on {_joined(liked)}, of the known data sets most like these images."] if liked else []
         for value, good, bad in (
             (
                 parts["transport"],
