@@ -53,9 +53,11 @@ def test_the_examples_run(line, place):
 
 @pytest.mark.slow
 def test_the_long_examples_run_after_one_another(place):
+    quick = ("hardware.wait=0", "hardware.seconds=0.1", "hardware.batch_seconds=0.05")
+    settings = [word for one in (f"paths.artifacts={place / 'artifacts'}", *quick) for word in ("--set", one)]
     for path in LONG:
         for line in EXAMPLES[path]:
-            result = call(line.replace("10m", "20s"), "--set", f"paths.artifacts={place / 'artifacts'}")
+            result = call(line.replace("10m", "10s"), *settings)
             assert result.exit_code == 0, result.output
     assert (place / "predictions.csv").is_file()
 
