@@ -74,7 +74,7 @@ class _Ours(BaseTrainer):
 
 def ours(task: Task, folder: Path) -> None:
     """The project's trainer: history and resumable state every epoch, finite losses and gradients checked."""
-    options = TrainingOptions(epochs=EPOCHS, device="cpu", gradient_clip=0)
+    options = TrainingOptions(epochs=EPOCHS, device="cpu", gradient_clip=0, plots=False)
     trainer = _Ours(task.fresh(), options, folder / "ours", task.loader())
     trainer.task = task
     trainer.fit()

@@ -26,19 +26,19 @@ class NotebookError(PtmrecError):
 
 THESIS = "thesis"
 """Part of the name of the notebook that turns results into the thesis."""
-ASKING = "00_"
-"""Start of the name of the notebook that asks about the user's images."""
+APART = ("00_", "07_")
+"""Starts of the names of the notebooks that ask about the user's images, and train a ranker of the user's."""
 
 
 def find_notebooks(folder: Path) -> list[Path]:
     """The notebooks of the main job, in order; that of the thesis, which reads the results of all others, is last.
 
-    The asking one is none of them: its answer is nobody's result, and to answer about a demo no run is needed.
+    Those of :data:`APART` are none of them: what they make is nobody's result, and they need no run before them.
 
     Raises:
         ConfigError: there is none.
     """
-    found = (path for path in folder.glob("[0-9][0-9]_*.ipynb") if not path.name.startswith(ASKING))
+    found = (path for path in folder.glob("[0-9][0-9]_*.ipynb") if not path.name.startswith(APART))
     notebooks = sorted(found, key=lambda path: (THESIS in path.name, path.name))
     if not notebooks:
         raise ConfigError(f"{folder}: no notebooks 01_*.ipynb there; run from a clone of the project")

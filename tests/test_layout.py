@@ -6,8 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ptmrec"
 FLOORS = (
-    *("core", "config", "zoo", "benchmark", "images", "dataloader", "extractors", "relations", "model", "loss"),
-    *("evaluation", "train", "hardware", "inspection", "plots", "recommender", "pipeline", "explorer", "cli"),
+    *("core", "config", "plots", "zoo", "benchmark", "images", "dataloader", "extractors", "relations", "model"),
+    *("loss", "evaluation", "train", "hardware", "inspection", "recommender", "pipeline", "explorer", "cli"),
     *("__init__", "__main__"),
 )
 """Rooms of the library; each may use those before it."""

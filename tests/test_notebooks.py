@@ -45,6 +45,18 @@ def test_the_asking_notebook_needs_no_run_before_it(overrides, tmp_path, monkeyp
     assert (tmp_path / "model" / "model.safetensors").is_file()
 
 
+def test_a_student_trains_a_ranker_with_nothing_run_before(overrides, tmp_path, monkeypatch):
+    monkeypatch.setenv("PTMREC_PROGRESS", "off")
+    parameters = {"profile": "smoke", "config": str(ROOT / "config.ini"), "overrides": overrides}
+    parameters |= {"epochs": 3, "folder": str(tmp_path / "run")}
+    run_notebook(ROOT / "notebooks" / "07_own_ranker.ipynb", tmp_path / "07.ipynb", parameters)
+    outputs = [output for cell in nbformat.read(tmp_path / "07.ipynb", 4).cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 1
+    assert not [output for output in outputs if output.output_type == "stream"]
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"my_ranker_history.json", "my_ranker_curves.png", "my_ranker_curves.pdf", "my_ranker_last.pt"} <= names
+
+
 def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeypatch):
     monkeypatch.setenv("PTMREC_PROGRESS", "off")
     config = ConfigParser(ROOT / "config.ini", "smoke", overrides)

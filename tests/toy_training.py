@@ -28,6 +28,7 @@ class Options:
     mixed_precision: str = "no"
     device: str = "cpu"
     seed: int = 3
+    plots: bool = False
 
 
 class ToyTrainer(BaseTrainer):

@@ -170,6 +170,6 @@ def planted_trainer(trainer: type[BaseTrainer], seed: int) -> TrainerExample:
         features = torch.randn(48, 8)
         labels = features[:, :3].argmax(dim=1)
         batches = [{"features": x, "labels": y} for x, y in zip(features.split(16), labels.split(16), strict=True)]
-        return model, batches, TrainingOptions(learning_rate=3e-3)
+        return model, batches, TrainingOptions(learning_rate=3e-3, plots=False)
 
     return example_of(trainer.__name__.strip("_"), trainer, example)

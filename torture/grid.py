@@ -75,6 +75,12 @@ def _trainer(folder: Path, workers: int, precision: str, patience: int) -> Stopp
     data = TensorDataset(inputs, inputs.sum(1, keepdim=True))
     loader = DataLoader(data, 8, shuffle=True, generator=torch.Generator().manual_seed(5), num_workers=workers)
     options = TrainingOptions(
-        epochs=EPOCHS, batch_size=8, device="cpu", mixed_precision=precision, patience=patience, scheduler="cosine"
+        plots=False,
+        epochs=EPOCHS,
+        batch_size=8,
+        device="cpu",
+        mixed_precision=precision,
+        patience=patience,
+        scheduler="cosine",
     )
     return StoppingTrainer(make_model(), options, folder, loader, DataLoader(data, 8))

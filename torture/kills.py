@@ -45,7 +45,7 @@ def train(folder: Path, epochs: int = EPOCHS, workers: int = 0, kind: type[BaseT
         workers: processes that load the batches.
         kind: the trainer.
     """
-    options = TrainingOptions(epochs=epochs, batch_size=8, checkpoint_every=2)
+    options = TrainingOptions(epochs=epochs, batch_size=8, checkpoint_every=2, plots=False)
     kind(make_model(), options, folder, *make_loaders(workers)).fit(resume=True)
 
 

@@ -62,7 +62,7 @@ def lose_workers(count: int, seed: int, folder: Path) -> Outcome:
 
 def _train(place: Path, kind: type[TensorDataset]) -> None:
     os.setpgid(0, 0)
-    options = TrainingOptions(epochs=FEW, batch_size=8, checkpoint_every=2)
+    options = TrainingOptions(epochs=FEW, batch_size=8, checkpoint_every=2, plots=False)
     try:
         NoisyTrainer(make_model(), options, place, *make_loaders(WORKERS, kind)).fit()
     except Exception as error:  # which error it is, is what is looked at

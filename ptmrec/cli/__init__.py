@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ptmrec.cli.context import FORMATS, CommandGroup, read_config, say, show
+from ptmrec.cli.examples import add_examples
 from ptmrec.cli.hardware import measure, plan
 from ptmrec.cli.inspect import inspect, new
 from ptmrec.cli.recommend import doctor, recommend
@@ -34,7 +35,7 @@ class JoinedGroup(CommandGroup):
             join_commands(self)
 
 
-@click.group(cls=JoinedGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=JoinedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="ptmrec")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="Configuration file; default: config.ini.")
 @click.option("--profile", default="default", show_default=True, help="Profile of the configuration (smoke: seconds).")
@@ -64,6 +65,9 @@ def config(ctx: click.Context, style: str) -> None:
         return
     columns = ("section", "key", "value", "source")
     show([dict(zip(columns, map(str, row), strict=True)) for row in rows], style)
+
+
+add_examples(main)
 
 
 def join_commands(group: click.Group) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show
+from ptmrec.cli.examples import Grouped
 from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES
 from ptmrec.core.words import visible
 from ptmrec.hardware.limits import LIMITS
@@ -32,7 +33,7 @@ def limit_options(command: Callable | click.Command) -> Callable | click.Command
     return command
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.argument("dataset", type=FilePath(), required=False)
 @click.option("--demo", is_flag=True, help="Answer for committed images instead of your own.")
 @click.option("--labels", type=FilePath(), help="CSV of file names and labels for a folder of images.")

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from ptmrec.cli.context import FilePath, TimeLimit, read_config, say, show
+from ptmrec.cli.examples import Grouped
 from ptmrec.cli.recommend import limit_options
 
 
-@click.command()
+@click.command(cls=Grouped)
 @click.argument("dataset", type=FilePath())
 @click.option("-o", "output", type=FilePath(), required=True, help="Folder to write the model to.")
 @click.option("--time-limit", type=TimeLimit(), default="10m", show_default=True, help="Time for all of it.")

@@ -21,6 +21,11 @@ class Section:
 
     section: ClassVar[str]
 
+    def computed(self) -> dict[str, Any]:
+        """The values that results depend on, by name."""
+        beside = {field.name for field in dataclasses.fields(self) if field.metadata.get("beside")}
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in beside}
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "section" in cls.__dict__:
@@ -35,6 +40,7 @@ def setting(
     max: float | None = None,
     choices: Sequence[Any] | None = None,
     written: bool = False,
+    beside: bool = False,
 ) -> Any:
     """A dataclass field with its meaning and what it allows.
 
@@ -45,9 +51,10 @@ def setting(
         max: largest value allowed (of each element, for a list).
         choices: the only values allowed (of each element, for a list).
         written: a path that runs write to, which lies apart from the package when that is installed.
+        beside: it changes nothing that is computed, so that no result is another one for it.
     """
     metadata = {"help": help, "min": min, "max": max, "choices": tuple(choices) if choices else None}
-    metadata["written"] = written
+    metadata |= {"written": written, "beside": beside}
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

@@ -179,6 +179,7 @@ class TrainingOptions(Section):
     mixed_precision: str = setting("no", "Accelerate's mixed precision", choices=PRECISIONS)
     device: str = setting("cpu", "cpu, cuda or auto; the models here are too small for a GPU to help")
     seed: int = setting(0, "seed of weights, order and dropout", min=0)
+    plots: bool = setting(True, "draw the curves of the run beside its history", beside=True)
 
 
 @dataclass(frozen=True)

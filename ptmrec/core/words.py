@@ -55,6 +55,11 @@ def count_of(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
 
 
+def places(ranks: Iterable[int], tied: int) -> list[str]:
+    """Ranks as tables show them: ``1=`` for all that tie with the best, of so many as there are in all."""
+    return ["1=" if rank == 1 and tied > 1 else str(rank) for rank in ranks]
+
+
 def short_count(count: int) -> str:
     """A number of parameters with a letter: 4.7M, 35k."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):

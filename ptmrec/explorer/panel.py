@@ -1,6 +1,5 @@
 """The panel of notebook 00: choose images, a preset and limits; table, plot and explanation follow."""
 
-import base64
 import math
 from collections.abc import Callable, Mapping
 
@@ -13,8 +12,9 @@ from ptmrec.config.sections import PRESETS
 from ptmrec.core.errors import PtmrecError
 from ptmrec.core.words import count_of, html_text
 from ptmrec.explorer.asking import Asker
-from ptmrec.explorer.drawing import ALT, draw, readable, short_count, table_html
-from ptmrec.plots.style import picture
+from ptmrec.explorer.drawing import ALT, draw, readable, short_count
+from ptmrec.plots.style import vector
+from ptmrec.recommender.page import reason_html, remarks, table_html, warning_html
 from ptmrec.recommender.recommendation import Recommendation
 
 FOLDER = "folder"
@@ -24,7 +24,9 @@ _LABEL_WIDTH = "100px"
 _LABEL = {"description_width": _LABEL_WIDTH}
 _PLOT_WIDTH = 4.3
 """Inches, so that text drawn beside the table is as large as text in it."""
-_WIDE = widgets.Layout(width="420px")
+_WIDE = widgets.Layout(width="420px", max_width="100%")
+_OLD = "ptmrec-old"
+_STYLE = f"<style>.{_OLD} {{opacity: 0.4}} .ptmrec-wide .widget-html-content {{min-width: 0; width: 100%}}</style>"
 _STEPS = [digit * 10**power for power in range(3, 12) for digit in (1, 2, 5)]
 
 
@@ -81,30 +83,35 @@ class Explorer:
         self.preset.style.button_width = "96px"
         self.button = widgets.Button(description="Recommend", button_style="primary", icon="search")
         self.status = widgets.HTML()
-        self.count = widgets.IntSlider(SHOWN, 1, MOST_SHOWN, description="models", style=_LABEL, layout=_WIDE)
-        self.limit = widgets.SelectionSlider(options=[math.inf], description="parameters ≤", style=_LABEL, layout=_WIDE)
+        # Fields of a form, for sliders have no names that a screen reader could say.
+        self.count = widgets.BoundedIntText(SHOWN, min=1, max=MOST_SHOWN, description="models", style=_LABEL)
+        self.limit = widgets.Dropdown(options=[math.inf], description="parameters ≤", style=_LABEL)
+        for short in (self.count, self.limit):
+            short.layout = widgets.Layout(width="220px", max_width="100%")
         self.model = widgets.Dropdown(description="explain", style=_LABEL, layout=_WIDE)
-        self._table, self._picture, self._reason, self._remarks = (widgets.HTML() for _ in range(4))
+        self._title, self._table, self._picture, self._reason, self._remarks = (widgets.HTML() for _ in range(5))
+        self._asked = self._question()
         self.panel = self._arrange()
         self._listen()
         self._take(found)
 
     def _arrange(self) -> widgets.VBox:
         row = widgets.Layout(align_items="center", grid_gap="4px 16px", flex_flow="row wrap")
-        self._picture.layout = widgets.Layout(flex="1 1 340px", max_width="520px")
-        self._table.layout = widgets.Layout(flex="0 0 auto")
+        self._picture.layout = widgets.Layout(flex="1 1 340px", max_width="520px", min_width="0")
+        self._table.layout = widgets.Layout(flex="0 1 auto", max_width="100%", min_width="0")
+        self._table.add_class("ptmrec-wide")
         top = widgets.Layout(align_items="flex-start", grid_gap="8px 16px", flex_flow="row wrap", margin="8px 0")
         # A description of its own would stand above the buttons.
         right = widgets.Layout(width=_LABEL_WIDTH, display="flex", justify_content="flex-end", margin="2px 6px 2px 2px")
         preset = widgets.HBox([widgets.Label("preset", layout=right), self.preset])
+        shown = [widgets.HBox([self._table, self._picture], layout=top), self.model, self._reason, self._remarks]
+        self._answer = widgets.VBox([self._title, *shown])
         rows = [
+            widgets.HTML(_STYLE),
             widgets.HBox([self.images, self.folder], layout=row),
             widgets.HBox([preset, self.button, self.status], layout=row),
             widgets.HBox([self.count, self.limit], layout=row),
-            widgets.HBox([self._table, self._picture], layout=top),
-            self.model,
-            self._reason,
-            self._remarks,
+            self._answer,
         ]
         return widgets.VBox(rows, layout=widgets.Layout(max_width="1180px", padding="4px 0"))
 
@@ -120,20 +127,38 @@ class Explorer:
         self.folder.disabled = self.images.value != FOLDER
         self._say("Press Recommend for an answer to the new question.")
 
-    def _say(self, text: str, colour: str = "var(--jp-ui-font-color2,#616161)") -> None:
-        self.status.value = f'<span style="color:{colour}">{html_text(text)}</span>'
+    def _say(self, text: str, failed: bool = False) -> None:
+        colour = "var(--jp-error-color1,#c62828)" if failed else "var(--jp-ui-font-color2,#616161)"
+        role = "alert" if failed else "status"
+        self.status.value = f'<span role="{role}" aria-live="polite" style="color:{colour}">{html_text(text)}</span>'
+
+    def _question(self) -> str:
+        """What the widgets ask about, in words."""
+        words = {value: label for label, value in self.images.options}
+        own = self.folder.value.strip() or "no folder"
+        return own if self.images.value == FOLDER else words[self.images.value].removeprefix("demo: ")
+
+    def _name_answer(self, old: str = "") -> None:
+        """Say what the answer is about; one that is old is dimmed."""
+        (self._answer.add_class if old else self._answer.remove_class)(_OLD)
+        warned = warning_html(self.found)
+        look = "margin:8px 0 4px;overflow-wrap:anywhere"
+        self._title.value = f'<h3 style="{look}">{html_text(old)}Models for {html_text(self._asked)}</h3>{warned}'
 
     def ask_again(self) -> None:
         """Answer the question of the widgets; an error is shown beside the button."""
         images = self.folder.value.strip() if self.images.value == FOLDER else self.images.value
-        passes = PRESETS[self.preset.value]
+        passes, asked = PRESETS[self.preset.value], self._question()
+        self._name_answer("Still shown: ")
         self._say(f"Looking at the images{f' and running {passes} models on them' if passes else ''} …")
         self.button.disabled = True
         try:
-            self._take(self._ask(images, self.preset.value))
+            found = self._ask(images, self.preset.value)
         except PtmrecError as error:
-            self._say(str(error), "#c62828")
+            self._say(f"No answer about {asked}: {error}", failed=True)
         else:
+            self._asked = asked
+            self._take(found)
             self._say("")
         finally:
             self.button.disabled = False
@@ -146,7 +171,9 @@ class Explorer:
         self._quiet = True
         self.limit.options = list(limits.items())
         self.limit.value = kept
+        self.model.options = ()  # a new answer explains its own winner
         self._quiet = False
+        self._name_answer()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -157,12 +184,13 @@ class Explorer:
         self.model.options = names
         self.model.value = chosen if chosen in names else names[0]
         self._quiet = False
-        self._table.value = table_html(readable(shown), self.model.value)
+        found, about = self.found, f"Models for {self._asked}"
+        self._table.value = table_html(readable(shown, found.num_tied), self.model.value, found.trusted, about)
         self._picture.value = image_html(draw(shown, _PLOT_WIDTH))
-        self._reason.value = f'<div style="line-height:1.5">{html_text(self.explanation())}</div>'
-        lines = [*self.remarks(), self._describe_limit()]
+        self._reason.value = reason_html(found, self.model.value)
+        said = [line for line in (*self.remarks(), self._describe_limit()) if line and line not in found.doubts]
         small = "line-height:1.5;color:var(--jp-ui-font-color2,#616161)"
-        self._remarks.value = f'<div style="{small}">{" ".join(map(html_text, filter(None, lines)))}</div>'
+        self._remarks.value = f'<div style="{small}">{" ".join(map(html_text, said))}</div>'
 
     def _within(self) -> pd.DataFrame:
         return self.frame[self.frame["parameters"] <= self.limit.value]
@@ -181,17 +209,18 @@ class Explorer:
 
     def explanation(self) -> str:
         """Why the chosen model ranks where it does."""
-        reasons = self.found.explain(self.model.value)
-        phrase = reasons.phrase()
-        return f"{phrase[0].upper()}{phrase[1:]}. {reasons.sentence(self.found.class_names)}."
+        words = self.found.explain(self.model.value).words(self.found.class_names)
+        return " ".join([f"{self.model.value}:", *words])
 
     def remarks(self) -> list[str]:
         """Remarks beside the table, without the folder of the recommender."""
         found = self.found
         kind = count_of(found.num_classes, "class") if found.num_classes else "unlabelled"
-        used = f"{found.images_used} of {found.images_there} images used ({kind})"
+        why = f", the others left out: {found.account.why()}" if found.account.left_out else ""
+        used = f"{found.images_used} of {found.images_there} images used ({kind}){why}"
         plan = found.regime.replace("fine_tuning", "fine-tuning").replace("_", " ")
-        lines = [*found.remarks()[:-1], f"{used}, {count_of(len(found), 'model')} ranked for {plan}"]
+        said = [line for line in remarks(found)[:-1] if line not in found.account.lines(found.images_used)[: bool(why)]]
+        lines = [*found.doubts, *said, f"{used}, {count_of(len(found), 'model')} ranked for {plan}"]
         return [line[0].upper() + line[1:].removesuffix(".") + "." for line in lines]
 
 
@@ -210,6 +239,5 @@ def parameter_limits(parameters: pd.Series) -> dict[str, float]:
 
 
 def image_html(figure: Figure) -> str:
-    """A figure as an image in HTML, which has an alternative text where an image widget has none."""
-    data = base64.b64encode(picture(figure)).decode()
-    return f'<img alt="{html_text(ALT)}" style="width:100%;background:white" src="data:image/png;base64,{data}">'
+    """A figure in the colours of the page, with an alternative text."""
+    return f'<div style="color:var(--jp-ui-font-color1,inherit)">{vector(figure, ALT)}</div>'

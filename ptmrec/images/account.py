@@ -43,9 +43,12 @@ class Account:
         lines = []
         if self.left_out:
             out = sum(self.left_out.values())
-            why = "; ".join(self._reason(reason) for reason in self.left_out)
-            lines.append(f"found {self.found(used)} = used {used} + left out {out}: {why}")
+            lines.append(f"found {self.found(used)} = used {used} + left out {out}: {self.why()}")
         return [*lines, *(f"read as: {'; '.join(self.notes)}" for _ in self.notes[:1])]
+
+    def why(self) -> str:
+        """Reasons why some were left out, with their numbers; empty when none was."""
+        return "; ".join(self._reason(reason) for reason in self.left_out)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: reasons with numbers and examples, and notes."""

@@ -30,6 +30,7 @@ FIXED = {
     "mixed_precision": "no",
     "device": "cpu",
     "seed": 0,
+    "plots": False,
 }
 
 

@@ -1,7 +1,8 @@
 """The code a step depends on, read from the imports: nobody has to list it, so nothing can be left out.
 
 An import within a function counts like one at the top. One under ``if TYPE_CHECKING`` does not, because it never runs:
-a work function has to import what it is given, see :class:`~ptmrec.pipeline.step.Step`.
+a work function has to import what it is given, see :class:`~ptmrec.pipeline.step.Step`. Nor do pictures, which are
+drawn beside a result that stays the same.
 """
 
 import ast
@@ -15,6 +16,7 @@ from ptmrec.core.places import PACKAGE
 ROOT = PACKAGE.parent
 OURS = ("ptmrec", "experiments")
 """Packages whose code counts; all others count by their versions."""
+PICTURES = "ptmrec.plots"
 
 
 def code_hash(work: Callable) -> str:
@@ -73,7 +75,7 @@ def _whole(module: str) -> set[Path]:
 
 
 def _file(module: str) -> Path | None:
-    if module.partition(".")[0] not in OURS:
+    if module.partition(".")[0] not in OURS or f"{module}.".startswith(f"{PICTURES}."):
         return None
     place = ROOT.joinpath(*module.split("."))
     return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)

@@ -73,7 +73,7 @@ class Step:
 
     def asked(self) -> str:
         """What is asked for, as text: the settings and the plain arguments of the work."""
-        settings = {type(section).__name__: dataclasses.asdict(section) for section in self.settings}
+        settings = {type(section).__name__: section.computed() for section in self.settings}
         return json.dumps([settings, _plain(self.work)], sort_keys=True, default=str)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
@@ -23,7 +24,9 @@ PLACES = (
 """Where a name may stand, in points from its model."""
 
 
-def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None, accuracy: str = "expected accuracy") -> Axes:
+def plot_pareto(
+    frame: pd.DataFrame, ax: Axes | None = None, accuracy: str = "expected accuracy", machine: str = ""
+) -> Axes:
     """Expected accuracy of each model against its latency on a logarithmic axis; the front is a line of steps.
 
     Where no latency is known parameters stand in its place. Hollow dots are estimated.
@@ -32,6 +35,7 @@ def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None, accuracy: str = "ex
         frame: rows of ``leaderboard(all_models=True)``.
         ax: where to draw; a figure of its own without it.
         accuracy: what the accuracies are, in words.
+        machine: where the latencies hold, in words.
     """
     timed = frame["latency_high_ms"].notna().any()
     column = "latency_high_ms" if timed else "parameters"
@@ -51,7 +55,8 @@ def plot_pareto(frame: pd.DataFrame, ax: Axes | None = None, accuracy: str = "ex
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         narrow = there[column].max() < 20 * there[column].min()  # few or no powers of ten are within
         ax.xaxis.set_minor_formatter(StrMethodFormatter("{x:g}") if narrow else NullFormatter())
-        ax.set(ylabel=accuracy, xlabel="latency of one image (ms)" if timed else "parameters")
+        where = f" on {machine}" if machine else ""
+        ax.set(ylabel=accuracy, xlabel=f"latency of one image{where} (ms)" if timed else "parameters")
         ax.grid(lw=0.3)
         _name(ax, front, there, column)
     return ax
@@ -80,6 +85,7 @@ def _name(ax: Axes, front: pd.DataFrame, models: pd.DataFrame, column: str) -> N
                 ha="left" if x > 0 else "right" if x < 0 else "center",
                 va="bottom" if y > 0 else "top" if y < 0 else "center",
                 fontsize=7,
+                path_effects=[withStroke(linewidth=2, foreground="w")],
                 arrowprops=None if max(abs(x), abs(y)) <= NEAR else TIE | {"relpos": (x < 0, y < 0)},
             )
             name.get_window_extent()  # puts it in its place; with its line, which may cross others, it is larger

@@ -1,8 +1,10 @@
 """One look for every figure: sizes of the thesis, one colour per method, PDF and PNG side by side."""
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from html import escape
 from itertools import cycle
 from pathlib import Path
 
@@ -77,6 +79,13 @@ def category_colours(names: Iterable[str]) -> dict[str, tuple[float, ...]]:
     return dict(zip(sorted(set(names)), cycle(sns.color_palette("tab10")), strict=False))
 
 
+class Drawing(Figure):
+    """A figure that Jupyter shows where ``%matplotlib inline`` was not asked for, too."""
+
+    def _repr_png_(self) -> bytes:
+        return picture(self)
+
+
 @contextmanager
 def thesis_style() -> Iterator[None]:
     """Context in which figures get the thesis's look; the settings are put back after it."""
@@ -124,6 +133,18 @@ def picture(figure: Figure, kind: str = "png", metadata: Mapping[str, str | None
         settle(figure)
         figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()
+
+
+def vector(figure: Figure, alt: str) -> str:
+    """A figure as SVG for a page, in the page's own colours of text and ground, dark ones too."""
+    for patch in (figure.patch, *(ax.patch for ax in figure.axes)):
+        patch.set_visible(False)
+    with mpl.rc_context({"svg.hashsalt": "ptmrec"}):
+        text = picture(figure, "svg", {"Date": None, "Creator": None}).decode()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = text.replace("#000000", "currentColor").replace("#ffffff", "var(--jp-layout-color1, Canvas)")
+    size = 'style="width:100%;height:auto" fill="currentColor"'
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}" {size}', 1)
 
 
 def settle(figure: Figure) -> None:

@@ -194,6 +194,12 @@ def describe_limits(answer: "Recommendation") -> list[str]:
     return [*lines, f"costs: {'; '.join(bases)}"]
 
 
+def machine_of(device: Mapping[str, Any]) -> str:
+    """The machine that costs hold for, in words."""
+    name, processor = device.get("name", ""), device.get("processor", "")
+    return f"{name} ({processor})" if processor and processor != name else name
+
+
 def list_cut(costs: Mapping[str, Costs], limits: Limits) -> list[dict[str, str]]:
     """Models that break a limit: ``model``, the first ``limit`` it breaks and its own ``value``, in words."""
     rows = []

@@ -1,18 +1,15 @@
 """An answer as a file: JSON for programs, CSV for tables, HTML and PNG for people."""
 
-import base64
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ConfigError
 from ptmrec.core.files import write_bytes, write_text
 from ptmrec.core.text import csv_text
-from ptmrec.core.words import html_text, visible
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from ptmrec.recommender.recommendation import Recommendation
 
 SCHEMA = 1
@@ -48,7 +45,7 @@ def save(answer: "Recommendation", path: Path, only_pareto: bool, count: int | N
         return write_text(path, csv_text(board.round(DECIMALS)))
     if kind == ".html":
         return write_text(path, _page(answer, count, only_pareto))
-    return write_bytes(path, _png(answer.plot_pareto() if only_pareto else answer.plot()))
+    return write_bytes(path, _png(answer, only_pareto))
 
 
 def to_json(answer: "Recommendation", count: int | None = None, only_pareto: bool = False) -> str:
@@ -81,27 +78,25 @@ def to_json(answer: "Recommendation", count: int | None = None, only_pareto: boo
 
 
 def to_html(answer: "Recommendation", count: int | None = None, only_pareto: bool = False) -> str:
-    """Write table and remarks as HTML."""
-    count = answer.count if count is None and not only_pareto else count
-    lines = "<br>".join(map(html_text, answer.remarks()))
-    shown = answer.readable(count, only_pareto).map(lambda cell: visible(cell) if isinstance(cell, str) else cell)
-    return f"{shown.to_html(index=False)}<p>{lines}</p>"
+    """Write warnings, table and remarks as HTML."""
+    from ptmrec.recommender.page import block
+
+    return block(answer, count, only_pareto)
 
 
 def _page(answer: "Recommendation", count: int | None, only_pareto: bool) -> str:
-    """A page of its own with table, remarks and figures."""
-    title, figures = f"Models for {html_text(answer.data)}", {}
+    """A page of its own with table, remarks, figures and reasons."""
+    from ptmrec.plots.style import vector
+    from ptmrec.recommender.page import page
+
+    figures = {}
     if not only_pareto:
         figures["Expected accuracies of the models above, with intervals"] = answer.plot()
     if answer.costs:
         words = "Expected accuracy of all models against latency, with the front of models nobody should pass over"
         figures[words] = answer.plot_pareto()
-    pictures = [
-        f'<img alt="{words}" src="data:image/png;base64,{base64.b64encode(_png(ax)).decode()}">'
-        for words, ax in figures.items()
-    ]
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><h1>{title}</h1>'
-    return f"{head}{to_html(answer, count, only_pareto)}{''.join(pictures)}</html>\n"
+    drawn = {words: vector(ax.figure, words) for words, ax in figures.items()}
+    return page(answer, to_html(answer, count, only_pareto), drawn)
 
 
 def _plain(value: Any) -> Any:
@@ -112,7 +107,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _png(ax: "Axes") -> bytes:
+def _png(answer: "Recommendation", only_pareto: bool) -> bytes:
+    """The plot with all that has to go with it into somebody's slides."""
+    from ptmrec.plots.recommendation import entitle
     from ptmrec.plots.style import picture  # brings matplotlib, which the other endings do not need
+    from ptmrec.recommender.page import title_of
 
+    ax = answer.plot_pareto() if only_pareto else answer.plot()
+    title = f"Models for {title_of(answer)}, {time.strftime('%d %B %Y')}"
+    warnings = ["Do not rely on this answer.", *answer.doubts] if answer.doubts and answer.runnable else answer.doubts
+    entitle(ax, title, list(filter(None, [answer.describe_tie()])), warnings)
     return picture(ax.figure)

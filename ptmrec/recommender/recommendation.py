@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ConfigError
-from ptmrec.core.words import count_of, short_count, suggest
+from ptmrec.core.words import count_of, places, short_count, suggest
 from ptmrec.hardware.limits import LIMITS, Costs, broken, relieved
 from ptmrec.images.account import Account
 
@@ -210,10 +210,9 @@ class Recommendation:
     def readable(self, count: int | None = None, only_pareto: bool = False) -> "pd.DataFrame":
         """The first ``count`` models in few enough columns for a terminal; ``1=`` marks a tie with the best."""
         frame = self.leaderboard(count=len(self) if count is None else count, only_pareto=only_pareto)
-        tied = frame["tied_with_best"] & (self.num_tied > 1)
         worth = self.ranking.worth
         columns = {
-            "rank": ["1=" if equal else str(rank) for rank, equal in zip(frame["rank"], tied, strict=True)],
+            "rank": places(frame["rank"], self.num_tied),
             "model": frame["model"],
             "params": [short_count(value) if value else "unknown" for value in frame["parameters"]],
             worth.replace("expected_", "").replace("_", " "): _spans(frame, worth, "low_80", "high_80"),
@@ -311,8 +310,9 @@ class Recommendation:
     def plot_pareto(self, ax: "Axes | None" = None) -> "Axes":
         """Expected accuracy against latency (or parameters), with the Pareto front."""
         from ptmrec.plots.pareto import plot_pareto
+        from ptmrec.recommender.costs import machine_of
 
-        return plot_pareto(self.leaderboard(all_models=True), ax)
+        return plot_pareto(self.leaderboard(all_models=True), ax, machine=machine_of(self.device))
 
     def describe_tie(self) -> str:
         """One sentence about the models tied with the best; empty when there are none."""

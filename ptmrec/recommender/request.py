@@ -129,10 +129,10 @@ def recommend(
     check_budget(verify := choose_passes(preset, verify), time_limit)
     _check(n, zoo, regime, measure, device)
     _check_paths(images, labels, zoo)
-    read = read_user_images(images, labels, skip_unreadable)
+    read = read_user_images(*(source := (images, labels, skip_unreadable)))
     data = str(images) if isinstance(images, str | Path) else f"{read.total} images"
-    own = (regime or choose_regime(read), config or ConfigParser(), n, data, set_limits, zoo, device, measure, verify)
-    request = Request(read, *own, time_limit, download, told, (images, labels, skip_unreadable), started)
+    own = (regime or choose_regime(read), config or ConfigParser(), n, data, set_limits)
+    request = Request(read, *own, zoo, device, measure, verify, time_limit, download, told, source, started)
     if not is_records(zoo):
         return _answer(request, _candidates(request))
     from ptmrec.recommender.published import recommend_published

@@ -14,6 +14,8 @@ SKILLS = ("skill_encoder", "skill_reference", "skill_transport", "mean_skill")
 KIN_SKILLS = "siblings"
 """Name of what all skills of siblings add together."""
 WORST = 3
+LITTLE = 0.05
+"""Part of a score that is not worth a word."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,32 @@ class Reasons:
         best = max(sums, key=sums.get)
         return best if sums[best] > 0 else "nothing speaks for it"
 
-    def _carried(self) -> str:
+    def liked(self) -> list[str]:
+        """The two known data sets whose skill speaks most for the model, if they do."""
         best = sorted(self.evidence, key=lambda name: -self.evidence[name])[:2]
-        return " and ".join(name.replace("_", " ") for name in best) or "known data sets"
+        return [name for name in best if self.evidence[name] > 0]
+
+    def _carried(self) -> str:
+        return _joined(self.liked()) or "known data sets"
+
+    def words(self, class_names: tuple[str, ...] = ()) -> list[str]:
+        """The reasons without numbers, a sentence each: what it did well on, your classes, its size."""
+        parts, liked = self.relations, self.liked()
+        source = parts["source_encoder"] + parts["source_reference"]
+        said = [f"It did well on {_joined(liked)}, of the known data sets most like these images."] if liked else []
+        for value, good, bad in (
+            (
+                parts["transport"],
+                "Its features separate your classes better than those of most models.",
+                "Its features separate your classes worse than those of most models.",
+            ),
+            (source, "It learned from images like these.", "It learned from images unlike these."),
+            (parts[KIN_SKILLS], "Models like it do well on such images.", "Models like it do badly on such images."),
+            (parts["size"], "Its size speaks for it.", "Its size speaks against it."),
+        ):
+            said += [good if value > 0 else bad] if abs(value) > LITTLE else []
+        worst = [_class_name(place, class_names) for place in self.worst_classes]
+        return [*said, *([f"Of your classes it would mix up {_joined(worst, '')} first."] if worst else [])]
 
     def sentence(self, class_names: tuple[str, ...] = ()) -> str:
         """In words: the relations and data sets that weigh most, and the worst classes."""
@@ -60,11 +85,20 @@ class Reasons:
         said = ", ".join(f"{name.replace('_', ' ')} {value:+.2f}" for name, value in parts)
         sets = ", ".join(f"{name} {value:+.2f}" for name, value in carried)
         worst = [
-            f"{class_names[place] if place < len(class_names) else f'class {place}'} ({share:.0%} right)"
-            for place, share in self.worst_classes.items()
+            f"{_class_name(place, class_names)} ({share:.0%} right)" for place, share in self.worst_classes.items()
         ]
         hard = f"; separated worst: {', '.join(worst)}" if worst else ""
         return f"{self.model}: {said}; skill carried by {sets}{hard}"
+
+
+def _class_name(place: int, names: tuple[str, ...]) -> str:
+    return names[place] if place < len(names) else f"class {place}"
+
+
+def _joined(names: list[str], gap: str = " ") -> str:
+    """Names in a sentence; ``gap`` stands for the underscores in them."""
+    names = [name.replace("_", gap or "_") for name in names]
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def explain_score(

@@ -37,7 +37,8 @@ class BaseTrainer:
                 images, labels = batch
                 return F.cross_entropy(self.model(images), labels)
 
-    Files in ``output_dir``: ``<name>_history.json``, ``<name>_last.pt`` (resumable),
+    Files in ``output_dir``: ``<name>_history.json``, ``<name>_curves.png`` and ``.pdf`` (drawn every few minutes and
+    at the end, unless ``options.plots`` is off), ``<name>_last.pt`` (resumable),
     ``<name>_weights.loss_<loss>.<time>.pt`` (the best, weights only) and periodic
     ``<name>_weights.epoch_<epoch>.loss_<loss>.<time>.pt``.
 
@@ -67,7 +68,7 @@ class BaseTrainer:
         self._reading: tuple[str, Iterable[Any], Iterator[Any] | None] = ("train", train_loader, None)
         self._last_batch_metrics: dict[str, float | Tensor] = {}
 
-    def fit(self, resume: bool = False) -> History:
+    def fit(self, resume: bool = False, live: bool = False) -> History:
         """Train until ``options.epochs`` epochs are done or patience runs out.
 
         A resumed run ends with the same bits as an uninterrupted one on a CPU, as long as all randomness
@@ -75,6 +76,7 @@ class BaseTrainer:
 
         Args:
             resume: continue from ``<name>_last.pt`` when there is one.
+            live: show the curves below a notebook's cell while it runs.
 
         Returns:
             The history, also of the epochs before a resume.
@@ -88,7 +90,7 @@ class BaseTrainer:
         self.model = self._run.prepare(self.model, self.build_optimizer, [self.train_loader, self.validation_loader])
         try:
             # A second dead worker may be reported while the first is handled.
-            with self._run.lock_output(), self._naming_dead_workers():
+            with self._run.lock_output(), self._run.drawing(live), self._naming_dead_workers():
                 self._run.begin(resume)
                 for epoch in progress(self._run.remaining_epochs(), f"{self.name} training"):
                     if self.is_done():

@@ -78,5 +78,5 @@ def make_fine_tuner(
     recipe = recipe.lasting(PARTS * -(-recipe.steps // PARTS))
     batches = TrainBatches(images, labels, getattr(model, "prepare", normalise), recipe, PARTS, seed)
     own = {name: getattr(recipe, name) for name in ("batch_size", "learning_rate", "weight_decay")}
-    options = TrainingOptions(epochs=PARTS, gradient_clip=CLIP, scheduler="none", seed=seed, **own)
+    options = TrainingOptions(epochs=PARTS, gradient_clip=CLIP, scheduler="none", seed=seed, plots=False, **own)
     return FineTuner(model, options, folder, batches)

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, write_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LEADING_COLUMNS = ("epoch", "train_loss", "validation_loss")
 
@@ -49,6 +52,12 @@ class History:
         ]
         known = [(loss, row["epoch"]) for loss, row in zip(losses, self.epochs, strict=True) if loss is not None]
         return min(known)[1] if known else None
+
+    def plot(self) -> "Figure":
+        """Curves of the loss and of each metric, the best epoch marked; Jupyter shows them."""
+        from ptmrec.plots.training_curves import plot_history  # brings matplotlib
+
+        return plot_history(self.to_frame(), self.best_epoch)
 
     def save(self, path: Path) -> Path:
         """Write as JSON, atomically."""

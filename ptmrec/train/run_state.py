@@ -1,8 +1,8 @@
 """What a training run consists of beside its loop: optimiser, standing, history, and the files it resumes from."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ptmrec.train.checkpoints import (
     timestamp,
     try_lock,
 )
+from ptmrec.train.curves import Curves
 from ptmrec.train.history import History
 from ptmrec.train.setup import build_accelerator, build_scheduler, scheduler_arguments, settings_of
 
@@ -45,6 +46,7 @@ class RunState:
         self.history = History()
         self._files = CheckpointStore(folder, name)
         self._position = Position(timestamp())
+        self._curves: Curves | None = None
 
     def prepare(
         self,
@@ -94,6 +96,19 @@ class RunState:
         """
         return try_lock(self.last_path) if self.accelerator.is_main_process else nullcontext()
 
+    @contextmanager
+    def drawing(self, live: bool) -> Iterator[None]:
+        """Draw the curves of the epochs that are done within, as they come and when it ends."""
+        if is_main():
+            wanted = getattr(self.options, "plots", True)
+            self._curves = Curves(self.name, self._files.folder if wanted else None, live)
+        try:
+            yield
+        finally:
+            if self._curves is not None:
+                self._curves.finish(self.history)
+                self._curves = None
+
     def begin(self, resume: bool) -> None:
         """Start afresh, or go on from the saved state when there is one and ``resume`` is asked for.
 
@@ -142,6 +157,8 @@ class RunState:
         epoch = self._position.epoch = int(row["epoch"])
         if is_main():
             self._write_epoch(monitored, improved)
+        if self._curves is not None:
+            self._curves.follow(self.history)
         self._position.best_checkpoint = broadcast(self._position.best_checkpoint)
         best = " (best)" * improved
         logger.debug("%s: epoch %d/%d, loss %.6f%s", self.name, epoch, self.options.epochs, monitored, best)

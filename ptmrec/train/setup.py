@@ -16,8 +16,9 @@ from ptmrec.core.processes import broadcast, world_size
 
 
 def settings_of(options: TrainingOptions) -> dict[str, str]:
-    """Every option but ``epochs`` as text, to tell whether a resumed run is the same run."""
-    names = {*(field.name for field in fields(TrainingOptions)), *getattr(options, "__dict__", ())} - {"epochs"}
+    """Every option that counts but ``epochs`` as text, to tell whether a resumed run is the same run."""
+    beside = {"epochs", *(field.name for field in fields(TrainingOptions) if field.metadata["beside"])}
+    names = {*(field.name for field in fields(TrainingOptions)), *getattr(options, "__dict__", ())} - beside
     return {name: repr(getattr(options, name)) for name in sorted(names) if hasattr(options, name)}
 
 

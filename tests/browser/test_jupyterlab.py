@@ -3,6 +3,7 @@
 `make test` leaves it out: it needs Chromium and its driver from the system's packages.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -16,13 +17,19 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from ptmrec import recommend
+from ptmrec.benchmark.battery import read_battery
+from ptmrec.config.parser import ConfigParser
+from ptmrec.config.sections import PathsConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "figures" / "readme_jupyterlab.png"
@@ -30,6 +37,7 @@ WIDTH, HEIGHT = 1280, 720
 STARTED, ANSWERED, SOON = 60, 180, 20
 """Seconds after which a wait is given up: for the server and the page, for the recommender, for a widget."""
 CELLS = ".jp-NotebookPanel .jp-Cell"
+INK = "return getComputedStyle(document.querySelector(arguments[0])).color"
 
 
 def find_program(*names: str) -> str:
@@ -155,21 +163,54 @@ def run_all_cells(driver) -> None:
 def shown_models(driver) -> list[str]:
     """Names in the second column of the panel's table, read at once: a redrawn table's rows are gone in between."""
     cells = f"{CELLS} .widget-html tbody td:nth-child(2)"
-    return driver.execute_script("return [...document.querySelectorAll(arguments[0])].map(e => e.innerText)", cells)
+    return driver.execute_script("return [...document.querySelectorAll(arguments[0])].map(e => e.textContent)", cells)
 
 
-def press(driver, label: str, key: str) -> None:
-    """A key on the handle of the slider with a label."""
-    slider = wait(driver, SOON, f"slider {label}", lambda: first(driver, f"{CELLS} .widget-hslider", label))
-    slider.find_element(By.CSS_SELECTOR, ".noUi-handle").send_keys(key)
+def field(driver, label: str, kind: str = "input"):
+    """A field of the panel, found as a screen reader names it."""
+    found = f"//label[starts-with(normalize-space(.), '{label}')]/..//{kind}"
+    return wait(driver, SOON, f"field {label}", lambda: driver.find_elements(By.XPATH, found))[0]
+
+
+def ask(driver, images: str, folder: str = "") -> None:
+    Select(field(driver, "images", "select")).select_by_visible_text(images)
+    if folder:
+        box = field(driver, "folder")
+        wait(driver, SOON, "a folder to type", box.is_enabled)
+        box.send_keys(Keys.CONTROL, "a", Keys.NULL, folder)
+        wait(driver, SOON, "a word about the button", lambda: first(driver, ".widget-html", "Press Recommend"))
+    click(driver, "button.mod-primary", "Recommend")
+
+
+def title(driver) -> str:
+    return driver.find_element(By.CSS_SELECTOR, f"{CELLS} .widget-html h3").text
+
+
+def dimmed(driver) -> bool:
+    return bool(driver.find_elements(By.CSS_SELECTOR, f"{CELLS} .ptmrec-old"))
+
+
+def marked(driver) -> str:
+    name = driver.find_element(By.CSS_SELECTOR, f"{CELLS} .widget-html tr[aria-current] td:nth-child(2)")
+    return name.get_property("textContent")
+
+
+def resize(driver, width: int) -> None:
+    metrics = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def show_panel(driver) -> None:
+    """Scroll to the panel: JupyterLab renders nothing of a cell out of sight."""
+    panel = driver.find_element(By.CSS_SELECTOR, f"{CELLS} .widget-vbox")
+    driver.execute_script("arguments[0].closest('.jp-Cell').scrollIntoView({block: 'start'})", panel)
+    driver.execute_script("document.activeElement.blur()")
+    time.sleep(1)  # the scroll and the last drawing have no event to wait for
 
 
 def take_picture(driver, path: Path) -> None:
     """The panel below JupyterLab's bars, in few enough colours for a small file."""
-    panel = first(driver, f"{CELLS} .widget-vbox")
-    driver.execute_script("arguments[0].closest('.jp-Cell').scrollIntoView({block: 'start'})", panel)
-    driver.execute_script("document.activeElement.blur()")
-    time.sleep(1)  # the scroll and the last drawing have no event to wait for
+    show_panel(driver)
     picture = Image.open(BytesIO(driver.get_screenshot_as_png())).convert("RGB")
     path.parent.mkdir(exist_ok=True)
     picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -183,18 +224,20 @@ def lab(tmp_path):
         wait(driver, STARTED, "the notebook", lambda: first(driver, CELLS))
         click(driver, ".jp-SideBar.jp-mod-left .lm-TabBar-tab.lm-mod-current")  # closes the list of files
         run_all_cells(driver)
+        show_panel(driver)
         yield driver
 
 
-def test_a_person_asks_moves_sliders_and_sees_another_table(lab):
+def test_a_person_asks_changes_fields_and_sees_another_table(lab):
     errors = lab.find_elements(By.CSS_SELECTOR, f"{CELLS} [data-mime-type='application/vnd.jupyter.error']")
     assert not errors, errors[0].text
     before = shown_models(lab)
     assert len(before) == 5
-    press(lab, "models", Keys.ARROW_RIGHT)
+    field(lab, "models").send_keys(Keys.ARROW_UP)
     wait(lab, SOON, "a sixth model", lambda: len(shown_models(lab)) == 6)
     assert shown_models(lab)[:5] == before
-    press(lab, "parameters", Keys.ARROW_LEFT)
+    limits = Select(field(lab, "parameters", "select"))
+    limits.select_by_index(len(limits.options) - 2)
     wait(lab, SOON, "other models", lambda: before[0] not in shown_models(lab))
     take_picture(lab, PICTURE)
     with Image.open(PICTURE) as picture:
@@ -204,5 +247,70 @@ def test_a_person_asks_moves_sliders_and_sees_another_table(lab):
     wait(lab, SOON, "a word about the button", lambda: first(lab, ".widget-html", "Press Recommend"))
     click(lab, "button.mod-primary", "Recommend")
     wait(lab, ANSWERED, "the column of models that were run", lambda: first(lab, f"{CELLS} .widget-html th", "run"))
-    press(lab, "parameters", Keys.END)
+    Select(field(lab, "parameters", "select")).select_by_visible_text("any")
     wait(lab, SOON, "all models again", lambda: first(lab, f"{CELLS} .widget-html td", "yes"))
+
+
+def test_two_questions_an_error_untrusted_images_and_a_narrow_window(lab, tmp_path):
+    assert title(lab).startswith("Models for euro coins") and marked(lab) == shown_models(lab)[0]
+    Select(field(lab, "explain", "select")).select_by_index(3)
+    wait(lab, SOON, "another model explained", lambda: marked(lab) == shown_models(lab)[3])
+    ask(lab, "demo: mnist (10 classes, 200 images)")
+    wait(lab, ANSWERED, "the second answer", lambda: title(lab).startswith("Models for mnist"))
+    wait(lab, SOON, "its winner", lambda: marked(lab) == shown_models(lab)[0] and not dimmed(lab))
+    wait(lab, SOON, "why", lambda: first(lab, f"{CELLS} .widget-html strong", f"Why {marked(lab)}"))
+    ask(lab, "my own images", str(tmp_path / "nowhere"))
+    wait(lab, ANSWERED, "an error", lambda: first(lab, f"{CELLS} [role=alert]", "nowhere"))
+    assert dimmed(lab) and title(lab).startswith("Still shown: Models for mnist")
+    take_picture(lab, tmp_path / "error.png")
+    noise = np.random.default_rng(0)
+    for place in range(40):
+        path = tmp_path / "noise" / "ab"[place % 2] / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path)
+    show_panel(lab)
+    ask(lab, "my own images", str(tmp_path / "noise"))
+    wait(lab, ANSWERED, "a warning", lambda: first(lab, f"{CELLS} [role=note]", "Do not rely on this answer"))
+    row = first(lab, f"{CELLS} tr[aria-current]")
+    assert not dimmed(lab) and int(row.value_of_css_property("font-weight")) < 600
+    for width in (1150, 800):
+        resize(lab, width)
+        take_picture(lab, tmp_path / f"{width}.png")
+        inside = "const t = document.querySelector(arguments[0]); return t.getBoundingClientRect().right"
+        page = lab.execute_script(inside, f"{CELLS} .jp-OutputArea-output")
+        assert lab.execute_script(inside, f"{CELLS} .widget-html div[tabindex]") <= page + 1, "the table is not cut"
+
+
+def test_a_screen_reader_has_a_name_for_each_control_and_dark_is_dark(lab, tmp_path):
+    tree = lab.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    controls = [
+        (node["role"]["value"], node.get("name", {}).get("value", "")) for node in tree if not node.get("ignored")
+    ]
+    names = [name for role, name in controls if role in ("combobox", "spinbutton", "textbox")]
+    assert {"images", "folder", "models", "parameters ≤", "explain"} <= {name.strip() for name in names}
+    buttons = [name for role, name in controls if "button" in role.lower()]
+    for wanted in ("fast", "balanced", "best", "Recommend"):
+        assert [name for name in buttons if wanted in name], (wanted, buttons)
+    light = lab.execute_script(INK, f"{CELLS} .widget-html svg")
+    lab.execute_script("document.body.style.setProperty('--jp-ui-font-color1', 'rgb(250, 250, 250)')")
+    assert lab.execute_script(INK, f"{CELLS} .widget-html svg") == "rgb(250, 250, 250)" != light
+
+
+def test_the_page_of_an_answer_opens_and_prints(tmp_path):
+    battery = read_battery(ConfigParser().get(PathsConfig).battery)["euro_coins"]
+    labels = [f"<b>{battery.class_names[label]}" for label in battery.labels]
+    path = recommend(battery.images, labels, preset="fast").save(tmp_path / "answer.html")
+    with chromium(tmp_path) as driver:
+        driver.get(path.as_uri())
+        assert driver.title == driver.find_element(By.TAG_NAME, "h1").text == "Models for 160 images"
+        assert not driver.find_elements(By.TAG_NAME, "b"), "names of classes are text"
+        pictures = driver.find_elements(By.CSS_SELECTOR, "img")
+        assert len(pictures) > 12 and all(one.get_property("naturalWidth") for one in pictures)
+        assert len(driver.find_elements(By.CSS_SELECTOR, "figure svg")) == 2
+        wide = "return document.documentElement.scrollWidth <= window.innerWidth"
+        assert driver.execute_script(wide)
+        resize(driver, 600)
+        assert driver.execute_script(wide)
+        printed = driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"]
+        (tmp_path / "answer.pdf").write_bytes(base64.b64decode(printed))
+        assert 0 < len(base64.b64decode(printed)) < 3e6

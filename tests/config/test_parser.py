@@ -222,7 +222,7 @@ def test_a_base_without_a_name_is_no_section():
 
 def test_what_a_field_allows_stands_in_its_metadata():
     field = setting(3, "steps", min=1, max=9, choices=[3, 4])
-    assert field.metadata == {"help": "steps", "min": 1, "max": 9, "choices": (3, 4), "written": False}
+    assert field.metadata == {"help": "steps", "min": 1, "max": 9, "choices": (3, 4), "written": False, "beside": False}
 
 
 @pytest.mark.parametrize("name", SECTIONS)

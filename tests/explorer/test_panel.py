@@ -16,9 +16,10 @@ from ptmrec.config.sections import PRESETS
 from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.explorer import asking
 from ptmrec.explorer.asking import DEMO, Asker
-from ptmrec.explorer.drawing import draw, readable, short_count, table_html
+from ptmrec.explorer.drawing import draw, readable, short_count
 from ptmrec.explorer.panel import FOLDER, MOST_SHOWN, Explorer, image_html, parameter_limits, show_explorer
 from ptmrec.images.account import Account
+from ptmrec.recommender.page import table_html
 from ptmrec.recommender.recommendation import Recommendation
 from ptmrec.recommender.request import Request
 
@@ -30,11 +31,15 @@ def make_frame(count=8, first="m"):
     value = [0.9 - 0.05 * place for place in range(count)]
     columns = {"rank": range(1, count + 1), "model": [f"{first}{place}" for place in range(count)]}
     spread = {"low_80": -0.1, "high_80": 0.1, "low_95": -0.2, "high_95": 0.2}
-    frame = pd.DataFrame(columns).assign(
-        parameters=[4_000_000, 1_500_000] + [9_000 * (count - place) for place in range(2, count)],
-        trained_on="some_set",
-        expected_accuracy=value,
-        tied_with_best=[place < 2 for place in range(count)],
+    frame = (
+        pd.DataFrame(columns)
+        .assign(
+            parameters=[4_000_000, 1_500_000] + [9_000 * (count - place) for place in range(2, count)],
+            trained_on="some_set",
+            expected_accuracy=value,
+            tied_with_best=[place < 2 for place in range(count)],
+        )
+        .assign(rank=lambda own: own["rank"].where(~own["tied_with_best"], 1))
     )
     return frame.assign(**{name: frame["expected_accuracy"] + shift for name, shift in spread.items()})
 
@@ -51,10 +56,11 @@ class Recorder:
             raise DataError("nowhere: no such folder <b>")
         frame = make_frame(3 if images == "demo:b" else 8, images[-1])
         user_images = SimpleNamespace(
-            images=range(9), total=9, num_classes=2, part="", class_names=("a",), account=Account()
+            images=range(9), labels=None, total=9, num_classes=2, part="", class_names=("a",), account=Account()
         )
         ranking = SimpleNamespace(
-            **{"frame": frame, "notes": (f"{images} at {preset}.",), "doubts": (), "nearest": {}, "verification": None},
+            **{"frame": frame, "notes": (f"{images} at {preset}.",), "nearest": {}, "verification": None},
+            **{"doubts": ("Nothing is like <it>.",) if images == "noise" else ()},
             **{"ranked_by": Path("folder"), "runnable": True, "explain": lambda model, by_class=True: Why(model)},
         )
         return Recommendation(Request(user_images, "low_data", None), ranking)
@@ -69,8 +75,16 @@ class Why:
     def phrase(self):
         return "its size"
 
+    worst_classes = {}
+
+    def liked(self):
+        return []
+
+    def words(self, class_names):
+        return [f"why {self.model} tells {class_names[0]}."]
+
     def sentence(self, class_names):
-        return f"why {self.model} tells {class_names[0]}"
+        return "size +0.1"
 
 
 @pytest.fixture
@@ -92,8 +106,10 @@ def test_the_first_demo_is_answered_before_anything_is_pressed(explorer, recorde
     assert recorder.asked == [("demo:a", "fast")]
     table, picture, reason, remarks = seen(explorer)
     assert table.count("<tr") == 1 + 5 and "a0" in table and "4 M" in table
-    assert 'alt="Dots' in picture and "data:image/png" in picture
-    assert "why a0" in reason and remarks.count("Demo:a at fast.") == 1
+    assert 'aria-label="Dots' in picture and "<svg" in picture
+    assert (
+        "why a0" in reason and "<details>" in reason and "size +0.1" in reason and remarks.count("Demo:a at fast.") == 1
+    )
     assert explorer.table()["model"].tolist() == ["a0", "a1", "a2", "a3", "a4"]
 
 
@@ -113,7 +129,7 @@ def test_sliders_change_table_plot_and_explanation_at_once(explorer, recorder):
 
 def test_another_model_is_explained_and_marked(explorer):
     explorer.model.value = "a3"
-    assert explorer.explanation() == "Its size. why a3 tells a." and "why a3" in explorer._reason.value
+    assert explorer.explanation() == "a3: why a3 tells a." and "why a3" in explorer._reason.value
     marked = [row for row in explorer._table.value.split("<tr")[1:] if "background" in row]
     assert len(marked) == 1 and "a3" in marked[0]
     explorer.count.value = 7
@@ -140,10 +156,43 @@ def test_ones_own_folder_is_typed_and_mistakes_are_said(explorer, recorder):
     explorer.button.click()
     assert "no such folder &lt;b&gt;" in explorer.status.value and not explorer.button.disabled
     assert seen(explorer) == before, "the last answer stays"
+    assert "No answer about nowhere" in explorer.status.value and 'role="alert"' in explorer.status.value
+    assert "Still shown: Models for a<" in explorer._title.value and "ptmrec-old" in explorer._answer._dom_classes
     explorer.folder.value = "photos"
     explorer.button.click()
     assert recorder.asked[-1] == ("photos", "fast")
     assert "Photos at fast." in explorer._remarks.value
+    assert "Models for photos<" in explorer._title.value and "ptmrec-old" not in explorer._answer._dom_classes
+
+
+def test_a_new_answer_explains_its_winner(explorer, recorder):
+    explorer.model.value = "a3"
+    explorer.button.click()
+    assert explorer.model.value == "a0", "also where the model explained before is in the table"
+    marked = [row for row in explorer._table.value.split("<tr")[1:] if "background" in row]
+    assert len(marked) == 1 and "a0" in marked[0]
+
+
+def test_the_old_answer_is_dimmed_while_a_new_one_is_made(explorer):
+    ask, seen = explorer._ask, []
+
+    def slow(*question):
+        seen.extend(explorer._answer._dom_classes)
+        return ask(*question)
+
+    explorer._ask = slow
+    explorer.button.click()
+    assert seen == ["ptmrec-old"] and explorer._answer._dom_classes == ()
+
+
+def test_what_is_not_to_be_trusted_is_said_first_and_not_bold(explorer):
+    assert "font-weight:600" in explorer._table.value and "rely" not in explorer._title.value
+    explorer.images.value, explorer.folder.value = FOLDER, "noise"
+    explorer.button.click()
+    assert "Do not rely on this answer.</strong> Nothing is like &lt;it&gt;." in explorer._title.value
+    assert "#e65100" in explorer._title.value
+    assert "font-weight:600" not in explorer._table.value and "Nothing" not in explorer._remarks.value
+    assert "Nothing is like <it>." in explorer.remarks()
 
 
 def test_a_folder_given_first_is_what_the_choosers_show(recorder):
@@ -173,7 +222,7 @@ def test_each_step_of_the_limit_admits_other_models():
 
 
 def test_a_picture_has_an_alternative_text():
-    assert 'alt="Dots with intervals' in image_html(Figure(figsize=(1, 1)))
+    assert 'aria-label="Dots with intervals' in image_html(Figure(figsize=(1, 1)))
 
 
 @pytest.mark.slow
@@ -190,10 +239,11 @@ def test_the_real_recommender_answers_about_a_demo():
 def test_a_folder_is_answered_in_the_names_of_its_classes(tmp_path):
     folder = write_images(tmp_path / "photos", {"hills": 12, "seas": 12})
     explorer = Explorer(Asker(ConfigParser()), DEMOS, str(folder))
-    assert "24 of 24 images used (2 classes)" in " ".join(explorer.remarks())
+    assert "24 of 24 images used (2 classes)," in " ".join(explorer.remarks())
+    assert "data:image/jpeg" in explorer._reason.value and "mixed up: hills" in explorer._reason.value
     assert not [line for line in explorer.remarks() if str(ConfigParser().root) in line]
     first = explorer.frame["model"].iloc[0]
-    assert f". {first}: " in explorer.explanation() and "hills" in explorer.explanation()
+    assert explorer.explanation().startswith(f"{first}: ") and "hills" in explorer.explanation()
     with pytest.raises(ConfigError):
         explorer.found.explain("nobody")
 
@@ -239,7 +289,7 @@ def test_a_demo_is_asked_about_by_the_names_of_its_classes(asker, monkeypatch):
 def frame():
     return pd.DataFrame(
         {
-            "rank": [1, 2, 3],
+            "rank": [1, 1, 3],
             "model": ["a<b", "second", "third"],
             "parameters": [6_092_072, 148_554, 999],
             "trained_on": ["cats_dogs", "x", "y"],
@@ -264,8 +314,9 @@ def test_the_table_says_what_the_frame_says_in_words(frame):
     assert table.iloc[0].tolist() == ["1=", "a<b", "6.09 M", "cats dogs", "52 % (40–60)"]
     more = readable(frame.assign(verified=[True, False, False], licence="MIT; see LICENSE"))
     assert more["run"].tolist() == ["yes", "", ""] and set(more["licence"]) == {"MIT"}
-    alone = readable(frame.assign(tied_with_best=[True, False, False]))
+    alone = readable(frame.assign(tied_with_best=[True, False, False], rank=[1, 2, 3]))
     assert alone["#"].tolist() == ["1", "2", "3"]
+    assert readable(frame.head(1), tied=2)["#"].tolist() == ["1="], "the others are not shown"
 
 
 def test_names_cannot_break_the_page_and_one_row_is_marked(frame):

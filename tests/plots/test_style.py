@@ -31,7 +31,7 @@ from ptmrec.plots.style import (
     thesis_style,
     words,
 )
-from ptmrec.plots.training_curves import COLOURS, new_metrics, plot_history
+from ptmrec.plots.training_curves import COLOURS, new_metrics, plot_history, window_of
 from ptmrec.train.history import History
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -196,19 +196,22 @@ def curves(ax):
 
 def test_curves_hold_the_data_in_fixed_colours():
     frame = make_frame_training_curves()
-    lines = curves(plot_history(frame).axes[0])
-    assert list(lines) == ["training", "validation"]
+    plain, logarithmic, mean = plot_history(frame).axes[:3]
+    assert [ax.get_yscale() for ax in (plain, logarithmic, mean)] == ["linear", "log", "linear"]
     for label, part in (("training", "train"), ("validation", "validation")):
-        np.testing.assert_array_equal(lines[label].get_ydata(), frame[f"{part}_loss"])
-        np.testing.assert_array_equal(lines[label].get_xdata(), frame["epoch"])
-        assert to_rgb(lines[label].get_color()) == to_rgb(COLOURS[part])
+        for ax, values in ((plain, frame), (logarithmic, frame), (mean, frame.rolling(3).mean())):
+            line = curves(ax)[label]
+            np.testing.assert_array_equal(line.get_ydata(), values[f"{part}_loss"])
+            np.testing.assert_array_equal(line.get_xdata(), frame["epoch"])
+            assert to_rgb(line.get_color()) == to_rgb(COLOURS[part])
 
 
 def test_no_panel_repeats_another_and_titles_are_words():
     before = plt.get_fignums()
     figure = plot_history(make_frame_training_curves())
     assert new_metrics(make_frame_training_curves()) == ["tau_w", "recall@5"]
-    assert [ax.get_title() for ax in figure.axes] == ["loss", r"agreement $\tau_w$", "recall@5"]
+    loss = ["loss", "loss, log scale", "loss, mean of 3 epochs"]
+    assert [ax.get_title() for ax in figure.axes] == [*loss, r"agreement $\tau_w$", "recall@5"]
     assert_readable(figure)
     assert plt.get_fignums() == before
 
@@ -223,21 +226,26 @@ def test_chosen_epoch_is_marked_in_every_panel_and_the_legend():
     )
 
 
-@pytest.mark.parametrize(("shift", "scale"), [(0.0, "log"), (5.0, "linear"), (-1.0, "linear")])
-def test_log_scale_where_losses_are_positive_and_span_a_decade(shift, scale):
+def test_a_loss_that_is_not_positive_has_no_log_scale():
     frame = make_frame_training_curves()
-    frame[["train_loss", "validation_loss"]] += shift
-    assert plot_history(frame).axes[0].get_yscale() == scale
+    frame[["train_loss", "validation_loss"]] -= 1.0
+    assert "log" not in [ax.get_yscale() for ax in plot_history(frame).axes]
+
+
+def test_the_window_of_the_mean_goes_by_the_length_of_the_run():
+    assert [window_of(epochs) for epochs in (1, 30, 100, 1000)] == [3, 3, 10, 100]
+    assert len(plot_history(make_frame_training_curves(epochs=5)).axes) == 4, "too short for a mean"
+    assert plot_history(make_frame_training_curves(epochs=100)).axes[2].get_title() == "loss, mean of 10 epochs"
 
 
 def test_only_what_was_measured_is_drawn():
     figure = plot_history(make_frame_training_curves(validation=False))
     assert list(curves(figure.axes[0])) == ["training"]
-    assert list(curves(plot_history(make_frame_training_curves()).axes[2])) == ["validation"]
+    assert list(curves(plot_history(make_frame_training_curves()).axes[4])) == ["validation"]
 
 
 def test_a_single_epoch_shows_as_a_point():
     figure = plot_history(make_frame_training_curves(epochs=1))
-    assert len(figure.axes) == 4  # nothing can be said to repeat the loss
+    assert len(figure.axes) == 5  # nothing can be said to repeat the loss
     assert figure.axes[0].lines[0].get_marker() == "o"
     assert_readable(figure)

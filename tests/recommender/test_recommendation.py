@@ -1,6 +1,4 @@
-import base64
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -92,8 +90,7 @@ def test_an_answer_is_written_by_its_ending(ending, tmp_path):
     elif ending == "png":
         assert content.startswith(b"\x89PNG")
     else:
-        picture = re.search(rb'alt="[^"]+" src="data:image/png;base64,([^"]+)"', content)
-        assert base64.b64decode(picture[1]).startswith(b"\x89PNG")
+        assert b'<svg role="img" aria-label="Expected' in content and b"Models for my_images" in content
         assert b"600 images used" in content
     assert [own.name for own in tmp_path.iterdir()] == [path.name]
 

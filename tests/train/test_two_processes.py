@@ -12,7 +12,14 @@ from toy_training import StoppingTrainer, make_trainer
 from ptmrec.core.files import read_json
 from ptmrec.train.batches import divide
 
-OPTIONS = {"epochs": 5, "scheduler": "cosine", "gradient_clip": 1.0, "checkpoint_every": 2, "weight_decay": 0.1}
+OPTIONS = {
+    "epochs": 5,
+    "scheduler": "cosine",
+    "gradient_clip": 1.0,
+    "checkpoint_every": 2,
+    "weight_decay": 0.1,
+    "plots": True,
+}
 CASES = {"whole": {"own_generator": True}, "stopped": {"own_generator": False}}
 
 
@@ -86,6 +93,7 @@ def test_two_processes_train_as_one_does(tmp_path, together, name):
     assert answers[0][2:] == answers[1][2:]
     assert answers[0][2] == [[1.0, 1.0]] * 2, "no weight decay for what has no gradient"
     written = [path for path in (folder / name).iterdir()]
+    assert sum("_curves" in path.name for path in written) == 2
     assert len(written) == len(list((tmp_path / name).iterdir())), "the main process alone writes"
 
 
