@@ -90,7 +90,7 @@ def _answers(target: PassTarget, k: int) -> dict[str, list[tuple[np.ndarray, flo
     answers = {
         VERIFIED: [_verified(target, k)],
         MEAN_RANK: [_first(target.mean_rank, target, k)],
-        RANDOM: [run_in_order(order[:k], target) for order in target.random],
+        RANDOM: [run_in_order(_ran(order, target)[:k], target) for order in target.random],
     }
     if not target.runs:
         answers[HALVING] = [halve(order, target, k) for order in target.random]
@@ -163,8 +163,13 @@ def _sizes(start: int, stages: int) -> np.ndarray:
     return np.array(sizes)
 
 
+def _ran(order: np.ndarray, target: PassTarget) -> np.ndarray:
+    """Those of an order that were run: all, but where the zoo is looked at in part and short runs are of the whole."""
+    return order[~np.isnan(target.revealed[order])]
+
+
 def _verified(target: PassTarget, k: int) -> tuple[np.ndarray, float]:
-    run = np.argsort(-target.prior, kind="stable")[:k]
+    run = _ran(np.argsort(-target.prior, kind="stable"), target)[:k]
     shown = np.full(len(target.truth), np.nan)
     shown[run] = target.revealed[run]
     return target.update(shown), float(target.seconds[run].sum())
@@ -173,10 +178,12 @@ def _verified(target: PassTarget, k: int) -> tuple[np.ndarray, float]:
 def _first(prior: np.ndarray, target: PassTarget, k: int) -> tuple[np.ndarray, float]:
     """The first k of a ranking in the order of what running them revealed, the others after them as they were."""
     order = np.argsort(-prior, kind="stable")
-    order[:k] = order[:k][np.argsort(-target.revealed[order[:k]], kind="stable")]
+    first = _ran(order, target)[:k]
+    first = first[np.argsort(-target.revealed[first], kind="stable")]
+    order = np.concatenate([first, order[~np.isin(order, first)]])
     scores = np.empty(len(prior))
     scores[order] = -np.arange(len(prior), dtype=np.float64)
-    return scores, float(target.seconds[order[:k]].sum())
+    return scores, float(target.seconds[first].sum())
 
 
 def _judge(truth: np.ndarray, answers: list[tuple[np.ndarray, float]]) -> dict[str, float]:

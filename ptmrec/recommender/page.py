@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -180,7 +181,7 @@ def command_of(answer: "Recommendation") -> str:
     for name, bound in request.limits.items():
         typed = ",".join(bound) if isinstance(bound, tuple) else format_quantity(bound, LIMITS[name].kind)
         words += [LIMITS[name].option, typed.replace(" ", "")]
-    return " ".join(f"'{word}'" if " " in word else word for word in words)
+    return shlex.join(words)
 
 
 def block(answer: "Recommendation", count: int | None, only_pareto: bool) -> str:

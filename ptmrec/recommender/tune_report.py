@@ -45,6 +45,7 @@ def _card(
     name: str, base: Snapshot, data: str, licence: str, images: "Parts", judged: "Judged", made: "TunedModel"
 ) -> str:
     """``README.md``: front matter as the Hub reads it, and what a person wants to know."""
+    front = _front(name, base, data, licence, made.accuracy)
     tried = "\n".join(
         f"| {markdown_text(run.model)} | {run.steps} | {run.learning_rate:g} | {run.accuracy:.3f} | {run.seconds:.1f} |"
         for run in made.tried
@@ -55,20 +56,7 @@ def _card(
     library, command = base.card.architecture["library"], ["ptmrec", "predict", f"{place}/", "new_images/"]
     load = f"timm.create_model({_quoted(f'local-dir:{place}')}, pretrained=True)"
     python = f"import timm\n\nmodel = {load}.eval()" if library == "timm" else _own(place)
-    return f"""---
-license: {_quoted(licence)}
-library_name: {_quoted(library)}
-pipeline_tag: image-classification
-base_model: {_quoted(base.source)}
-datasets: [{_quoted(data)}]
-model-index:
-- name: {_quoted(name)}
-  results:
-  - task: {{type: image-classification}}
-    dataset: {{name: {_quoted(data)}, type: image-folder}}
-    metrics: [{{type: accuracy, value: {made.accuracy:.4f}}}]
----
-
+    return f"""{front}
 # {markdown_text(name)}
 
 {markdown_text(base.name)}, fine-tuned by `ptmrec tune` on {len(images.training)} images of
@@ -104,6 +92,24 @@ all of them. {made.seconds:.0f} s in all.
 | model | steps | learning rate | accuracy | seconds |
 |---|---|---|---|---|
 {tried}
+"""
+
+
+def _front(name: str, base: Snapshot, data: str, licence: str, accuracy: float) -> str:
+    """What the Hub reads of a card, in YAML."""
+    return f"""---
+license: {_quoted(licence)}
+library_name: {_quoted(base.card.architecture["library"])}
+pipeline_tag: image-classification
+base_model: {_quoted(base.source)}
+datasets: [{_quoted(data)}]
+model-index:
+- name: {_quoted(name)}
+  results:
+  - task: {{type: image-classification}}
+    dataset: {{name: {_quoted(data)}, type: image-folder}}
+    metrics: [{{type: accuracy, value: {accuracy:.4f}}}]
+---
 """
 
 

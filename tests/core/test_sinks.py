@@ -58,20 +58,24 @@ MARKUP = re.compile(r"</?[a-z]+[\s>]|<[a-z]+$|\\[a-zA-Z]{2,}|^---|^# |^\| ")
 HARMLESS = {"html_text", "escape", "markdown_text", "_quoted", "visible", "len", "int"}
 """Functions whose result may stand in HTML, LaTeX or Markdown."""
 OWN = {
-    "ptmrec/explorer/drawing.py": {"styles[name]", "whole", "line", "head", "''.join(rows)", "look", "cells"},
-    "ptmrec/explorer/panel.py": {"colour", "small", "data", "' '.join(map(html_text, filter(None, lines)))"},
-    "ptmrec/recommender/export.py": {
-        *("shown.to_html(index=False)", "lines", "title", "head", "to_html(answer, count, only_pareto)", "words"),
-        *("''.join(pictures)", "base64.b64encode(_png(ax)).decode()"),
+    "ptmrec/explorer/panel.py": {
+        *("colour", "small", "role", "look", "warned", "_OLD", "' '.join(map(html_text, said))", "vector(figure, ALT)"),
+    },
+    "ptmrec/plots/style.py": {"size"},
+    "ptmrec/recommender/page.py": {
+        *("_BOX", "_LINE", "_PICTURE", "_STYLE", "styles[name]", "whole", "look", "first", "name", "text", "title"),
+        *("head", "cells", "rows", "body", "table", "lines", "said", "numbers", "tags", "data", "svg", "meta", "start"),
+        *("''.join(cells)", "''.join(rows)", "'<br>'.join(map(html_text, lines))", "pictures_html(groups)"),
+        *("ptmrec.__version__", "time.strftime('%d %B %Y')"),
     },
     "ptmrec/recommender/tune_report.py": {
-        *("interval", "made.judged", "made.steps", "run.steps", "images.part", "REPORT", "shares", "share", "tried"),
-        "python",
+        *("front", "interval", "made.judged", "made.steps", "run.steps", "images.part", "REPORT", "shares", "share"),
+        *("tried", "python"),
     },
     "experiments/report/latex.py": {"caption", "name", "columns"},
     "experiments/report/measuring.py": {
         "' | '.join(heads)",
-        "' | '.join([name, *cells, _band(rows[name, drawn, 1, 'half', OURS], 100, 1)])",
+        "' | '.join([name, *cells, _band(row('half', 1, 200.0), 100, 1)])",
     },
     "experiments/thesis/build.py": {"name"},
     "experiments/thesis/macros.py": {"name", "text", "value"},

@@ -263,7 +263,13 @@ def settings(tmp_path):
     overrides = {f"paths.{key}": str(constants / name) for key, name in places.items()}
     overrides["paths.artifacts"] = str(tmp_path / "artifacts")
     overrides |= {f"ground_truth.{key}": getattr(QUICK_TRUTH, key) for key in ("shots", "draws", "estimator_draws")}
-    overrides |= {"costs.threads": [1], "costs.rounds": 1, "costs.passes": 1, "costs.batch_passes": 1}
+    overrides |= {
+        "ground_truth.steps": 2,
+        "costs.threads": [1],
+        "costs.rounds": 1,
+        "costs.passes": 1,
+        "costs.batch_passes": 1,
+    }
     return ConfigParser(overrides={**overrides, "costs.batch_size": 2, "costs.warm_up": 0}), images
 
 
@@ -275,9 +281,10 @@ def test_a_real_model_joins_the_committed_files(settings, monkeypatch):
     truth = read_ground_truth(paths.ground_truth)
     assert truth.models == (LITE0, "vgg-small-toy")
     assert np.isfinite(truth.accuracy["low_data"]).all()
-    assert np.isnan(truth.accuracy["fine_tuning"]).all()
+    assert np.isfinite(truth.accuracy["fine_tuning"]).tolist() == [[True, False]]
     assert np.isfinite(truth.repeats["low_data"][0, 0]).sum() == QUICK_TRUTH.draws
-    (kept, record) = json.loads(paths.ground_truth.read_text())["toy"]
+    (kept, record, tuned) = json.loads(paths.ground_truth.read_text())["toy"]
+    assert (tuned["regime"], tuned["recipe"]["pixels"]) == ("fine_tuning", real.PIXELS)
     assert kept == RECORD
     assert (record["source"], record["trained_on_dataset"]) == (real.SOURCE, "imagenet")
     estimates = json.loads(paths.estimators.read_text())["toy"]
@@ -288,6 +295,7 @@ def test_a_real_model_joins_the_committed_files(settings, monkeypatch):
     assert costs["models"][LITE0]["num_params"] == read_real(paths.real)[0].card.num_params
     before = {path: path.read_bytes() for path in paths.manifest.parent.rglob("*.json")}
     monkeypatch.setattr(real, "measure_on", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(real, "tune_on", lambda *_: pytest.fail("tuned again"))
     monkeypatch.setattr(real, "measure_costs", lambda *_: pytest.fail("measured again"))
     real.build_real(config, images)
     assert {path: path.read_bytes() for path in before} == before
