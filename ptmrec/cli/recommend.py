@@ -11,7 +11,7 @@ import click
 from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show
 from ptmrec.cli.examples import Grouped
 from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES
-from ptmrec.core.words import visible
+from ptmrec.core.words import short_count, visible
 from ptmrec.hardware.limits import LIMITS
 
 if TYPE_CHECKING:
@@ -171,12 +171,13 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
 
 def _elsewhere(ctx: click.Context, found: "Recommendation") -> list[str]:
     """Published models that are worth a download, for an answer on those that are here."""
-    from ptmrec.recommender.published import worth_fetching
+    from ptmrec.recommender.published import WIELDY, worth_fetching
 
     if found.request.zoo is not None or ctx.params["demo"] or found.num_classes < 2:
         return []
     zoo, names = worth_fetching(found.request)
-    command = ask_again(ctx, (*SHOWING, "preset", "measured"), zoo=zoo, verify=3)
+    bound = {} if "max_params" in found.request.limits else {"max_params": short_count(WIELDY)}
+    command = ask_again(ctx, (*SHOWING, "preset", "measured"), zoo=zoo, **bound, verify=3)
     return [f"published, worth a download: {', '.join(names)}; {command}   # asks before it downloads"] if names else []
 
 

@@ -147,7 +147,8 @@ def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool, whole
         account.leave(f"in the {part} part" if part != "other" else "in no training part", count=count)
     if listing.part:
         account.note(f"training part {listing.part}")
-        logger.info("%s is split into parts; its training part %s/ is used", folder, listing.part)
+        if not whole:  # of all images the parts are read once more, and it was said before
+            logger.info("%s is split into parts; its training part %s/ is used", folder, listing.part)
     if len(groups) == 1 and "" not in groups:
         raise DataError(f"{folder}: only one class ({next(iter(groups))}); a ranking needs at least two")
     sizes = {name: len(files) for name, files in groups.items()}

@@ -44,6 +44,8 @@ MEASURED = "records and what you measured"
 """How the order is called that measured accuracies moved."""
 ELSEWHERE = {"low_data": "mieb", "fine_tuning": "vtab1k"}
 """Regime -> the published zoo whose records are of it, for answers on models that are here."""
+WIELDY = 300_000_000
+"""Parameters of the largest published model that is named to somebody who set no limit on size."""
 FEWEST_GROUPS = 3
 """Data sets that are not alike, below which nothing can be said of another one."""
 
@@ -202,13 +204,14 @@ def recommend_published(request: Request, fixed: bool = True, run: Verification 
 def worth_fetching(request: Request, count: int = 3) -> tuple[str, list[str]]:
     """The table that says most of a question, and the models of it to fetch first, none where the limits are unknown.
 
-    Only what the cards state is held against the limits: nothing of them was measured here.
+    Only what the cards state is held against the limits: nothing of them was measured here. Without a limit on size
+    none is named that is larger than :data:`WIELDY`.
     """
     table = read_table(replace(request, zoo=ELSEWHERE[request.regime], measured={}))
     book = CostBook(request.paths, request.device)
     costs = {name: book.published(name, table.zoo.cards[name]) for name in table.zoo.models}
     try:
-        kept = keep_limits(costs, request.limits)
+        kept = keep_limits(costs, {"max_params": WIELDY, **request.limits})
     except NothingLeftError:
         return ELSEWHERE[request.regime], []
     listed = np.array([name in kept for name in table.zoo.models])

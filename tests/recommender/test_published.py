@@ -24,7 +24,7 @@ from ptmrec.recommender.orders import (
     ranker_scores,
     read_trial,
 )
-from ptmrec.recommender.published import recommend_published
+from ptmrec.recommender.published import WIELDY, recommend_published, worth_fetching
 from ptmrec.recommender.request import PUBLISHED, Request, recommend
 from ptmrec.relations.records import HEAD
 
@@ -40,6 +40,22 @@ def request(name, count=5, device=None, measured=None, **limits):
 
 def ask(name, **options):
     return recommend_published(request(name, **options), fixed=False)
+
+
+@pytest.mark.parametrize(
+    ("regime", "zoo", "limits", "most"),
+    [
+        ("low_data", "mieb", {}, WIELDY),
+        ("fine_tuning", "vtab1k", {}, WIELDY),
+        ("fine_tuning", "vtab1k", {"max_params": "30M"}, 30e6),
+    ],
+)
+def test_models_worth_a_download_keep_the_limits_and_are_of_the_regimes_table(regime, zoo, limits, most):
+    table, names = worth_fetching(replace(request(None, **limits), regime=regime))
+    assert table == zoo and len(names) == 3
+    cards = read_published(FOLDER / f"{zoo}.json").cards
+    assert all(cards[name]["num_params"] <= most for name in names)
+    assert worth_fetching(replace(request(None, max_latency="1ms"), regime=regime)) == (zoo, [])
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
