@@ -30,6 +30,7 @@ REGIONS: dict[str, Callable[[Path], str]] = {
     "results": results.split,
     "passes": results.passes,
     "tuning": results.tuning,
+    "tuned": results.tuned,
     "coverage": results.coverage,
     "published": results.published,
     "measured_records": measuring.measured_records,
