@@ -58,11 +58,11 @@ def read_parts(source: Any, labels: Any = None, skip_unreadable: bool = False) -
     pictures, own = list(read.images), read.labels
     if test is None:
         if np.unique(own, return_counts=True)[1].max() < 3:
-            raise DataError("two images of a class at most; learning and judging take three or more")
+            raise DataError("no class has three images, and learning, choosing and judging take one each")
         training, report = hold_out(own, HELD_OUT)
         return Parts(pictures, own, read.class_names, training, report, "these images, held out")
     if np.unique(own, return_counts=True)[1].max() < 2:
-        raise DataError("one image of each class; learning and choosing take two or more")
+        raise DataError("no class has two images for training, and learning and choosing take one each")
     strange = sorted({*test.class_names} - {*read.class_names})
     if strange:
         raise DataError(f"the test part holds the class {strange[0]!r}, the training part does not; mend the folders")

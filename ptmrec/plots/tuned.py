@@ -54,7 +54,7 @@ def _draw_worst(axes: np.ndarray, names: Sequence[str], worst: Sequence[tuple[np
         ax.axis("off")
     for ax, (image, label, answer, probability) in zip(axes.flat, worst, strict=False):
         ax.imshow(image)
-        ax.set_title(f"{_short(names[label])}\nnot {_short(names[answer])} ({probability:.2f})", fontsize=6)
+        ax.set_title(f"{_short(names[label])}\nanswered {_short(names[answer])} ({probability:.2f})", fontsize=6)
 
 
 def _short(name: str) -> str:

@@ -174,7 +174,7 @@ def command_of(answer: "Recommendation") -> str:
     request = answer.request
     if not isinstance(request.source[0], str | Path):
         return f"ptmrec.recommend(...)  # {answer.data}, regime {answer.regime}"
-    words = ["ptmrec", "recommend", answer.data, "--regime", answer.regime]
+    words = ["ptmrec", "recommend", answer.data, "--regime", answer.regime.replace("_", "-")]
     words += ["--zoo", str(request.zoo)] if request.zoo else []
     words += ["--verify", str(request.verify)] if request.verify else []
     words += ["--device", request.device] if request.device else []

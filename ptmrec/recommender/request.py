@@ -127,7 +127,7 @@ def recommend(
     """
     started, told, set_limits = time.perf_counter(), read_measured(measured), read_limits(**limits)
     check_budget(verify := choose_passes(preset, verify), time_limit)
-    _check(n, zoo, regime, measure, device)
+    _check(n, zoo, regime := _as_regime(regime), measure, device)
     _check_paths(images, labels, zoo)
     read = read_user_images(*(source := (images, labels, skip_unreadable)))
     data = str(images) if isinstance(images, str | Path) else f"{read.total} images"
@@ -138,6 +138,11 @@ def recommend(
     from ptmrec.recommender.published import recommend_published
 
     return recommend_published(request, fixed=regime is not None)
+
+
+def _as_regime(regime: Any) -> Any:
+    """A regime as the package calls it; in a terminal it has a dash."""
+    return regime.replace("-", "_") if isinstance(regime, str) else regime
 
 
 def is_records(zoo: Path | str | None) -> bool:

@@ -29,6 +29,8 @@ RUNS = "runs"
 """Folder of the books of runs among the artifacts."""
 SEED = 10
 """Of the runs: another one than those of the ground truth."""
+PACE = 25.0
+"""Billion multiply-accumulate operations a second of training, by which a run is expected to take its time."""
 STEPS, DECAY = 100, 0.02
 """Steps and weight decay of the recipe where no record states them."""
 
@@ -164,11 +166,12 @@ class RunBook:
         shutil.rmtree(folder, ignore_errors=True)
         return Run(snapshot.name, recipe.steps, recipe.learning_rate, found, self.clock() - before)
 
-    @property
-    def spent(self) -> float:
-        """Seconds of the runs that are done."""
-        paths = self.folder.glob("*.json") if self.folder.is_dir() else ()
-        return sum(float(read_json(path)["seconds"]) for path in paths)
+    def expected_seconds(self, snapshot: Snapshot, plan: Plan) -> float:
+        """Seconds of a run: as long as it took, or else what the model's operations at its pixels make likely."""
+        if self.has(snapshot, plan):
+            return max(self.run(snapshot, plan).seconds, 1e-3)
+        scale = (plan.pixels / snapshot.card.input_size) ** 2 if plan.pixels and snapshot.card.input_size else 1.0
+        return 3 * (snapshot.card.gmacs or 1.0) * scale * plan.recipe.batch_size * plan.recipe.steps / PACE
 
 
 def trainable(snapshot: Snapshot, plan: Plan) -> "nn.Module":
@@ -204,9 +207,7 @@ def verify_by_runs(
         time_limit: seconds at most.
     """
     own = [plan_for(snapshot, plans) for snapshot in snapshots]
-    work = np.array(
-        [(one.card.gmacs or 1.0) * plan.recipe.batch_size for one, plan in zip(snapshots, own, strict=True)]
-    )
+    work = np.array([book.expected_seconds(*pair) for pair in zip(snapshots, own, strict=True)])
 
     def run(index: int) -> float:
         try:
@@ -216,6 +217,9 @@ def verify_by_runs(
         except (PtmrecError, RuntimeError) as error:  # torch says so of a network that gives no gradient
             raise NoWeightsError(f"{snapshots[index].name} cannot be fine-tuned: {one_line(error)}") from None
 
-    ran = run_first(scores, run, count, time_limit, book.clock, work)
+    def took(index: int) -> float:
+        return book.run(snapshots[index], own[index]).seconds
+
+    ran = run_first(scores, run, count, time_limit, book.clock, work, took)
     how = f"a fine-tuning of {own[0].recipe.steps} steps"
     return Verification(*ran, *map(len, book.parts), how=how)

@@ -33,12 +33,8 @@ if TYPE_CHECKING:
 
 FINALISTS, SEARCH = 24, 0.35
 """Candidates that are run shortly at most, and the share of the time they may take."""
-CHECKED = 8
-"""Candidates whose time or energy is measured where a limit is on it."""
 LONGER, PASSES = ((3, 2), (9, 1)), 60
 """How many times longer runs are, and how many of the best are run so; times that a run sees each image at most."""
-PACE = 25.0
-"""Billion multiply-accumulate operations a second of training, by which the first run is judged too long."""
 MEASURED = frozenset({"max_latency", "min_throughput", "max_energy", "max_memory"})
 """Limits that a measurement on this machine decides."""
 
@@ -96,29 +92,26 @@ def tune(answer: "Recommendation", output: Path, time_limit: float = 600.0, forc
     """
     started = time.perf_counter()
     output, images = check_output(output, force), read_parts(*answer.request.source)
-    ranking = _measured_first(answer)
+    ranking: Ranking = answer.ranking
     book = open_book(ranking.request.paths.artifacts, images)
-    before = book.spent  # by an earlier try that was stopped
 
     def left() -> float:
-        return time_limit - before - (time.perf_counter() - started)
+        return time_limit - (time.perf_counter() - started)
 
     finalists = list_finalists(ranking, book, SEARCH * time_limit)
     with one_thread(ranking.request.config):
-        tried = search(book, finalists, ranking.plans, max(SEARCH * time_limit - before, 1e-3), left)
-        best = next(one for one in finalists if one.name == tried[0].model)
-        plan, steps = plan_for(best, ranking.plans), tried[0].steps
-        if left() < tried[0].seconds / 2:
-            enough = np.ceil(before + time.perf_counter() - started + 2 * tried[0].seconds)
-            raise ConfigError(
-                f"{time_limit:g} s are too short to fine-tune {best.name}; give --time-limit {enough:.0f}s"
-            )
-        run = train_last(best, plan.lasting(steps), images, book.folder / f"last-{steps}", left)
+        tried = search(book, finalists, ranking.plans, SEARCH * time_limit, left)
+        chosen = next((run for run in tried if run.seconds < max(left(), 1.0)), None)
+        if chosen is None:
+            enough = np.ceil(time_limit - left() + 2 * min(run.seconds for run in tried))
+            raise ConfigError(f"{time_limit:g} s are too short; what was run is kept, give --time-limit {enough:.0f}s")
+        best = next(one for one in finalists if one.name == chosen.model)
+        plan, steps = plan_for(best, ranking.plans), chosen.steps
+        run = train_last(best, plan.lasting(steps), images, book.folder / f"last-{best.name}-{steps}", left)
         judged = judge(run.model, images)
-    seconds = before + time.perf_counter() - started
-    made = TunedModel(
-        output, best.name, *judged.interval, len(judged.labels), images.part, tuple(tried), steps, seconds
-    )
+    seconds = time.perf_counter() - started
+    found = (*judged.interval, len(judged.labels), images.part)
+    made = TunedModel(output, best.name, *found, tuple(tried), steps, seconds)
     name = plain_name(f"{best.name}-on-{name_data(ranking.request.data)}")
 
     def write(folder: Path) -> None:
@@ -158,33 +151,25 @@ def list_finalists(ranking: "Ranking", book: RunBook, seconds: float) -> list[Sn
     for name in ranking.frame["model"]:
         snapshot = ranking.find(name)
         if name in ranking.stand_ins or not is_writable(snapshot):
-            logger.info(
-                "%s is passed over: it cannot be written once it is fine-tuned; rec.load(%r) loads it", name, name
-            )
+            logger.info("%s is passed over: it could not be written once it is fine-tuned", name)
             continue
-        needed = expected_seconds(snapshot, plan_for(snapshot, ranking.plans))
-        (found if needed <= seconds or book.has(snapshot, plan_for(snapshot, ranking.plans)) else slow).append(
-            (needed, snapshot)
-        )
+        plan = plan_for(snapshot, ranking.plans)
+        needed = book.expected_seconds(snapshot, plan)
+        (found if needed <= seconds or book.has(snapshot, plan) else slow).append((needed, snapshot))
         if len(found) == FINALISTS:
             break
-    if not found and slow:
-        needed, snapshot = min(slow, key=lambda pair: pair[0])
-        asked = f"{needed / SEARCH:.0f}s"
-        raise ConfigError(
-            f"a short run of {snapshot.name} takes about {needed:.0f} s; give --time-limit {asked} or more"
+    if slow:
+        needed = min(needed for needed, _ in slow)
+        names = ", ".join(snapshot.name for _, snapshot in slow[:3]) + ", ..." * (len(slow) > 3)
+        told = (
+            f"not run, as one run would take too long: {names}; --time-limit {np.ceil(needed / SEARCH):.0f}s runs one"
         )
+        if not found:
+            raise ConfigError(f"no candidate fits the time; {told}")
+        logger.info("%s", told)
     if not found:
         raise ConfigError("no candidate can be fine-tuned and written here; see ptmrec zoo list")
-    if slow:
-        logger.info("%s not run: one run would take too long", count_of(len(slow), "model"))
     return [snapshot for _, snapshot in found]
-
-
-def expected_seconds(snapshot: Snapshot, plan: Plan, steps: int | None = None) -> float:
-    """Seconds that a run is likely to take, from the model's operations at its pixels."""
-    scale = (plan.pixels / snapshot.card.input_size) ** 2 if plan.pixels and snapshot.card.input_size else 1.0
-    return 3 * (snapshot.card.gmacs or 1.0) * scale * plan.recipe.batch_size * (steps or plan.recipe.steps) / PACE
 
 
 def search(
@@ -292,16 +277,6 @@ def judge(model: "nn.Module", images: Parts) -> Judged:
 
     temperature = float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
     return Judged(rows, labels, sharpen(plain, temperature), temperature)
-
-
-def _measured_first(answer: "Recommendation") -> "Ranking":
-    """The ranking of models whose limits on time or energy hold as measured on this machine."""
-    from ptmrec.recommender.costs import CostBook, measure_finalists
-
-    request = answer.request
-    if request.device or request.measure != "none" or not MEASURED & {*request.limits}:
-        return answer.ranking
-    return measure_finalists(answer.ranking, CostBook(request.paths, None), CHECKED)[0]
 
 
 def _keep_limits(folder: Path, answer: "Recommendation") -> None:

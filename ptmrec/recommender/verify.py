@@ -121,11 +121,12 @@ def run_first(
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
     work: np.ndarray | None = None,
+    took: Callable[[int], float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run candidates, best first, until ``count`` have run or one more might pass the time limit.
 
-    Models whose weights are not here are passed over, each with a line. The next one is expected to take as long as
-    the slowest so far, for as much work. The first is run whatever the limit.
+    Models whose weights are not here are passed over, each with a line. A candidate is expected to take as long as the
+    slowest so far, for as much work, and passed over when that is too long. The first is run whatever the limit.
 
     Args:
         scores: ``(N,)`` of the candidates, larger is better; NaN = no candidate.
@@ -134,6 +135,7 @@ def run_first(
         time_limit: seconds at most.
         clock: tells the time in seconds.
         work: ``(N,)`` of each candidate, in any unit; the same for all without it.
+        took: seconds of a candidate that has run, where it may have run before.
 
     Returns:
         Accuracies and seconds ``(N,)``, NaN = not run.
@@ -153,13 +155,13 @@ def run_first(
         if ran == count:
             break
         if ran and time_limit is not None and before - start + np.nanmax(seconds / work) * work[index] > time_limit:
-            break
+            continue
         try:
             accuracies[index] = run(index)
         except NoWeightsError as error:
             logger.warning("not run: %s", error)
             continue
-        seconds[index], ran = clock() - before, ran + 1
+        seconds[index], ran = clock() - before if took is None else took(index), ran + 1
     return accuracies, seconds
 
 

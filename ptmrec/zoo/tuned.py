@@ -172,7 +172,7 @@ def sharpen(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return softmax(log_softmax(np.log(np.maximum(probabilities, 1e-30)), axis=1) / temperature, axis=1)
 
 
-def read_classifier(folder: Path) -> Classifier:
+def read_classifier(folder: Path | str) -> Classifier:
     """The model in a folder that ``ptmrec tune`` wrote.
 
     Raises:
@@ -180,6 +180,7 @@ def read_classifier(folder: Path) -> Classifier:
     """
     from ptmrec.zoo.sources import open_folder
 
+    folder = Path(folder).expanduser()
     path = folder / CARD_NAME
     if not path.is_file():
         raise ArtifactError(f"{folder}: no fine-tuned model there; make one with: ptmrec tune IMAGES -o {folder}")
