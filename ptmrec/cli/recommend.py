@@ -171,10 +171,10 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
 
 def _elsewhere(ctx: click.Context, found: "Recommendation") -> list[str]:
     """Published models that are worth a download, for an answer on those that are here."""
-    from ptmrec.recommender.published import WIELDY, worth_fetching
-
     if found.request.zoo is not None or ctx.params["demo"] or found.num_classes < 2:
         return []
+    from ptmrec.recommender.published import WIELDY, worth_fetching
+
     zoo, names = worth_fetching(found.request)
     bound = {} if "max_params" in found.request.limits else {"max_params": short_count(WIELDY)}
     command = ask_again(ctx, (*SHOWING, "preset", "measured"), zoo=zoo, **bound, verify=3)

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -34,9 +33,6 @@ from ptmrec.relations.posterior import Accuracies, reordered
 from ptmrec.relations.reasons import Reasons, explain_score
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.zoo.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

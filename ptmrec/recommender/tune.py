@@ -15,6 +15,7 @@ from ptmrec.core.files import write_folder
 from ptmrec.core.log import logger
 from ptmrec.core.words import count_of
 from ptmrec.images.parts import Parts, read_parts
+from ptmrec.recommender.measured import wilson_interval
 from ptmrec.recommender.references import one_thread
 from ptmrec.recommender.short_runs import SEED, Plan, Run, RunBook, open_book, plan_for, trainable, verify_by_runs
 from ptmrec.recommender.tune_report import about_model, name_data, write_report
@@ -255,11 +256,9 @@ class Judged:
     @property
     def interval(self) -> tuple[float, float, float]:
         """Accuracy and the ends of its 95 % interval (Wilson 1927)."""
-        from scipy.stats import binomtest
-
-        found = binomtest(int(self.right.sum()), len(self.right))
-        ends = found.proportion_ci(method="wilson")
-        return found.statistic, ends.low, ends.high
+        share = float(self.right.mean())
+        low, high = np.clip(wilson_interval(share, len(self.right), 0.95), 0, 1)
+        return share, float(low), float(high)
 
 
 def judge(model: "nn.Module", images: Parts) -> Judged:
