@@ -103,6 +103,7 @@ def run_notebook(notebook: Path, output: Path, parameters: dict[str, Any], strea
             progress_bar=False,
             stderr_file=stream,
             kernel_name="python3",
+            coalesce_streams=True,  # of lines of progress the last one stays
             # A kernel warns of its local TCP port, and calls the interrupt that ends it an error.
             extra_arguments=["--IPKernelApp.log_level=50"],
         )

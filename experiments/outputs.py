@@ -79,6 +79,12 @@ class Outputs:
         self._record(f"figures/{name}", alt)
         return figure
 
+    def show(self, figure: Figure, name: str, alt: str, sentence: str) -> None:
+        """Save a figure and show it, with the sentence below that says what it shows; arguments as :meth:`figure`."""
+        from IPython.display import Markdown, display  # the library runs without notebooks
+
+        display(self.figure(figure, name, alt), Markdown(sentence))
+
     def table(self, frame: pd.DataFrame, name: str) -> pd.DataFrame:
         """Save a table of results as ``<name>.csv``; returns it."""
         write_text(self.results / f"{name}.csv", csv_text(frame))

@@ -13,7 +13,7 @@ OF_A_RUN = (
     *("recommender/recommender.json", "recommender/hashes.json", "recommender/knowledge/models.json"),
     *("steps/views.json", "steps/knowledge.json", "fusion/0/ranker.safetensors", "shards/views/decoy.npz"),
     *("registered/decoy.json", "measurements/decoy.json", "zoo_build/models/decoy/config.json"),
-    *("origins/figures/quadrants.json", "runs/20000101_000000/01_data_prep.ipynb", "results/evaluation.json"),
+    *("origins/figures/quadrants.json", "runs/20000101_000000/01_data_prep.ipynb", "results/training.json"),
 )
 """Files within an artifacts folder."""
 OF_THE_THESIS = ("generated/numbers.tex", "generated/alternatives.tex", "generated/headline.tex", "figures/passes.pdf")

@@ -133,7 +133,7 @@ OUTPUTS = ("artifacts", "figures", "thesis_output")
 
 
 def test_decoys_take_no_place_of_a_result(tmp_path):
-    own = tmp_path / "artifacts" / "results" / "evaluation.json"
+    own = tmp_path / "artifacts" / "results" / "training.json"
     own.parent.mkdir(parents=True)
     own.write_text("measured for days")
     planted = plant(tmp_path)

@@ -64,7 +64,7 @@ def test_papermill_runs_them_and_everything_promised_is_there(overrides, monkeyp
     parameters = {"profile": "smoke", "config": str(ROOT / "config.ini"), "overrides": overrides}
     lines = reproduce(config, ROOT / "notebooks", parameters)
     folder = Path(overrides["paths.artifacts"])
-    assert len(list((folder / "runs").glob("*/*.ipynb"))) == 6
+    assert len(list((folder / "runs").glob("*/*.ipynb"))) == 8
     assert {path.suffix for path in Path(overrides["paths.figures"]).iterdir()} == {".pdf", ".png"}
     tables = {path.name for path in (Path(overrides["paths.thesis_output"]) / "generated").iterdir()}
     assert {"numbers.tex", "alternatives.tex", "headline.tex", "split_blind_data.tex"} <= tables

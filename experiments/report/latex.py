@@ -54,7 +54,11 @@ def export_table(
 
 
 def _row(values: Iterable[object]) -> str:
-    return " & ".join(escape(str(value)) for value in values) + r" \\"
+    return " & ".join(_MINUS.sub("$-$", escape(str(value))) for value in values) + r" \\"
+
+
+_MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
+"""A hyphen that is a sign, as before a number in a cell."""
 
 
 _MATHS = re.compile(

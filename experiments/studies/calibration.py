@@ -14,6 +14,8 @@ from ptmrec.relations.scores import FIRST
 
 LEFT_OUT, SPLIT, SHUFFLED = "left-out data", "blind data", "shuffled labels"
 """Groups of rows: every data set left out of all others; blind ones, from known ones alone; labels that say nothing."""
+HALF = 0.5
+"""Share of a data set's models below which its intervals are said to miss it."""
 MEASURED = (1, 3, 8)
 """Numbers of first models that are measured on the user's images before the others are expected, in low data."""
 
@@ -23,8 +25,9 @@ def expect_accuracies(crossed: CrossedEvaluation) -> pd.DataFrame:
 
     Returns:
         One row per ``group, dataset, regime, k, model``, where ``k`` models were measured on the images before:
-        ``expected, measured, tied`` (with the first) and ``low_80, high_80, low_95, high_95``. The models measured
-        before have no row. With shuffled labels the measured accuracy is chance.
+        ``expected, measured, tied`` (with the first), ``doubted`` (the answer says not to trust it) and ``low_80,
+        high_80, low_95, high_95``. The models measured before have no row. With shuffled labels the measured accuracy
+        is chance, and only their separation is doubted.
     """
     parts = []
     cases = [case for case in crossed.cases((BLIND_DATA,)) if case.draw == crossed.draws[0]]
@@ -43,7 +46,8 @@ def coverage_table(frame: pd.DataFrame) -> pd.DataFrame:
             low, high = part[f"low_{level * 100:.0f}"], part[f"high_{level * 100:.0f}"]
             inside = ((part["measured"] >= low) & (part["measured"] <= high)).mean()
             place = {"group": group, "regime": regime, "k": k, "dataset": dataset, "level": level}
-            rows.append({**place, "coverage": float(inside), "width": float((high - low).mean())})
+            held = {"coverage": float(inside), "width": float((high - low).mean())}
+            rows.append({**place, **held, "doubted": bool(part["doubted"].any())})
     return pd.DataFrame(rows)
 
 
@@ -80,6 +84,7 @@ def _rows(crossed: CrossedEvaluation, case: Case, group: str, shipped: Shipped) 
         own = crossed.scores[FIRST].probe[crossed.datasets.index(case.dataset)]
     truth, names, parts = measured[there], np.array(list(crossed.cards))[there], []
     posterior, expected = fit_posterior(shipped.errors), shipped.expected()
+    doubted = crossed.doubted(case, shipped)
     counts = (0, *MEASURED) if group == LEFT_OUT and case.regime == PROBED else (0,)
     for k in counts:
         shown = np.full(len(expected), np.nan)
@@ -87,7 +92,7 @@ def _rows(crossed: CrossedEvaluation, case: Case, group: str, shipped: Shipped) 
         shown[first] = own[first]
         found = posterior.answer(expected, shown, IMAGES).only(np.flatnonzero(there))
         columns = {"group": group, "dataset": case.dataset, "regime": case.regime, "k": k, "model": names}
-        columns |= {"expected": found.mean, "measured": truth, "tied": found.tied}
+        columns |= {"expected": found.mean, "measured": truth, "tied": found.tied, "doubted": doubted}
         for level in LEVELS:
             ends = found.interval(level)
             columns |= dict(zip((f"low_{level * 100:.0f}", f"high_{level * 100:.0f}"), ends, strict=True))
@@ -102,5 +107,6 @@ def _shuffled(shipped: Shipped, frame: pd.DataFrame, there: np.ndarray) -> list[
         expected = shipped.accuracy.predict(copy, shipped.scores)[there]
         moved = expected - frame["expected"]
         ends = {name: (frame[name] + moved).clip(0, 1) for name in frame if name.startswith(("low_", "high_"))}
-        found.append(frame.assign(group=SHUFFLED, expected=expected, measured=1 / copy.classes, **ends))
+        own = {"expected": expected, "measured": 1 / copy.classes, "doubted": bool(shipped.accuracy.doubt(copy))}
+        found.append(frame.assign(group=SHUFFLED, **own, **ends))
     return found

@@ -10,6 +10,7 @@ import numpy as np
 from ptmrec.benchmark.ground_truth import GroundTruth, read_short_runs
 from ptmrec.config.sections import PROBED, REGIMES, EvaluationConfig, RelationConfig
 from ptmrec.pipeline.project import Project
+from ptmrec.relations.distance import fit_surroundings
 from ptmrec.relations.expected import (
     SEPARATIONS_NAME,
     ExpectedAccuracy,
@@ -21,6 +22,7 @@ from ptmrec.relations.expected import (
 from ptmrec.relations.linear import LinearRanker, fit_linear_ranker
 from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.posterior import KnownErrors, fit_errors
+from ptmrec.relations.samples import DatasetSample, read_samples
 from ptmrec.relations.scores import FIRST, SCORES_NAME, TARGET, PairScores, read_scores
 
 KNOWN_DATA, BLIND_DATA, BLIND_FAMILIES, DOUBLE_BLIND, BLIND_SOURCES = QUADRANTS = (
@@ -107,6 +109,18 @@ class CrossedEvaluation:
         """Pair scores of the candidates by variant."""
         found = read_scores(self.project.paths.reference / SCORES_NAME)
         return {name: scores.only(self.datasets, list(self.cards)) for name, scores in found.items()}
+
+    @cached_property
+    def samples(self) -> dict[str, DatasetSample]:
+        """What is looked at of each data set: one draw of its images."""
+        return {name: read_samples(self.project.paths.reference, name)[0] for name in self.datasets}
+
+    def doubted(self, case: Case, shipped: "Shipped") -> bool:
+        """Whether ``ptmrec recommend`` would say not to trust its answer."""
+        warning = fit_surroundings({name: self.samples[name] for name in case.known}).warning(
+            self.samples[case.dataset]
+        )
+        return bool(warning or shipped.accuracy.doubt(shipped.brought[0].own))
 
     def cases(self, quadrants: tuple[str, ...] = QUADRANTS) -> Iterator[Case]:
         """Every list of the quadrants asked for."""

@@ -222,6 +222,13 @@ TRUST = {
             and min(n.HalfMissedLeftOutDataEighty, n.HalfMissedLeftOutDataEightyFineTuning) >= 1
         ),
     ),
+    "doubt-misses": Claim(
+        "not not fewer than",
+        lambda n: (
+            n.DoubtedMissedLeftOutDataEighty + n.DoubtedMissedLeftOutDataEightyFineTuning
+            < (n.HalfMissedLeftOutDataEighty + n.HalfMissedLeftOutDataEightyFineTuning) / 2
+        ),
+    ),
     "expected-low": Claim("too low", lambda n: n.AwayBlindData.negative and n.AwayBlindDataFineTuning.negative),
     "one-measured-narrows": Claim(
         "narrower lower",

@@ -5,6 +5,7 @@ import numpy as np
 from experiments.evaluation.statistics import mean_interval, paired_bootstrap
 from experiments.figures.ablations import differences
 from experiments.figures.growth import growth_facts, read_growth
+from experiments.studies.calibration import HALF
 from experiments.studies.comparison import OURS
 from experiments.studies.crossed import BLIND_DATA, BLIND_FAMILIES, BLIND_SOURCES, DOUBLE_BLIND, KNOWN_DATA
 from experiments.studies.hardware_choice import FILTER
@@ -43,8 +44,6 @@ SPLIT_GROUPS = {"known data": "SplitKnownData", "blind data": "SplitBlindData"}
 SHOWN_PASSES = (0, 1, 3, 8)
 HARD_BESIDE = ("LogME", "mean rank", FEATURES)
 """Methods whose hard targets are compared with ours."""
-HALF = 0.5
-"""Share of a data set's models below which its intervals are said to miss."""
 GROWTH = {
     "HubModelsFirst": "hub_models_2020_10",
     "HubModelsEarly": "hub_models_2022_09",
@@ -164,7 +163,10 @@ def _add_coverage(macros: Macros, results: Results) -> None:
         macros.interval(f"Coverage{name}", (found.mean, found.low, found.high), origin, decimals=0)
         macros.add(f"Width{name}", number(part["width"].mean()), origin)
         macros.add(f"WorstCoverage{name}", number(100 * part["coverage"].min(), 0), origin)
-        macros.add(f"HalfMissed{name}", number((part["coverage"] < HALF).sum(), 0), origin)
+        missed = part["coverage"] < HALF
+        counts = {"HalfMissed": missed, "Doubted": part["doubted"], "DoubtedMissed": part["doubted"] & missed}
+        for what, chosen in counts.items():
+            macros.add(f"{what}{name}", number(chosen.sum(), 0), origin)
     for name, level in zip(("LevelNarrow", "LevelWide"), sorted(set(frame["level"])), strict=True):
         macros.add(name, number(100 * level, 0), origin)
 

@@ -28,7 +28,7 @@ COLUMNS = {
     "quadrants": (("quadrant", "regime", "method", "target"), ("tau_w",)),
     "passes": (("regime", "target", "method"), (), ("k", "regret1")),
     "ablations": (("what", "regime", "target"), (), ("tau_w",)),
-    "coverage": (("group", "regime", "dataset"), (), ("k", "level", "coverage", "width")),
+    "coverage": (("group", "regime", "dataset"), (), ("k", "level", "coverage", "width", "doubted")),
     "calibration": (("group", "regime", "dataset"), (), ("k", "expected", "measured")),
     "real_models": (("model", "dataset"), (), ("predicted", "measured")),
     "hardware_choice_summary": (

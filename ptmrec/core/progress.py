@@ -21,7 +21,8 @@ def progress(
 
     A terminal or a live kernel gets tqdm's bar. Elsewhere (``PTMREC_PROGRESS=plain``, papermill, a
     pipe) one line with what is left is printed to stderr per tenth of the way, or every five minutes, because
-    bars turn into carriage-return noise there. ``PTMREC_PROGRESS=off`` prints nothing.
+    bars turn into carriage-return noise there; in a kernel each takes the place of the one before.
+    ``PTMREC_PROGRESS=off`` prints nothing.
 
     Args:
         iterable: what to iterate over.
@@ -63,5 +64,7 @@ def _plain(iterable: Iterable[Item], description: str, total: int | None, each: 
             shown, shown_at = tenth, now
             left = (now - started) * (total - done) / done
             estimate = f", about {left / 60:.0f} min left" if left > 90 else ""
-            sys.stderr.write(f"{description}: {done}/{total}{estimate}\n")
+            line = f"{description}: {done}/{total}{estimate}"
+            kernel = type(sys.stderr).__module__.startswith("ipykernel")
+            sys.stderr.write(f"\r{line}" + "\n" * (done == total) if kernel else f"{line}\n")
             sys.stderr.flush()

@@ -65,13 +65,16 @@ def plot_pareto(
 def _name(ax: Axes, front: pd.DataFrame, models: pd.DataFrame, column: str) -> None:
     """Names of the last models of the front, best first.
 
-    Each stands beside its own point, or is tied to it by a line, and covers no other name and no other point; a name
-    for which there is no such place is left out, for it would be read as that of another model.
+    Each stands beside its own point, or is tied to it by a line, and covers no other name, no other point and no part
+    of the front; a name for which there is no such place is left out, for it would be read as that of another model.
     """
     settle(ax.get_figure(root=True))  # where things are on the page is known after that
     spots, every = (
         ax.transData.transform(frame[[column, "expected_accuracy"]].to_numpy(float)) for frame in (front, models)
     )
+    corners = np.column_stack([spots[1:, 0], spots[:-1, 1]])
+    steps = np.insert(spots, range(1, len(spots)), corners, axis=0)
+    every = np.concatenate([every, *(np.linspace(*ends, 50) for ends in zip(steps[:-1], steps[1:], strict=True))])
     taken: list[Bbox] = []
     reach = (NEAR + 1) * ax.get_figure(root=True).dpi / 72
     for place in reversed(range(max(len(front) - LABELLED, 0), len(front))):

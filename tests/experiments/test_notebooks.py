@@ -19,6 +19,14 @@ def write_notebook(path, *cells):
     return path
 
 
+def test_of_lines_of_progress_the_last_one_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("PTMREC_PROGRESS", "plain")
+    cell = "from ptmrec.core.progress import progress\nfor _ in progress(range(40), 'cases'): pass"
+    run_notebook(write_notebook(tmp_path / "01_a.ipynb", cell), tmp_path / "run.ipynb", {})
+    outputs = nbformat.read(tmp_path / "run.ipynb", 4).cells[1].outputs
+    assert [output.text.strip() for output in outputs] == ["cases: 40/40"]
+
+
 def test_unknown_parameters_are_refused(tmp_path):
     notebook = write_notebook(tmp_path / "01_a.ipynb", "assert value == 2")
     with pytest.raises(ConfigError, match="unknown parameter 'valeu'; known: value"):

@@ -303,7 +303,8 @@ def test_groups_become_headings_and_nothing_is_lost(tmp_path):
     body = [line for line in text.splitlines() if " & " in line]
     assert len(body) == 1 + len(frame)
     for row, line in zip(frame.itertuples(index=False), body[1:], strict=True):
-        assert line.removesuffix(r" \\").split(" & ") == [str(value) for value in row[1:]]
+        assert line.removesuffix(r" \\").replace("$-$", "-").split(" & ") == [str(value) for value in row[1:]]
+    assert " -" not in text and "[-" not in text, "a sign is set as a minus, not as a hyphen"
 
 
 def test_results_table_says_what_the_summary_says():

@@ -67,7 +67,7 @@ def coverage():
     return pd.DataFrame(
         [
             {"group": group, "regime": regime, "k": k, "dataset": target, "level": level}
-            | {"coverage": level - k / 100 + 0.5 * away, "width": 0.3 - k / 100}
+            | {"coverage": level - k / 100 + 0.5 * away, "width": 0.3 - k / 100, "doubted": False}
             for group in ("left-out data", "shuffled labels", "blind data")
             for regime in REGIME_LABELS
             for target, away in AWAY.items()
