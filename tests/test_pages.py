@@ -283,7 +283,7 @@ def test_pages_name_no_place_of_a_machine_and_compare_nothing_by_hand(path):
 
 THESIS = Path(__file__).resolve().parents[1] / "thesis"
 
-WHERE = {"inproceedings": "booktitle", "article": "journal", "misc": "howpublished"}
+WHERE = {"inproceedings": "booktitle", "article": "journal", "misc": "howpublished", "techreport": "institution"}
 """What says where an entry of a type was published; other types are not used."""
 
 _CITE = re.compile(r"\\[cC]ite[a-zA-Z]*\*?(?:\[[^\]]*\])*\{([^}]*)\}")
