@@ -14,7 +14,8 @@ from ptmrec.recommender.ensemble import Recommender, predict
 OURS = "Cross-Select"
 SINGLE = "Cross-Select, one network"
 LINEAR_PART = "Cross-Select, linear part"
-GROUPS = ("known data", "blind data")
+GROUPS = ("known data, left out", "blind data")
+"""Of the known ones what was measured on the target itself is left out; `known data` alone looks it up."""
 
 
 def list_targets(project: Project) -> list[Target]:

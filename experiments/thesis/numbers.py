@@ -39,7 +39,7 @@ GROUPS = {
     BLIND_SOURCES: "BlindSources",
 }
 """Groups of targets by their part in the names of macros."""
-SPLIT_GROUPS = {"known data": "SplitKnownData", "blind data": "SplitBlindData"}
+SPLIT_GROUPS = {"known data, left out": "SplitKnownData", "blind data": "SplitBlindData"}
 """Groups of targets of the fixed split."""
 SHOWN_PASSES = (0, 1, 3, 8)
 HARD_BESIDE = ("LogME", "mean rank", FEATURES)

@@ -32,14 +32,14 @@ def test_targets_are_the_data_sets_in_both_regimes_with_unseen_images(project):
     targets, every = list_targets(project), project.config.get(EvaluationConfig).every
     assert {(target.group, target.dataset, target.regime) for target in targets} == {
         (group, name, regime)
-        for group, names in (("known data", project.splits.known), ("blind data", project.splits.blind))
+        for group, names in (("known data, left out", project.splits.known), ("blind data", project.splits.blind))
         for name in names[::every]
         for regime in REGIMES
     }
     tokens = project.dataset_tokens("test").by_name()
     for target in targets:
         np.testing.assert_array_equal(target.tokens, tokens[target.dataset].features)
-        assert tokens[target.dataset].image_part == ("test" if target.group == "known data" else "train")
+        assert tokens[target.dataset].image_part == ("test" if target.group == "known data, left out" else "train")
 
 
 def test_evidence_holds_nothing_that_was_measured_on_blind_data_or_models(project):

@@ -187,7 +187,7 @@ def test_the_table_has_a_row_per_goal_in_blocks(summary):
 
 def test_a_whole_run_is_read(config, run):
     results = Results(config.get(PathsConfig), ["passes", "quadrants"])
-    assert set(results.table("summary")["group"]) == {"known data", "blind data"}
+    assert set(results.table("summary")["group"]) == {"known data, left out", "blind data"}
     assert results.facts("zoo").number("families") == 9
     assert results.alternatives() == {name: f"A page for {name}." for name in ("passes", "quadrants")}
     assert "notebook toy, run" in results.origin("summary.csv")
