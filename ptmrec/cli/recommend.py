@@ -164,7 +164,8 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
         return [*lines, f"next: {further}   # fine-tunes the best"]
     if able and run is None:
         further = ask_again(ctx, SHOWING, preset="balanced")
-        how = "runs the first three on the images" if found.regime == PROBED else "fine-tunes the first three shortly"
+        which = "the first three" if len(found) > 3 else "all" if len(found) > 1 else "it"
+        how = f"runs {which} on the images" if found.regime == PROBED else f"fine-tunes {which} shortly"
         return [*lines, f"next: {further}   # {how}"]
     return [*lines, f"next: {ask_again(ctx, SHOWING, model=found.best)}"]
 

@@ -83,7 +83,8 @@ def read_user_images(
         labels: one whole number or text per image, for lists and arrays; for a folder of images a list of file names
             and labels. Without it they are unlabelled.
         skip_unreadable: leave out files that do not decode instead of stopping.
-        whole: use as many as a model is fine-tuned on, no larger than it sees them.
+        whole: use as many as a model is fine-tuned on, no larger than it sees them. They were read before, for the
+            list, and what is to be said of them was said then.
 
     Raises:
         DataError: see :mod:`ptmrec.images.folders`; labels that do not go with the images.
@@ -94,7 +95,7 @@ def read_user_images(
         images = _read_path(Path(source).expanduser(), labels, skip_unreadable, whole)
     else:
         images = _read_memory(source, labels, skip_unreadable, whole)
-    if images.smallest_class == 1:
+    if images.smallest_class == 1 and not whole:
         single = int((np.bincount(images.labels) == 1).sum())
         classes = f"{single} of {images.num_classes} classes {'has' if single == 1 else 'have'}"
         logger.warning("%s one image only; a ranking from so few is rough", classes)
@@ -155,7 +156,7 @@ def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool, whole
     limit = UNLABELLED_IMAGES if "" in groups else images_per_class(len(groups), whole)
     if sum(sizes.values()) > CHECK_ALL:
         groups = {name: [files[index] for index in evenly(len(files), limit)] for name, files in groups.items()}
-    images, held = _decode(folder, groups, account, skip_unreadable, TUNED_SIDE if whole else MAX_SIDE)
+    images, held = _decode(folder, groups, account, skip_unreadable, TUNED_SIDE if whole else MAX_SIDE, whole)
     account.leave(not_needed(limit, "" in groups), count=sum(sizes.values()) - sum(map(len, groups.values())))
     names = () if "" in groups else tuple(sorted(groups))
     indices = None if not names else np.array([names.index(name) for name in held])
@@ -163,7 +164,12 @@ def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool, whole
 
 
 def _decode(
-    folder: Path, groups: dict[str, list[Path]], account: Account, skip_unreadable: bool, side: int = MAX_SIDE
+    folder: Path,
+    groups: dict[str, list[Path]],
+    account: Account,
+    skip_unreadable: bool,
+    side: int = MAX_SIDE,
+    quiet: bool = False,
 ) -> "tuple[list[Image.Image], list[str]]":
     """Images of each class, and the class of each image."""
     images, held, broken = [], [], []
@@ -178,7 +184,7 @@ def _decode(
     if broken and not skip_unreadable:
         shown = "; ".join(broken[:3]) + ("; ..." if len(broken) > 3 else "")
         raise DataError(f"{folder}: {len(broken)} image(s) do not decode: {shown}; mend them or pass --skip-unreadable")
-    for text in broken:
+    for text in () if quiet else broken:
         logger.warning("skipped, does not decode: %s", text)
     account.leave("that do not decode", broken)
     lost = [name for name in groups if name not in held]

@@ -19,7 +19,7 @@ from ptmrec.images.arrays import shrink
 from ptmrec.images.parts import read_parts
 from ptmrec.recommender.ensemble import Recommender, predict
 from ptmrec.recommender.knowledge import TARGET, Knowledge
-from ptmrec.recommender.measured import SCALES, Measurements, measured_columns, place_measured
+from ptmrec.recommender.measured import SCALES, Measurements, measured_columns, place_measured, wilson_interval
 from ptmrec.recommender.references import ENCODER, References, draw_samples, one_thread, pseudo_labels
 from ptmrec.recommender.request import Request
 from ptmrec.recommender.short_runs import Plan, RunBook, open_book, usual_plans, verify_by_runs
@@ -33,6 +33,10 @@ from ptmrec.relations.posterior import Accuracies, reordered
 from ptmrec.relations.reasons import Reasons, explain_score
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.zoo.snapshot import Snapshot
+
+
+SURE = 0.99
+"""Level at which a measured accuracy shows that classes can be told apart."""
 
 
 @dataclass(frozen=True)
@@ -192,9 +196,18 @@ class Ranking:
         """Warnings against relying on the answer."""
         known = self.knowledge.regimes[self.request.regime]
         surroundings = fit_surroundings({other.name: other for other in self.knowledge.samples})
-        labelled = self.request.images.num_classes > 1
-        doubts = (known.expected.doubt(self.separations[0]) if labelled else "", surroundings.warning(self.sample))
+        judged = self.request.images.num_classes > 1 and not self._above_guessing
+        doubts = (known.expected.doubt(self.separations[0]) if judged else "", surroundings.warning(self.sample))
         return tuple(doubt for doubt in doubts if doubt)
+
+    @property
+    def _above_guessing(self) -> bool:
+        """Whether an accuracy measured on the images is surely above that of always naming the largest class."""
+        found, labels = self.measured, self.request.images.labels
+        if not found.count:
+            return False
+        low, _ = wilson_interval(found.accuracies, found.images, SURE)
+        return bool(np.nanmax(low) > np.bincount(labels).max() / len(labels))
 
     @cached_property
     def nearest(self) -> dict[str, float]:

@@ -72,7 +72,7 @@ class Reasons:
             ),
             (source, "It learned from images like these.", "It learned from images unlike these."),
             (parts[KIN_SKILLS], "Models like it do well on such images.", "Models like it do badly on such images."),
-            (parts["size"], "Its size speaks for it.", "Its size speaks against it."),
+            (parts["size"], "Models of its size tend to do well.", "Models of its size tend to do badly."),
         ):
             said += [good if value > 0 else bad] if abs(value) > LITTLE else []
         worst = [_class_name(place, class_names) for place in self.worst_classes]

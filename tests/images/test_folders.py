@@ -340,6 +340,10 @@ def test_one_image_per_class_is_warned_about(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "ptmrec"):
         read_user_images(write_images(tmp_path / "pets", {"cat": 1, "dog": 1, "eel": 3}))
     assert "2 of 3 classes have one image only" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "ptmrec"):
+        read_user_images(tmp_path / "pets", whole=True)
+    assert not caplog.text, "they are read again to be fine-tuned on, and said to be few once"
 
 
 def test_the_training_part_is_said_to_be_used(tmp_path, caplog):

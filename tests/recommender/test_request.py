@@ -78,6 +78,9 @@ def test_arbitrary_labels_are_said_to_be_arbitrary(digits, ranked_digits):
     assert "do not separate better than shuffled labels" in answer.notes[0]
     assert answer.frame["expected_accuracy"].max() < 0.2 < honest.frame["expected_accuracy"].max()
     assert not honest.notes and not answer.trusted and "do not trust it: see above" in answer.remarks()
+    for accuracy, doubted in ((0.6, False), (0.12, True)):  # what was measured on the images may refute it
+        measured = answer.measured({answer.best: (accuracy, 200)})
+        assert any("shuffled labels" in note for note in measured.notes) == doubted
 
 
 @pytest.mark.slow
