@@ -34,7 +34,6 @@ from ptmrec.relations.reasons import Reasons, explain_score
 from ptmrec.relations.samples import DatasetSample
 from ptmrec.zoo.snapshot import Snapshot
 
-
 SURE = 0.99
 """Level at which a measured accuracy shows that classes can be told apart."""
 
