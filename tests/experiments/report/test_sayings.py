@@ -197,7 +197,7 @@ DEFINED = {
     "04_hardware": ("largest below"),
     "04_trust": ("worst nothing larger than add nothing below below"),
     "05_thesis_figures": ("growth growth growth grows than"),
-    "07_own_ranker": ("no other below more add"),
+    "07_own_ranker": ("no other below more best add"),
     "06_published_benchmarks": (
         "nothing falls best gain no difference less better best gain best loses nothing gain best best loses "
         "least more than gains below add"
