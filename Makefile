@@ -27,7 +27,7 @@ install: $(VENV)/installed ## create .venv and install everything, pinned
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
-	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev,real,onnx,transformers]"
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev,docs,real,onnx,transformers]"
 	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.nbstripout.clean '$(STRIP)'; fi
 	touch $@
 
@@ -79,6 +79,10 @@ torture: install ## kills, faults and hostile input at nightly counts, then plan
 audit: install ## look the pins up among known vulnerabilities; fails where no list of them can be reached
 	$(BIN)/uv tool run pip-audit@2.10.1 -r constraints.txt --no-deps --disable-pip --strict || \
 		{ echo "make audit: a pin has a known vulnerability, or could not be looked up (see above)" >&2; exit 1; }
+
+.PHONY: docs
+docs: install ## the pages as a site, artifacts/docs/html/index.html, with the notebooks of the last run
+	$(BIN)/sphinx-build -q -W --keep-going -E -c docs -d artifacts/docs/doctrees . artifacts/docs/html
 
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .
