@@ -16,6 +16,9 @@ STRIP := if test -x $(BIN)/nbstripout; then $(BIN)/nbstripout --extra-keys "$(ED
 # What the thesis needs, as experiments/thesis/build.py names it too.
 LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
+# Every download is held to the hashes of constraints.txt. A build of torch from another index has others, so there
+# torch and torchvision go without.
+PINS := $(if $(TORCH_BACKEND),$(VENV)/constraints.txt,constraints.txt)
 
 .PHONY: help install latex reproduce thesis test check bench lint readme constraints clean
 
@@ -26,8 +29,10 @@ install: $(VENV)/installed ## create .venv and install everything, pinned
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
-	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev,docs,real,onnx,transformers]"
+	sed -n '/^uv==/,/[^\]$$/p' constraints.txt >$(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/uv.txt
+	sed -E '/^torch(vision)?==/,/[^\]$$/{s/ \\$$//;/--hash/d;}' constraints.txt >$(VENV)/constraints.txt
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c $(PINS) -e ".[notebooks,dev,docs,real,onnx,transformers]"
 	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.nbstripout.clean '$(STRIP)'; fi
 	touch $@
 
@@ -92,7 +97,7 @@ readme: install ## copy the last run's results and write them into README.md and
 	$(BIN)/ptmrec readme --copy
 
 constraints: install ## pin every version anew
-	$(BIN)/uv pip compile --universal --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
 
 clean: ## remove what runs wrote (not the environment)
 	rm -rf artifacts
