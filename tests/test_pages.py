@@ -7,8 +7,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +22,7 @@ import nbformat
 import papermill
 import pytest
 import torch
+import yaml
 from bibtexparser.bparser import BibTexParser
 from cli_calls import call
 from conftest import write_images
@@ -446,3 +449,20 @@ def test_an_entry_that_cannot_be_read_is_not_left_out(tmp_path):
 
 def test_every_citation_has_its_entry_and_every_entry_is_cited():
     assert citation_problems(THESIS) == []
+
+
+def test_the_citation_is_of_this_version_and_has_what_readers_of_it_require():
+    """By the schema 1.2.0 of the Citation File Format, as far as its keys are used here."""
+    citation = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    texts = {"cff-version", "message", "title", "type", "version", "license"}
+    assert {key for key, value in citation.items() if isinstance(value, str)} == texts
+    assert set(citation) == {*texts, "authors", "date-released", "keywords"}
+    assert citation["cff-version"] == "1.2.0" and citation["type"] in ("software", "dataset")
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert type(citation["date-released"]) is date, "written as YYYY-MM-DD"
+    assert citation["authors"] and all(
+        {"name"} == set(author) or {"family-names", "given-names"} <= set(author) for author in citation["authors"]
+    )
+    assert len(set(citation["keywords"])) == len(citation["keywords"]) > 0
+    assert all(isinstance(word, str) for word in citation["keywords"])
