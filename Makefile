@@ -32,7 +32,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	sed -n '/^uv==/,/[^\]$$/p' constraints.txt >$(VENV)/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/uv.txt
 	sed -E '/^torch(vision)?==/,/[^\]$$/{s/ \\$$//;/--hash/d;}' constraints.txt >$(VENV)/constraints.txt
-	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c $(PINS) -e ".[notebooks,dev,docs,real,onnx,transformers]"
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c $(PINS) -e ".[notebooks,dev,docs,browser,real,onnx,transformers]"
 	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.nbstripout.clean '$(STRIP)'; fi
 	touch $@
 
@@ -52,6 +52,9 @@ test: install latex ## run the whole test suite, notebooks included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
+		OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -m "not slow"; \
+	else echo "not walked through notebook 00: chromium and chromedriver are not both here, see make test-browser"; fi
 
 check: install ## lint and the fast tests: no notebooks, no zoo build, no killed process
 	$(BIN)/ruff check .
@@ -64,8 +67,7 @@ test-browser: install ## drive notebook 00 in JupyterLab with Chromium; takes th
 	command -v chromedriver >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 		chromium chromium-driver >/dev/null; }
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra browser
-	$(BIN)/python -m pytest tests/browser
+	PICTURE=figures/readme_jupyterlab.png $(BIN)/python -m pytest tests/browser
 
 .PHONY: test-slurm
 test-slurm: install ## submit the jobs of cluster/ to a real SLURM on this machine (installs Debian's packages as root)
