@@ -42,6 +42,7 @@ LARGEST = 6144
 
 NOT_RUN = {
     "zoo add": "needs a network",
+    "zoo remove": "needs an added model; run by tests/recommender/test_sharing.py",
     **dict.fromkeys(("zoo export", "zoo import"), "needs an added model; run by tests/recommender/test_sharing.py"),
     **dict.fromkeys(("zoo build", "zoo real", "zoo repeat", "zoo reference"), "needs the image sets"),
     **dict.fromkeys(("extract", "train", "evaluate"), "takes minutes; tested on small runs"),
