@@ -16,6 +16,9 @@ STRIP := if test -x $(BIN)/nbstripout; then $(BIN)/nbstripout --extra-keys "$(ED
 # What the thesis needs, as experiments/thesis/build.py names it too.
 LATEX := latexmk texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science
 BACKEND := $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND))
+# Every download is held to the hashes of constraints.txt. A build of torch from another index has others, so there
+# torch and torchvision go without.
+PINS := $(if $(TORCH_BACKEND),$(VENV)/constraints.txt,constraints.txt)
 
 .PHONY: help install latex reproduce thesis test check bench lint readme constraints clean
 
@@ -26,8 +29,10 @@ install: $(VENV)/installed ## create .venv and install everything, pinned
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv -c constraints.txt
-	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c constraints.txt -e ".[notebooks,dev,real,onnx,transformers]"
+	sed -n '/^uv==/,/[^\]$$/p' constraints.txt >$(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/uv.txt
+	sed -E '/^torch(vision)?==/,/[^\]$$/{s/ \\$$//;/--hash/d;}' constraints.txt >$(VENV)/constraints.txt
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python $(BACKEND) -c $(PINS) -e ".[notebooks,dev,docs,browser,real,onnx,transformers]"
 	if git rev-parse --git-dir >/dev/null 2>&1; then git config filter.nbstripout.clean '$(STRIP)'; fi
 	touch $@
 
@@ -47,6 +52,9 @@ test: install latex ## run the whole test suite, notebooks included
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then \
+		OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser -m "not slow"; \
+	else echo "not walked through notebook 00: chromium and chromedriver are not both here, see make test-browser"; fi
 
 check: install ## lint and the fast tests: no notebooks, no zoo build, no killed process
 	$(BIN)/ruff check .
@@ -59,8 +67,7 @@ test-browser: install ## drive notebook 00 in JupyterLab with Chromium; takes th
 	command -v chromedriver >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null || \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
 		chromium chromium-driver >/dev/null; }
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml --extra browser
-	$(BIN)/python -m pytest tests/browser
+	PICTURE=figures/readme_jupyterlab.png $(BIN)/python -m pytest tests/browser
 
 .PHONY: test-slurm
 test-slurm: install ## submit the jobs of cluster/ to a real SLURM on this machine (installs Debian's packages as root)
@@ -80,6 +87,10 @@ audit: install ## look the pins up among known vulnerabilities; fails where no l
 	$(BIN)/uv tool run pip-audit@2.10.1 -r constraints.txt --no-deps --disable-pip --strict || \
 		{ echo "make audit: a pin has a known vulnerability, or could not be looked up (see above)" >&2; exit 1; }
 
+.PHONY: docs
+docs: install ## the pages as a site, artifacts/docs/html/index.html, with the notebooks of the last run
+	$(BIN)/sphinx-build -q -W --keep-going -E -c docs -d artifacts/docs/doctrees . artifacts/docs/html
+
 lint: install ## format and lint package, tests and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -88,7 +99,7 @@ readme: install ## copy the last run's results and write them into README.md and
 	$(BIN)/ptmrec readme --copy
 
 constraints: install ## pin every version anew
-	$(BIN)/uv pip compile --universal --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
+	$(BIN)/uv pip compile --universal --generate-hashes --no-annotate --no-header pyproject.toml --all-extras -o constraints.txt
 
 clean: ## remove what runs wrote (not the environment)
 	rm -rf artifacts

@@ -167,8 +167,10 @@ def pins(lines):
 
 
 def test_ranges_constraints_and_conda_environment_agree():
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    blocks = (ROOT / "constraints.txt").read_text().replace(" \\\n", "").splitlines()
+    lines, hashes = zip(*(re.split(r" +--hash=", line, maxsplit=1) for line in blocks), strict=True)
     assert not [line for line in lines if "://" in line or line.startswith("-")]
+    assert all(re.fullmatch(r"(sha256:[0-9a-f]{64}( +--hash=)?)+", block) for block in hashes)
     constraints = pins(lines)
     conda = (ROOT / "environment.yml").read_text()
     environment = pins(re.findall(r"^ +- ([\w.-]+==\S+)$", conda, re.MULTILINE))

@@ -19,6 +19,7 @@ from nbformat.v4 import new_output
 import ptmrec
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
+from ptmrec.core.files import file_hash
 from ptmrec.pipeline.project import open_project
 from ptmrec.recommender.request import recommend
 from ptmrec.zoo.snapshot import read_zoo
@@ -300,3 +301,43 @@ def test_install_works_outside_a_checkout_and_no_absolute_path_is_committed(tmp_
     install_only(tmp_path)
     for name in ("Makefile", ".gitattributes"):
         assert not re.search(r"[\s\"'=]/(home|work|tmp|usr|opt)/", (ROOT / name).read_text())
+    # Without hashes is what another index builds anew, and nothing else; pip reads uv's own pin.
+    pinned, left = (path.read_text() for path in (ROOT / "constraints.txt", tmp_path / ".venv" / "constraints.txt"))
+    bare = [line for line in left.replace(" \\\n", "").splitlines() if "--hash" not in line]
+    assert [line.partition("==")[0] for line in bare] == ["torch", "torchvision"]
+    assert re.sub(r"( \\\n)? +--hash=\S+", "", left) == re.sub(r"( \\\n)? +--hash=\S+", "", pinned)
+    assert re.fullmatch(r"uv==\S+( \\\n +--hash=sha256:\w+)+\n", (tmp_path / ".venv" / "uv.txt").read_text())
+
+
+@pytest.mark.slow
+def test_a_download_with_another_hash_is_refused(tmp_path):
+    """As `make install` asks for it: a pin and its hash in the constraints, of what a requirement brings along."""
+    for name, needs in (("first", "Requires-Dist: second\n"), ("second", "")):
+        with zipfile.ZipFile(tmp_path / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(
+                f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}"
+            )
+            wheel.writestr(
+                f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            )
+            wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
+    pins = tmp_path / "constraints.txt"
+    words = [
+        UV,
+        "pip",
+        "install",
+        "--offline",
+        "--no-index",
+        "--find-links",
+        tmp_path,
+        "--cache-dir",
+        tmp_path / "cache",
+    ]
+    words += ["--python", sys.executable, "--target", tmp_path / "site", "-c", pins, "first"]
+    right = file_hash(tmp_path / "second-1.0-py3-none-any.whl")
+    pins.write_text(f"second==1.0 --hash=sha256:{'0' * 64}\n")
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode != 0 and "Hash mismatch for `second==1.0`" in done.stderr
+    pins.write_text(f"second==1.0 --hash=sha256:{right}\n")
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

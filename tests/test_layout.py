@@ -1,6 +1,7 @@
 """The package reads from the ground up: no import runs upward, and tests mirror its rooms."""
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,3 +71,12 @@ def test_tests_mirror_the_rooms():
     tests = [path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")]
     assert not [str(room) for room in rooms if not any(test.is_relative_to(room) for test in tests)]
     assert max(len((ROOT / "tests" / test).read_text().splitlines()) for test in tests) <= 600
+
+
+def test_the_map_of_the_pages_names_every_room():
+    text = (ROOT / "docs" / "engineering.md").read_text().partition("## What is where")[2]
+    library, runs = re.findall(r"^(?:ptmrec|experiments)/ .*\n((?: .*\n)+)", text, re.MULTILINE)
+    for package, named in ((PACKAGE, library), (RUNS, runs)):
+        rooms = {path.parent.name for path in package.glob("*/__init__.py")}
+        assert sorted(re.findall(r"(?:^|  )(\w+)/", named)) == sorted(rooms)
+    assert all((ROOT / name).is_dir() for name in re.findall(r"(?:^|  )(\w+)/", text.partition("constants/")[2]))

@@ -5,14 +5,24 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
+from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 import bibtexparser
 import click
+import nbformat
+import papermill
 import pytest
 import torch
+import yaml
 from bibtexparser.bparser import BibTexParser
 from cli_calls import call
 from conftest import write_images
@@ -32,6 +42,7 @@ LARGEST = 6144
 
 NOT_RUN = {
     "zoo add": "needs a network",
+    "zoo remove": "needs an added model; run by tests/recommender/test_sharing.py",
     **dict.fromkeys(("zoo export", "zoo import"), "needs an added model; run by tests/recommender/test_sharing.py"),
     **dict.fromkeys(("zoo build", "zoo real", "zoo repeat", "zoo reference"), "needs the image sets"),
     **dict.fromkeys(("extract", "train", "evaluate"), "takes minutes; tested on small runs"),
@@ -48,7 +59,7 @@ OTHERS = {
     "pip",
     "conda",
     "accelerate",
-    *(f".venv/bin/{name}" for name in ("uv", "jupyter", "pre-commit")),
+    *(f".venv/bin/{name}" for name in ("uv", "jupyter", "papermill", "pre-commit")),
 }
 """What else may stand at the beginning of a line of shell."""
 
@@ -161,6 +172,9 @@ def test_commands_targets_and_jobs_are_there(path):
                 assert re.search(rf"^{target}:", makefile, re.MULTILINE), words
             for name in (word.partition("=")[0] for word in words[1:] if "=" in word):
                 assert re.search(rf"^{name} \?=", makefile, re.MULTILINE), words
+        if words[0].endswith("papermill"):
+            given = {name for flag, name in pairwise(words) if flag == "-p"}
+            assert given and given <= set(papermill.inspect_notebook(str(ROOT / words[1]))), words
         if words[0] == "sbatch":
             assert [word for word in words if word.endswith(".sbatch") and (ROOT / word).is_file()], words
 
@@ -212,9 +226,63 @@ def test_python_of_the_pages_runs(path, images, monkeypatch):
     for code in blocks(path, "python"):
         names = {"ptmrec": ptmrec, "torch": torch, "num_classes": 2}
         exec(code, names)
-        assert callable(names["transform"]) and names["width"] > 0
-        for line in re.findall(r"`(rec\.\w+)[^`]*`", prose(path)):
+        assert "\nassert " in code or (callable(names["transform"]) and names["width"] > 0)
+        for line in re.findall(r"`(rec\.\w+)[^`]*`", prose(path)) if "rec" in names else ():
             assert callable(getattr(names["rec"], line.partition(".")[2]))
+
+
+class Targets(HTMLParser):
+    """What a page leads to and shows, and the places in it that others may lead to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.leads, self.places = [], set()
+        self.feed(text_of(path))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.leads += [found[name] for name in ("href", "src") if found.get(name)]
+        self.places |= {found[name] for name in ("id", "name") if found.get(name)}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site as `make docs` builds it, any warning an error, with one notebook of a run."""
+    folder = tmp_path_factory.mktemp("site")
+    notebook = nbformat.read(ROOT / "notebooks" / "01_data_prep.ipynb", 4)
+    code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    code.outputs = [nbformat.v4.new_output("stream", text="printed by the run")]
+    run = folder / "artifacts" / "runs" / "20260101_000000"
+    run.mkdir(parents=True)
+    nbformat.write(notebook, run / "01_data_prep.ipynb")
+    (folder / "own.ini").write_text("[paths]\nartifacts = artifacts\n")
+    (line,) = re.findall(
+        r"^\t\$\(BIN\)/sphinx-build (.*) artifacts/docs/html$", text_of(ROOT / "Makefile"), re.MULTILINE
+    )
+    words = [sys.executable, "-m", "sphinx", *line.replace("artifacts", str(folder)).split(), str(folder / "html")]
+    environment = os.environ | {"PTMREC_CONFIG": str(folder / "own.ini")}
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr[-3000:]
+    return folder / "html"
+
+
+@pytest.mark.slow
+def test_the_site_leads_somewhere_and_shows_the_last_run(site):
+    pages = {path: Targets(path) for path in site.rglob("*.html")}
+    assert {site / path.relative_to(ROOT).with_suffix(".html") for path in PAGES} <= set(pages)
+    lost = []
+    for path, page in pages.items():
+        for target in page.leads:
+            place, _, anchor = unquote(target).partition("#")
+            if re.match(r"\w+:|//", target) or path.name in ("search.html", "genindex.html"):
+                continue
+            file = Path(os.path.normpath(path.parent / place.partition("?")[0])) if place else path
+            if not file.exists() or (anchor and file in pages and anchor not in pages[file].places):
+                lost.append(f"{path.relative_to(site)}: {target}")
+    assert not lost
+    assert "printed by the run" in text_of(site / "notebooks" / "01_data_prep.html")
+    described = pages[site / "docs" / "reference.html"].places
+    assert {f"ptmrec.{name}" for name in ptmrec.__all__} <= described
 
 
 def test_the_account_shown_is_the_one_that_is_given(tmp_path):
@@ -382,3 +450,20 @@ def test_an_entry_that_cannot_be_read_is_not_left_out(tmp_path):
 
 def test_every_citation_has_its_entry_and_every_entry_is_cited():
     assert citation_problems(THESIS) == []
+
+
+def test_the_citation_is_of_this_version_and_has_what_readers_of_it_require():
+    """By the schema 1.2.0 of the Citation File Format, as far as its keys are used here."""
+    citation = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
+    project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
+    texts = {"cff-version", "message", "title", "type", "version", "license"}
+    assert {key for key, value in citation.items() if isinstance(value, str)} == texts
+    assert set(citation) == {*texts, "authors", "date-released", "keywords"}
+    assert citation["cff-version"] == "1.2.0" and citation["type"] in ("software", "dataset")
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert type(citation["date-released"]) is date, "written as YYYY-MM-DD"
+    assert citation["authors"] and all(
+        {"name"} == set(author) or {"family-names", "given-names"} <= set(author) for author in citation["authors"]
+    )
+    assert len(set(citation["keywords"])) == len(citation["keywords"]) > 0
+    assert all(isinstance(word, str) for word in citation["keywords"])

@@ -1,1 +1,1 @@
-"""Tables and numbers for LaTeX."""
+"""Tables for LaTeX, and the numbers of README and docs."""

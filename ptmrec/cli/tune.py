@@ -15,7 +15,12 @@ from ptmrec.cli.recommend import limit_options
 @click.option("-o", "output", type=FilePath(), required=True, help="Folder to write the model to.")
 @click.option("--time-limit", type=TimeLimit(), default="10m", show_default=True, help="Time for all of it.")
 @click.option("--labels", type=FilePath(), help="CSV of file names and labels for a folder of images.")
-@click.option("--zoo", type=FilePath(as_text=True), metavar="NAME", help="Folder of models; real (installed ones).")
+@click.option(
+    "--zoo",
+    type=FilePath(as_text=True),
+    metavar="NAME",
+    help="Folder of models, or real, the installed ImageNet models; default: those, the embedded and the added ones.",
+)
 @click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
 @click.option("--device", metavar="NAME", help="Whose costs the limits are about; default: this machine, measured.")
 @limit_options

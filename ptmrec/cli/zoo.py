@@ -180,6 +180,20 @@ def zoo_import(ctx: click.Context, source: str) -> None:
     say(f"{_count(names)} imported from {source}")
 
 
+@zoo.command("remove")
+@click.argument("name")
+@click.pass_context
+def zoo_remove(ctx: click.Context, name: str) -> None:
+    """Take NAME, a model of zoo add or zoo import, out again.
+
+    The files that it was added from stay where they are.
+    """
+    from ptmrec.config.sections import PathsConfig
+    from ptmrec.recommender.added_models import ADDED, remove_added
+
+    say(f"removed: {remove_added(read_config(ctx).get(PathsConfig).artifacts / ADDED, name)}")
+
+
 def _count(names: list[str]) -> str:
     """How many registrations, or whose the only one is."""
     return f"{len(names)} registrations" if len(names) != 1 else f"the registration of {names[0]}"

@@ -1,1 +1,1 @@
-"""Metrics, baselines and the evaluation of rankers on the four quadrants."""
+"""Metrics of a ranking, and the ranker of published zoos under their protocols."""

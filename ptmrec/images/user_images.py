@@ -98,7 +98,9 @@ def read_user_images(
     if images.smallest_class == 1 and not whole:
         single = int((np.bincount(images.labels) == 1).sum())
         classes = f"{single} of {images.num_classes} classes {'has' if single == 1 else 'have'}"
-        logger.warning("%s one image only; a ranking from so few is rough", classes)
+        logger.warning(
+            "%s one image only; a ranking from so few is rough: more images help, best ten or more of each", classes
+        )
     return images
 
 

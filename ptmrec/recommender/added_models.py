@@ -5,6 +5,7 @@ those that cannot be run here are ranked by their cards, as the known model near
 nothing heavy.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -141,6 +142,33 @@ def added_snapshots(folder: Path) -> list[Snapshot]:
     own = [snapshot for _, snapshot in _read(folder)]
     taken = {snapshot.name for snapshot in own}
     return own + [one for _, one, _ in _imported(folder) if one.name not in taken]
+
+
+def remove_added(folder: Path, name: str) -> Path:
+    """Take an added or imported model out again; the files that it was added from stay.
+
+    Args:
+        folder: of all added models.
+        name: of the model; one that is damaged can be taken out, too.
+
+    Returns:
+        The folder or file that is gone.
+
+    Raises:
+        ConfigError: no such model was added, or it was imported in one file with others.
+    """
+    own = {path.name: path for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else {}
+    if name in own:
+        shutil.rmtree(own[name])
+        return own[name]
+    files = {snapshot.name: path for path, snapshot, _ in _imported(folder)}
+    if name not in files:
+        raise ConfigError(f"no model {name!r} was added{suggest(name, (*own, *files))}")
+    others = [other for other, path in files.items() if path == files[name] and other != name]
+    if others:
+        raise ConfigError(f"{name} was imported with {', '.join(others)}; remove {files[name]} to take all of them out")
+    files[name].unlink()
+    return files[name]
 
 
 def _read(folder: Path) -> Iterator[tuple[Path, Snapshot]]:

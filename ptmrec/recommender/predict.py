@@ -23,12 +23,13 @@ def predict(model: Path | str | Classifier, images: Any, skip_unreadable: bool =
 
     Args:
         model: folder that ``ptmrec tune`` wrote, or what :func:`~ptmrec.zoo.tuned.read_classifier` read of it.
-        images: a folder of images (of any depth; names of folders are not looked at), an image file, PIL images, or an
-            array ``(n, H, W, 3)`` uint8.
+        images: a folder of images (of any depth; names of folders are not looked at), an image file, a list of paths
+            or PIL images, or an array ``(n, H, W, 3)`` uint8.
         skip_unreadable: leave out files that do not decode instead of stopping.
 
     Returns:
-        ``image`` (path within the folder, or number), ``class``, ``probability``, and ``p(<class>)`` of each class.
+        ``image`` (path within the folder, path as it was listed, or number), ``class``, ``probability``, and
+        ``p(<class>)`` of each class.
 
     Raises:
         ArtifactError: no fine-tuned model is there.
@@ -55,15 +56,9 @@ def predict(model: Path | str | Classifier, images: Any, skip_unreadable: bool =
 def _batches(images: Any, skip_unreadable: bool) -> Iterator[tuple[list, list]]:
     """Names and pictures, so many at a time."""
     if not isinstance(images, str | Path):
-        pixels = hasattr(images, "shape") or hasattr(images, "detach")
-        held = (
-            check_pixels(images, "images", Account())
-            if pixels
-            else read_list(list(images), Account(), skip_unreadable)[0]
-        )
+        names, held = _listed(images, skip_unreadable)
         for start in range(0, len(held), BATCH):
-            part = list(held[start : start + BATCH])
-            yield list(range(start, start + len(part))), part
+            yield names[start : start + BATCH], list(held[start : start + BATCH])
         return
     root = Path(images).expanduser()
     if not root.exists():
@@ -84,3 +79,13 @@ def _batches(images: Any, skip_unreadable: bool) -> Iterator[tuple[list, list]]:
                 logger.warning("skipped, does not decode: %s (%s)", path, error)
         if pictures:
             yield names, pictures
+
+
+def _listed(images: Any, skip_unreadable: bool) -> tuple[list, Any]:
+    """Names and pictures of a list, of which a path is its own name, or of an array."""
+    if hasattr(images, "shape") or hasattr(images, "detach"):
+        held = check_pixels(images, "images", Account())
+        return list(range(len(held))), held
+    items = list(images)
+    held, kept = read_list(items, Account(), skip_unreadable)
+    return [str(items[place]) if isinstance(items[place], str | Path) else place for place in kept], held

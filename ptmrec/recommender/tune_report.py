@@ -11,6 +11,7 @@ from ptmrec.core.files import write_bytes
 from ptmrec.core.words import markdown_text, visible
 from ptmrec.images.folders import part_of
 from ptmrec.zoo.snapshot import Snapshot
+from ptmrec.zoo.sources import TIMM
 from ptmrec.zoo.tuned import About
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from ptmrec.recommender.tune import Judged, TunedModel
 
 REPORT = "report.png"
+LICENCES = frozenset(
+    "mit apache-2.0 bsd-2-clause bsd-3-clause cc0-1.0 cc-by-4.0 cc-by-sa-4.0 cc-by-nc-4.0 cc-by-nc-sa-4.0 gpl-3.0 "
+    "openrail unlicense unknown".split()
+)
+"""Licences that the Hub knows by these names; another one is ``other`` there, with its name."""
 WORST = 12
 """Images shown at most, and rows and columns of the largest confusion matrix with names."""
 
@@ -96,21 +102,40 @@ all of them. {made.seconds:.0f} s in all.
 
 
 def _front(name: str, base: Snapshot, data: str, licence: str, accuracy: float) -> str:
-    """What the Hub reads of a card, in YAML."""
-    return f"""---
-license: {_quoted(licence)}
-library_name: {_quoted(base.card.architecture["library"])}
-pipeline_tag: image-classification
-base_model: {_quoted(base.source)}
-datasets: [{_quoted(data)}]
-model-index:
-- name: {_quoted(name)}
-  results:
-  - task: {{type: image-classification}}
-    dataset: {{name: {_quoted(data)}, type: image-folder}}
-    metrics: [{{type: accuracy, value: {accuracy:.4f}}}]
----
-"""
+    """What the Hub reads of a card, in YAML: a licence by the Hub's name, and the base by its Hub id, where known."""
+    from yaml import safe_dump
+
+    short, data = licence.partition(";")[0].strip().lower(), visible(data)
+    stated = {"license": short} if short in LICENCES else {"license": "other", "license_name": visible(licence)}
+    origin = hub_id(base)
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"name": data, "type": "image-folder"},
+        "metrics": [{"type": "accuracy", "value": round(accuracy, 4)}],
+    }
+    front = {
+        **stated,
+        "library_name": base.card.architecture["library"],
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "ptmrec"],
+        **({"base_model": origin} if origin else {}),
+        "datasets": [data],
+        "model-index": [{"name": visible(name), "results": [result]}],
+    }
+    block = safe_dump(front, allow_unicode=True, sort_keys=False)
+    return f"---\n{block}---\n"
+
+
+def hub_id(base: Snapshot) -> str:
+    """Id on the Hub of the weights that were fine-tuned; empty where there is none, as for the embedded models."""
+    architecture = base.card.architecture
+    known = str(architecture.get("hub_id", "")).partition("@")[0]
+    if known or not base.source.startswith(TIMM) or architecture.get("weights") == "random":
+        return known
+    from timm import get_pretrained_cfg
+
+    stated = get_pretrained_cfg(base.source.removeprefix(TIMM), allow_unregistered=False)
+    return str(stated.hf_hub_id or "") if stated else ""
 
 
 def _quoted(text: str) -> str:

@@ -1,1 +1,1 @@
-"""The model zoo: architectures, cards, snapshots, and the builder of the embedded zoo."""
+"""The model zoo: architectures, cards, snapshots, and the forms in which people have models."""

@@ -70,7 +70,7 @@ OWN = {
     },
     "ptmrec/recommender/tune_report.py": {
         *("front", "interval", "made.judged", "made.steps", "run.steps", "images.part", "REPORT", "shares", "share"),
-        *("tried", "python"),
+        *("tried", "python", "block"),
     },
     "experiments/report/latex.py": {"caption", "name", "columns"},
     "experiments/report/measuring.py": {

@@ -27,6 +27,7 @@ from ptmrec.recommender.added_models import (
     nearest_by_card,
     read_added,
     register,
+    remove_added,
     with_added,
     write_added,
 )
@@ -77,6 +78,19 @@ def test_what_has_gone_is_named_and_left_out(added, tmp_path, caplog):
     assert [snapshot.name for snapshot, _ in found.ran] == ["efficientnet-lite0", "test_vit-random"]
     assert caplog.text.count("is left out") == 2, "each is named once"
     assert "vgg-small-cifar10 is left out" in caplog.text and "hub is left out" in caplog.text
+
+
+def test_a_model_is_taken_out_again_and_its_files_stay(added, tmp_path):
+    folder, names = tmp_path / "registered", {one.name for one in added}
+    (folder / "hub" / "model.json").write_text("damaged")
+    for name in ("vgg-small-cifar10", "hub"):
+        assert remove_added(folder, name) == folder / name and not (folder / name).exists()
+    assert {one.name for one in added_snapshots(folder)} == names - {"vgg-small-cifar10", "hub"}
+    assert (tmp_path / "own").is_dir() and (tmp_path / "hub").is_dir()
+    for name in ("vgg-small-cifar10", "..", "remote/../remote", ""):
+        with pytest.raises(ConfigError, match="was added"):
+            remove_added(folder, name)
+    assert remove_added(folder, "remote").name == "remote"
 
 
 def test_damaged_records_and_what_a_kill_left_are_passed_over(added, tmp_path, caplog):

@@ -17,7 +17,7 @@ from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.core.files import read_json, write_json
 from ptmrec.dataloader.model_datasets import KNOWLEDGE, find_recommender
 from ptmrec.recommender import sharing
-from ptmrec.recommender.added_models import ADDED, added_snapshots, read_added, write_added
+from ptmrec.recommender.added_models import ADDED, added_snapshots, read_added, remove_added, write_added
 from ptmrec.recommender.knowledge_files import read_knowledge
 from ptmrec.recommender.request import recommend
 from ptmrec.recommender.sharing import (
@@ -145,6 +145,8 @@ def test_imported_models_are_listed_and_cannot_be_loaded(here, tmp_path):
         first.load()
     assert len(list(here.artifacts.glob("measurements/*/mine.json"))) == 1
     (file,) = folder.iterdir()
+    with pytest.raises(ConfigError, match=f"mine was imported with other; remove {file}"):
+        remove_added(folder, "mine")
     file.write_bytes(file.read_bytes()[:-4])
     assert read_added(folder).ran == ()
 
@@ -245,6 +247,10 @@ def test_one_person_registers_and_another_ranks(tmp_path, digits):
         config = ConfigParser(overrides={"paths.artifacts": str(tmp_path / name)})
         answers.append(recommend(*digits, config=config, regime="low_data").frame.set_index("model")["score"])
     np.testing.assert_allclose(*(answer["test_vit-random"] for answer in answers), atol=0.1)
+    done = call("zoo", "remove", "test_vit-random", *theirs)
+    assert done.exit_code == 0 and done.stdout.startswith("removed: ")
+    assert "test_vit-random" not in call("zoo", "ls", "--format", "ids", *theirs).stdout.split()
+    assert "no model 'test_vit-random' was added" in call("zoo", "remove", "test_vit-random", *theirs).stderr
     shutil.rmtree(tmp_path / "mine")
     done = call("zoo", "export", Path("nowhere"), *mine)
     assert done.exit_code == 2 and done.stderr.count("\n") == 1

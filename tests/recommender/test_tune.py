@@ -10,6 +10,7 @@ import pytest
 import timm
 import torch
 from cli_calls import call
+from huggingface_hub import ModelCard
 from PIL import Image
 from toy_images import write_pictures
 
@@ -22,7 +23,7 @@ from ptmrec.recommender.predict import predict
 from ptmrec.recommender.request import recommend
 from ptmrec.recommender.short_runs import Plan, Run, RunBook, plan_for, usual_plans, verify_by_runs
 from ptmrec.recommender.tune import Judged, best_first
-from ptmrec.recommender.tune_report import name_data
+from ptmrec.recommender.tune_report import hub_id, name_data
 from ptmrec.recommender.verify import run_first
 from ptmrec.train.recipe import Recipe
 from ptmrec.zoo.real import read_real
@@ -62,6 +63,9 @@ def test_the_folder_holds_all_that_others_read(home, made):
     ]
     about = json.loads((made.folder / "config.json").read_text())[KEY]
     assert about["classes"] == ["cat", "dog, $x$", "owl"] and about["base"] == made.model
+    stated = ModelCard.load(made.folder / "README.md").data
+    assert (stated.license, stated.library_name, stated.base_model) == ("mit", "ptmrec", None), "no model of the Hub"
+    assert stated.tags == ["image-classification", "ptmrec"] and stated.eval_results[0].metric_type == "accuracy"
     assert not list((home / "artifacts" / "runs").iterdir())  # what was kept for going on is gone
     assert [run.accuracy for run in made.tried] == sorted((run.accuracy for run in made.tried), reverse=True)
     with Image.open(made.folder / "report.png") as picture:
@@ -89,6 +93,8 @@ def test_predictions_of_a_folder_are_those_of_its_images(home, made, tmp_path):
     alone = made.predict([Image.open(path)])
     assert alone["probability"][0] == pytest.approx(found.set_index("image")["probability"]["cat/0.png"], abs=1e-5)
     output = tmp_path / "p.csv"
+    listed = predict(made.folder, [str(path), tmp_path / "nowhere.png", Image.open(path)], skip_unreadable=True)
+    assert list(listed["image"]) == [str(path), 2], "its path, or its place in the list"
     assert call("predict", str(made.folder), str(path), "-o", str(output)).exit_code == 0
     assert pd.read_csv(output).loc[0, "image"] == "0.png"
 
@@ -221,6 +227,7 @@ def test_a_real_model_is_written_as_timm_reads_it(tmp_path):
     torch.manual_seed(0)
     model.classifier = torch.nn.Linear(model.num_features, 3)
     model.input_size = 48
+    assert hub_id(base) == "" and hub_id(read_real(PATHS.real)[0]) == "timm/tf_efficientnet_lite0.in1k"
     about = About("mine", "resnet10t", "timm:resnet10t", ("a", "b", "c"), 2.0, 0.5, 4, "images", "unknown", {}, "text")
     folder = tmp_path / "mine"
     folder.mkdir()
