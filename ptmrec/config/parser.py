@@ -111,7 +111,9 @@ class ConfigParser:
                 value = field.default if field.default is not dataclasses.MISSING else field.default_factory()
                 folder = self.outputs if field.metadata.get("written") else self.root
                 place = _Place("default", name, field.name, folder)
-                self._values[name][field.name] = _convert(value, _annotations(section)[field.name], field.metadata, place)
+                self._values[name][field.name] = _convert(
+                    value, _annotations(section)[field.name], field.metadata, place
+                )
                 self._sources[name, field.name] = "default"
 
     def _read_file(self, file: Path, label: str) -> None:
