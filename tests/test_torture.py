@@ -1,3 +1,4 @@
+import csv
 import errno
 import gc
 import os
@@ -14,7 +15,7 @@ from torture.nonfinite import poison_trainings
 from torture.orders import permute_rows, shuffle_listings
 from torture.parsers import feed, make_parsers
 from torture.pickles import feed_pickles, payloads_that_run
-from torture.planted import FAULTS, ROOT
+from torture.planted import FAULTS, RESULT, ROOT
 from torture.power import cut_power
 from torture.properties import PROPERTIES, hold
 from torture.starts import start_together
@@ -119,3 +120,12 @@ def test_what_a_planted_fault_changes_and_who_is_to_catch_it_are_there(fault):
     (source,) = [root / fault.file for root in (ROOT / "ptmrec", ROOT / "experiments") if (root / fault.file).is_file()]
     assert fault.old in source.read_text() and fault.old != fault.new
     assert (ROOT / "tests" / fault.tests).is_file()
+
+
+def test_the_committed_faults_are_todays_and_caught_by_tests_of_today():
+    with (ROOT / RESULT).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["fault"], row["file"]) for row in rows] == [(fault.name, fault.file) for fault in FAULTS]
+    named = [row["caught_by"].partition("[")[0].split("::") for row in rows if "::" in row["caught_by"]]
+    assert len(named) > len(FAULTS) - 3
+    assert all(f"def {test}(" in (ROOT / file).read_text() for file, test in named)
