@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from torture.commands import kill_commands
 from torture.faults import damage_checkpoints, fail_writes
 from torture.grid import resume_everywhere
 from torture.kills import kill_trainings
@@ -106,6 +107,12 @@ def test_a_training_goes_on_after_kills_signals_and_lost_workers(tmp_path):
     for name, trial in {"kills": kill_trainings, "stops": stop_trainings, "workers": lose_workers}.items():
         (tmp_path / name).mkdir()
         assert_survived(trial(3, 0, tmp_path / name))
+
+
+@pytest.mark.slow
+def test_a_command_that_was_killed_is_given_again_and_ends_as_if_it_had_not_been(tmp_path):
+    for outcome in kill_commands(2, 0, tmp_path, ("recommend JSON", "recommend HTML")):
+        assert_survived(outcome)
 
 
 def test_other_orders_of_the_same_give_the_same(tmp_path):

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from ptmrec.core.files import read_json, write_json
 from torture.colleagues import try_all
+from torture.commands import kill_commands
 from torture.faults import damage_checkpoints, fail_trainings, fail_writes
 from torture.grid import resume_everywhere
 from torture.kills import kill_trainings
@@ -48,7 +49,7 @@ NIGHTLY = {
     **{"kills": 300, "damaged": 10_000, "power cuts": 5000, "signals": 60, "not finite": 120, "workers": 25},
     **{"epochs": 200, "starts": 100, "mutants": 10_000, "rounds": 200, "names": 5000, "pickles": 2000},
     **{"listings": 200, "rows": 500, "reproductions": 4},
-    "examples": 2000,
+    **{"commands": 15, "examples": 2000},
 }
 """How often each is done at night; T5 does every operation there is, and 200 rounds of T12 take a few minutes, not ten.
 
@@ -56,7 +57,7 @@ The others reach their nightly counts, and those that take a second reach the co
 """
 RELEASE = {
     **{"kills": 1000, "signals": 200, "workers": 50, "epochs": 600, "starts": 500, "mutants": 100_000, "rounds": 4000},
-    **{"names": 50_000, "listings": 1000, "reproductions": 12, "examples": 10_000},
+    **{"names": 50_000, "listings": 1000, "reproductions": 12, "commands": 50, "examples": 10_000},
 }
 """How often a release asks for more: no failure among 1,000 kills or 100,000 mutants bounds their rates by 0.3 % and
 0.003 %; 4,000 rounds take an hour."""
@@ -131,6 +132,7 @@ def run_matrix(wanted: str, seed: int, share: float, only: str | None = None) ->
         run(lambda place: hostile_names(counts["names"], seed, place), "names")
         for name in PROPERTIES:
             run(lambda _, name=name: hold(name, counts["examples"], seed), name.replace(" ", "_"))
+        run(lambda place: kill_commands(counts["commands"], seed, place), "commands")
         run(lambda place: kill_reproductions(counts["reproductions"], seed, place), "reproductions")
     return outcomes
 
