@@ -76,6 +76,10 @@ torture: install ## kills, faults, hostile input, then planted faults (twenty mi
 	$(BIN)/python -m torture --counts $(COUNTS)
 	$(BIN)/python -m torture planted
 
+.PHONY: mutations
+mutations: install ## change the package in one place at a time; a test has to notice (forty minutes)
+	$(BIN)/python -m torture mutations
+
 .PHONY: audit
 audit: install ## look the pins up among known vulnerabilities; fails where no list of them can be reached
 	$(BIN)/uv tool run pip-audit@2.10.1 -r constraints.txt --no-deps --disable-pip --strict || \

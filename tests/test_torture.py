@@ -11,6 +11,8 @@ from torture.faults import damage_checkpoints, fail_writes
 from torture.grid import resume_everywhere
 from torture.kills import kill_trainings
 from torture.leaks import train_long
+from torture.mutations import LEFT, ROOMS, make_mutants
+from torture.mutations import RESULT as MUTATIONS
 from torture.names import hostile_names
 from torture.nonfinite import poison_trainings
 from torture.orders import permute_rows, shuffle_listings
@@ -136,3 +138,41 @@ def test_the_committed_faults_are_todays_and_caught_by_tests_of_today():
     named = [row["caught_by"].partition("[")[0].split("::") for row in rows if "::" in row["caught_by"]]
     assert len(named) > len(FAULTS) - 3
     assert all(f"def {test}(" in (ROOT / file).read_text() for file, test in named)
+
+
+def test_a_mutant_is_the_source_with_one_change():
+    source = """def half(value: int | None = 3) -> float:
+    \"""Not 1 + 1.\"""
+    if value < 2 and not value:
+        raise ValueError(f"{value + 1}")
+    logger.info("%s", 1)
+    return value * 0.5
+"""
+    mutants = make_mutants("half.py", source)
+    assert {mutant.after for mutant in mutants} == {
+        "def half(value: int | None = (4)) -> float:",
+        "if (value <= 2) and not value:",
+        "if value < (3) and not value:",
+        "if value < 2 and (value):",
+        "if (value < 2 or not value):",
+        "if (not (value < 2 and (not value))):",
+        "pass",
+        "return (value / 0.5)",
+        "return value * (1.0)",
+        "return None",
+    }
+    for mutant in mutants:
+        changed = [line for line in mutant.source.splitlines() if line not in source.splitlines()]
+        assert len(changed) == 1 and changed[0].strip() == mutant.after
+
+
+def test_what_the_mutants_left_are_still_stands_in_the_package():
+    with (ROOT / LEFT).open(newline="") as file:
+        left = list(csv.DictReader(file))
+    for row in left:
+        lines = [" ".join(line.split()) for line in (ROOT / row["file"]).read_text().splitlines()]
+        assert any(line.startswith(row["before"].split(" (")[0]) for line in lines), row
+    with (ROOT / MUTATIONS).open(newline="") as file:
+        rows = {row["room"]: row for row in csv.DictReader(file)}
+    assert set(rows) <= set(ROOMS)
+    assert sum(int(row["equal"]) for row in rows.values()) == sum(bool(row["reason"]) for row in left)

@@ -1,6 +1,7 @@
 """``python -m torture``: the matrix, at nightly counts or those of a release.
 
 ``python -m torture planted``: whether it can fail.
+``python -m torture mutations``: whether tests notice changes of the package.
 ``python -m torture colleagues``: which faults ``ptmrec inspect`` finds in images, models and trainers.
 """
 
@@ -28,6 +29,7 @@ from torture.faults import damage_checkpoints, fail_trainings, fail_writes
 from torture.grid import resume_everywhere
 from torture.kills import kill_trainings
 from torture.leaks import train_long
+from torture.mutations import mutate_all
 from torture.names import hostile_names
 from torture.nonfinite import poison_trainings
 from torture.orders import permute_rows, shuffle_listings
@@ -67,7 +69,7 @@ COUNTS = {"nightly": NIGHTLY, "release": NIGHTLY | RELEASE}
 def main() -> int:
     """Run what is asked for; 1 when anything failed."""
     parser = argparse.ArgumentParser(prog="python -m torture", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("matrix", "planted", "colleagues"), default="matrix")
+    parser.add_argument("what", nargs="?", choices=("matrix", "planted", "mutations", "colleagues"), default="matrix")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--counts", choices=COUNTS, default="nightly", help="how often each is tried")
     parser.add_argument("--share", type=float, default=1.0, help="share of the counts, for a quick look")
@@ -75,6 +77,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.what == "planted":
         return plant_all(ROOT)
+    if asked.what == "mutations":
+        return mutate_all(ROOT, asked.seed, asked.share, asked.only)
     if asked.what == "colleagues":
         return try_all(ROOT)
     torch.set_num_threads(1)
