@@ -6,6 +6,7 @@ PYTHON ?= python3
 TORCH_BACKEND ?=
 PROFILE ?= default
 WORKERS ?= 2
+COUNTS ?= nightly
 VENV := .venv
 BIN := $(VENV)/bin
 # git's filter for notebooks, run in the top folder: no outputs, nothing an editor adds when it saves. Without .venv
@@ -78,9 +79,13 @@ bench: install ## speed against peers and limits, in turns: a table and artifact
 	$(BIN)/python -m benchmarks
 
 .PHONY: torture
-torture: install ## kills, faults and hostile input at nightly counts, then planted faults (twenty minutes)
-	$(BIN)/python -m torture
+torture: install ## kills, faults, hostile input, then planted faults (twenty minutes; COUNTS=release: a night)
+	$(BIN)/python -m torture --counts $(COUNTS)
 	$(BIN)/python -m torture planted
+
+.PHONY: mutations
+mutations: install ## change the package in one place at a time; a test has to notice (forty minutes)
+	$(BIN)/python -m torture mutations
 
 .PHONY: audit
 audit: install ## look the pins up among known vulnerabilities; fails where no list of them can be reached

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -213,27 +214,36 @@ def make_copy(root: Path, folder: Path) -> Path:
     return folder
 
 
-def run_tests(copy: Path, tests: list[str], broken: list[str] | None = None) -> list[str]:
+def run_tests(
+    copy: Path, tests: list[str], broken: list[str] | None = None, seconds: float = 3600, slow: bool = False
+) -> list[str]:
     """Names of tests that fail, in a child that has loaded everything but the package.
 
     Args:
         copy: the copy of the package.
-        tests: files under ``tests/``; what is slow in them is left out, but for the notebooks.
+        tests: files under ``tests/``; of the notebooks' only what ends a kernel.
         broken: tests that fail anyway; when they are given, the first other failure is enough.
+        seconds: what runs longer is ended, with all it started, and counts as a failure.
+        slow: run what is slow in them, and when there are broken ones that alone.
     """
     report = copy / "failed.txt"
     report.unlink(missing_ok=True)
     child = os.fork()
     if child == 0:
         try:
-            _run_in_child(copy, tests, report, broken)
+            os.setpgid(0, 0)
+            _run_in_child(copy, tests, report, broken, slow)
         finally:
             os._exit(0)
-    os.waitpid(child, 0)
+    limit = time.monotonic() + seconds
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > limit:
+            os.killpg(child, signal.SIGKILL)
+        time.sleep(0.02)
     return report.read_text().splitlines() if report.exists() else ["the tests did not run"]
 
 
-def _run_in_child(copy: Path, tests: list[str], report: Path, broken: list[str] | None) -> None:
+def _run_in_child(copy: Path, tests: list[str], report: Path, broken: list[str] | None, slow: bool) -> None:
     import pytest
 
     for name, module in list(sys.modules.items()):
@@ -265,8 +275,10 @@ def _run_in_child(copy: Path, tests: list[str], report: Path, broken: list[str] 
             if report.failed:
                 failed.append(report.nodeid)
 
-    chosen = ["-k", "ends_the_kernel and exit"] if tests == [NOTEBOOKS] else ["-m", "not slow"]
+    marked = "slow" * slow if broken is not None and slow else "" if slow else "not slow"
+    chosen = ["-k", "ends_the_kernel and exit"] if tests == [NOTEBOOKS] else ["-m", marked]
     chosen += [part for test in broken or [] for part in ("--deselect", test)] + ["-x"] * (broken is not None)
     files = [f"tests/{name}" for name in tests]
-    pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *chosen, *files], [Collector()])
-    report.write_text("\n".join(failed))
+    status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *chosen, *files], [Collector()])
+    if failed or status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):  # a conftest.py may fail as well
+        report.write_text("\n".join(failed))

@@ -62,15 +62,16 @@ def results(place: Path) -> dict[str, str]:
             frame = pd.read_csv(path)
             text = frame[[name for name in frame if not _is_time(name)]].to_csv(index=False)
         else:
-            text = json.dumps(_without_times(json.loads(path.read_text(encoding="utf-8"))), sort_keys=True)
+            text = json.dumps(without_times(json.loads(path.read_text(encoding="utf-8"))), sort_keys=True)
         found[path.name] = hashlib.sha256(text.replace(str(place), "").encode()).hexdigest()
     return found
 
 
-def _without_times(value: object) -> object:
+def without_times(value: object) -> object:
+    """Plain data without the fields that hold times."""
     if isinstance(value, dict):
-        return {key: _without_times(part) for key, part in value.items() if not _is_time(key)}
-    return [_without_times(part) for part in value] if isinstance(value, list) else value
+        return {key: without_times(part) for key, part in value.items() if not _is_time(key)}
+    return [without_times(part) for part in value] if isinstance(value, list) else value
 
 
 def _is_time(name: str) -> bool:

@@ -13,7 +13,7 @@ from ptmrec.core.errors import ArtifactError, reading
 
 BENCH, TORTURE, PLANTED, PROFILE = "bench.json", "torture.json", "planted_robustness.csv", "profile.json"
 """Files of results that the tables are made of."""
-TIMES = "times.json"
+MUTATIONS, TIMES = "mutations.csv", "times.json"
 MOST = 1e12
 """More models, data sets or seconds than that are none."""
 LEAST = 0.05
@@ -79,6 +79,17 @@ def _planted(path: Path) -> str:
     caught = faults["caught"] == "True"
     words = "" if caught.all() else f" (missed: {', '.join(faults.loc[~caught, 'fault'])})"
     return f"Of {len(faults)} faults planted in the package the tests caught {caught.sum()}{words}."
+
+
+def mutations_table(folder: Path) -> str:
+    """How many changes of the package its tests notice, room by room, as ``make mutations`` found them."""
+    columns = ("room", "sampled", "killed", "equal", "survived")
+    frame = Table(folder / MUTATIONS, columns[:1], complete=columns[1:]).frame
+    lines = [_line(columns), "|---" * len(columns) + "|"]
+    lines += [_line((row.room, *(f"{getattr(row, name):.0f}" for name in columns[1:]))) for row in frame.itertuples()]
+    noticed = 1 - frame["survived"].sum() / frame["sampled"].sum()
+    words = f"Of {frame['sampled'].sum():.0f} sampled changes {noticed:.0%} fail a test or change nothing that counts."
+    return "\n".join([*lines, "", words])
 
 
 def profile_table(folder: Path) -> str:

@@ -40,6 +40,7 @@ REGIONS: dict[str, Callable[[Path], str]] = {
     "bench": engineering.bench_table,
     "missed": engineering.missed,
     "torture": engineering.torture_table,
+    "mutations": engineering.mutations_table,
     "profile": engineering.profile_table,
 }
 """What stands between ``<!-- numbers:NAME -->`` and ``<!-- /numbers -->``, from the folder of committed results."""

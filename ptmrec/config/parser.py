@@ -3,6 +3,7 @@
 import configparser
 import copy
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -110,7 +111,9 @@ class ConfigParser:
                 value = field.default if field.default is not dataclasses.MISSING else field.default_factory()
                 folder = self.outputs if field.metadata.get("written") else self.root
                 place = _Place("default", name, field.name, folder)
-                self._values[name][field.name] = _convert(value, _annotation(section, field), field.metadata, place)
+                self._values[name][field.name] = _convert(
+                    value, _annotations(section)[field.name], field.metadata, place
+                )
                 self._sources[name, field.name] = "default"
 
     def _read_file(self, file: Path, label: str) -> None:
@@ -151,7 +154,7 @@ class ConfigParser:
         if place.key not in known:
             raise place.error(value, f"no such key{_suggest(place.key, known)}")
         field = known[place.key]
-        converted = _convert(value, _annotation(section, field), field.metadata, place)
+        converted = _convert(value, _annotations(section)[field.name], field.metadata, place)
         if counts:
             self._values[place.section][place.key] = converted
             self._sources[place.section, place.key] = place.source
@@ -194,8 +197,9 @@ def _is_ours(file: Path) -> bool:
     return file.is_file() and (file.parent / "constants").is_dir()
 
 
-def _annotation(section: type, field: dataclasses.Field) -> Any:
-    return typing.get_type_hints(section)[field.name]
+@functools.cache  # they took five sixths of the time of reading a file
+def _annotations(section: type) -> dict[str, Any]:
+    return typing.get_type_hints(section)
 
 
 def _suggest(name: str, known: Mapping[str, Any]) -> str:

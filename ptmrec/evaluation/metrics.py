@@ -50,7 +50,8 @@ def kendall_tau_b(true: np.ndarray, scores: np.ndarray) -> float:
     true, scores = _pair(true, scores)
     if _constant(true, scores):
         return 0.0
-    return _or_zero(stats.kendalltau(true, scores, method="asymptotic").statistic)
+    method = "asymptotic" if len(true) > 2 else "exact"  # of the p-value, which is left: it divides by n - 2
+    return _or_zero(stats.kendalltau(true, scores, method=method).statistic)
 
 
 def spearman(true: np.ndarray, scores: np.ndarray) -> float:

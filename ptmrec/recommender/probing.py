@@ -17,7 +17,7 @@ from ptmrec.core.files import read_npz, write_npz
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
 from ptmrec.recommender.added_models import ADDED, check_name, write_added
-from ptmrec.zoo.snapshot import Snapshot
+from ptmrec.zoo.snapshot import Snapshot, check_finite
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -243,6 +243,7 @@ class ModelAdder:
         if getattr(snapshot, "problem", ""):
             write_added(folder, snapshot)
             return f"{snapshot.name} is ranked by its card only: {snapshot.problem}"
+        check_finite(snapshot)
         found = self.prober.run(snapshot)
         write_added(folder, snapshot, found)
         shutil.rmtree(self.prober.parts_of(snapshot), ignore_errors=True)

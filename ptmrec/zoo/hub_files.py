@@ -95,7 +95,7 @@ class Repository:
         name, _, revision = hub_id.partition("@")
         with fetching(hub_id):
             validate_repo_id(name)
-        if ".." in revision.split("/"):
+        if revision and {"", "..", "."} & {*revision.split("/")}:  # a path of its own, were it joined to another
             raise ArtifactError(f"{hub_id[:120]}: no revision; check what stands behind the @")
         return cls(hub_id, name, revision or "main")
 

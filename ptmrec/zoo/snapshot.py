@@ -93,6 +93,22 @@ class Snapshot:
         return model.eval()
 
 
+def check_finite(snapshot: Snapshot) -> None:
+    """Refuse weights that are not numbers: one in the classifier alone would show in no feature.
+
+    Raises:
+        ArtifactError: a tensor holds NaN or infinity; masks are zeros and infinities, which they may be.
+    """
+    for name, tensor in snapshot.tensors():
+        if not tensor.is_floating_point() or (finite := tensor.float().isfinite()).all():
+            continue
+        if tensor.isnan().any() or tensor[finite].any():
+            raise ArtifactError(
+                f"{snapshot.source}: tensor {name!r} holds values that are not finite; its weights are damaged, "
+                "fetch them again"
+            )
+
+
 def tensor_hash(snapshot: Snapshot) -> tuple[str, int]:
     """SHA-256 over names and numbers of a model's tensors, and their bytes as stored."""
     import torch

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -31,6 +32,16 @@ def cell(model="vgg-small-toy", accuracies=(0.5, 0.7)):
     low_data = {"penalty": 0.1, "accuracies": list(accuracies), "by_shots": {"1": [0.2, 0.4]}}
     fine_tuning = {"learning_rate": 1e-3, "accuracies": [0.8]}
     return {"dataset": "toy", "model_name": model, "low_data": low_data, "fine_tuning": fine_tuning}
+
+
+def test_ground_truth_that_changed_is_read_anew_also_where_the_clock_was_set_back(tmp_path):
+    path = assemble_ground_truth([cell()], {"vgg-small-toy": make_card()}, GroundTruthConfig(), tmp_path / "truth.json")
+    assert read_ground_truth(path).row("low_data", "toy").tolist() == [0.6]
+    data = json.loads(path.read_text())
+    data["toy"][0]["accuracy"] = 0.9
+    path.write_text(json.dumps(data))
+    os.utime(path, (0, 0))
+    assert read_ground_truth(path).row("low_data", "toy").tolist() == [0.9]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,19 @@ def test_mistakes_have_their_status(arguments, status, words):
     assert words in done.stderr and "Traceback" not in done.output
 
 
+def test_names_that_are_no_text_are_shown_as_bytes_and_written(tmp_path):
+    """Older disks hold names of other encodings."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    write_images(folder, {os.fsdecode(b"\xe9t\xe9"): 6, "dog": 6})
+    (folder / "dog" / "0.png").rename(folder / "dog" / os.fsdecode(b"\xff.png"))
+    for name in ("answer.json", "answer.html", "answer.csv", os.fsdecode(b"caf\xe9.json")):
+        done = call("recommend", folder, "--zoo", "real", "-o", tmp_path / name)
+        assert done.exit_code == 0 and "12 of 12 images used, 2 classes" in done.stderr, done.stderr
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert text.count("efficientnet-lite0") and ("udce9" in text or name.endswith("csv"))
+    assert json.loads(text)["request"]["data"] == str(folder)
+
+
 def test_another_ending_is_a_mistake_of_the_call(tmp_path):
     done = call("recommend", "--demo", "--zoo", "real", "-o", tmp_path / "answer.xls")
     assert done.exit_code == 2 and "one of these endings" in done.stderr

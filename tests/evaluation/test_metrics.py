@@ -1,10 +1,11 @@
+import warnings
 from itertools import permutations
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from ptmrec.evaluation.metrics import all_metrics, hit_at, ndcg_at, top1_regret, weighted_tau
+from ptmrec.evaluation.metrics import METRICS, all_metrics, hit_at, ndcg_at, top1_regret, weighted_tau
 
 GENERATOR = np.random.default_rng(3)
 
@@ -21,6 +22,15 @@ def test_all_against_scipy():
     assert metrics["tau_w_default"] == stats.weightedtau(true, scores).statistic
     assert metrics["kendall"] == stats.kendalltau(true, scores).statistic
     assert metrics["spearman"] == pytest.approx(stats.spearmanr(true, scores).statistic)
+    assert metrics["ndcg5"] == ndcg_at(true, scores, 5) != ndcg_at(true, scores, 6)
+    assert metrics["hit5"] == hit_at(true, scores, 5)
+    assert [name for name, metric in METRICS.items() if not metric.larger_is_better] == ["regret1"]
+
+
+def test_two_models_are_enough():
+    for sign in (1, -1):
+        metrics = all_metrics(np.array([0.1, 0.2]), sign * np.array([1.0, 2.0]))
+        assert metrics["tau_w"] == metrics["kendall"] == sign and metrics["spearman"] == pytest.approx(sign)
 
 
 def tie_orders(scores):
@@ -72,7 +82,9 @@ def test_missing_measurements_are_left_out():
 
 
 def test_constant_scores_say_nothing():
-    metrics = all_metrics(GENERATOR.random(6), np.ones(6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        metrics = all_metrics(GENERATOR.random(6), np.ones(6))
     assert all(metrics[key] == 0 for key in ("tau_w", "tau_w_default", "kendall", "spearman"))
 
 

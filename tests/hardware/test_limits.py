@@ -42,6 +42,11 @@ UNKNOWN = Costs(1e3, None, None, None, "", "not measured")
         ("1.5 s", "time", 1500),
         ("30/min", "rate", 0.5),
         ("50mJ", "energy", 0.05),
+        *((f"3{unit}", "count", 3 * 10**power) for unit, power in zip("kKMGBT", (3, 3, 6, 9, 9, 12), strict=True)),
+        *((f"3{unit}B", "memory", 3 * 10**power) for unit, power in zip("kKMG", (3, 3, 6, 9), strict=True)),
+        *((f"3{unit}iB", "memory", 3 * 2.0**power) for unit, power in zip("KMG", (10, 20, 30), strict=True)),
+        *((f"3{unit}J", "energy", 3 * 10.0**power) for unit, power in zip(("u", "m", ""), (-6, -3, 0), strict=True)),
+        *(("3us", "time", 0.003), ("3/s", "rate", 3)),
     ],
 )
 def test_quantities_are_read_with_their_units(text, kind, value):

@@ -47,6 +47,7 @@ LISTS = [
     [0.5, 0.5, 0.5, 0.1],
     [0.3, NAN, 0.3, 0.8],
     [0.5, 0.5, 0.5, 0.5],
+    [0.3, NAN, NAN, 0.8],
     [NAN, NAN, 0.4, NAN],
     [NAN, NAN, NAN, NAN],
 ]
@@ -114,6 +115,8 @@ def test_accuracies_given_as_ranks_are_refused(loss, wrong):
 def test_errors_name_what_was_expected():
     with pytest.raises(ValueError, match=r"true_ranks has shape \(2, 3\), expected that of scores \(2, 4\)"):
         ranking_loss(torch.zeros(2, 4), torch.zeros(2, 3))
+    with pytest.raises(ValueError, match=r"scores has shape \(4,\), expected \(lists, models\)"):
+        ranking_loss(torch.zeros(4), torch.zeros(4))
     with pytest.raises(ValueError, match="temperature must be positive"):
         pairwise_ranking_loss(torch.zeros(2, 4), torch.zeros(2, 4), temperature=0.0)
     with pytest.raises(ValueError, match="reduction 'max'"):
@@ -132,6 +135,7 @@ def test_whole_numbers_as_ranks():
 def test_temperature_goes_from_start_to_end():
     values = [temperature_at(fraction, 3.0, 1.0) for fraction in (0.0, 0.5, 1.0, 2.0)]
     assert values == pytest.approx([3.0, math.sqrt(3.0), 1.0, 1.0])
+    assert values[:3] == [temperature_at(fraction) for fraction in (0.0, 0.5, 1.0)], "what is not given"
     loss = RankingLoss("listwise", 3.0, 1.0)
     scores, truth = torch.randn(2, 5), ranks_of(torch.rand(2, 5))
     assert loss(scores, truth) == ranking_loss(scores, truth, temperature=3.0)

@@ -227,6 +227,16 @@ def test_work_of_a_process_that_lives_is_left_to_it(project):
     assert not dead.exists()
 
 
+@pytest.mark.parametrize(("hours", "stays"), [(-48, False), (-1, True), (48, True)])
+def test_work_of_another_machine_is_left_to_it_for_a_day_also_where_a_clock_was_set_back(project, hours, stays):
+    other = project / f".output.partial-{'0' * 16}-another1-7-abcd"
+    other.mkdir()
+    moment = time.time() + hours * 3600
+    os.utime(other, (moment, moment))
+    run(project, calls=[])
+    assert other.exists() == stays and (project / "output" / "result.txt").read_text() == "1"
+
+
 @pytest.mark.slow
 def test_of_two_processes_of_a_run_one_works_unless_the_step_is_theirs_together(tmp_path):
     (tmp_path / "data.txt").write_text("one")

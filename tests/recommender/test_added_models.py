@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from cli_calls import call
+from safetensors.torch import load_file, save_file
 from toy_hub import write_hub_model, write_remote_code
 from toy_knowledge import make_knowledge
 
@@ -219,6 +220,19 @@ def config(tmp_path):
 def test_a_source_that_cannot_be_opened_leaves_nothing(config):
     with pytest.raises(ArtifactError, match="did you mean"):
         ModelAdder(config).add("timm:test_vitt")
+    assert not (config.get(PathsConfig).artifacts / ADDED).exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_by_the_name_of_their_tensor(config, tmp_path, value):
+    """In a classifier they show in no feature."""
+    folder = shutil.copytree(PATHS.zoo / TWIN, tmp_path / "broken")
+    write_json(folder / "config.json", {**read_json(folder / "config.json"), "name": "broken"})
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.weight"][0, 0] = value
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(ArtifactError, match=r"broken: tensor 'classifier\.weight' holds values that are not finite"):
+        ModelAdder(config).add(str(folder))
     assert not (config.get(PathsConfig).artifacts / ADDED).exists()
 
 

@@ -134,6 +134,9 @@ def test_a_terminal_shows_what_limits_were_set_on():
         "basis",
     ]
     assert list(readable_costs(frame.assign(memory_mib=np.nan), {})) == ["ms", "basis"]
+    fine = frame.assign(latency_high_ms=1.2345, memory_mib=1.25, throughput=98.76, energy_j=0.0123456)
+    shown = readable_costs(fine, {"min_throughput": 1, "max_energy": 1})
+    assert [shown[name][0] for name in ("ms", "MiB", "images/s", "mJ")] == [1.23, 1.2, 98.8, 12.35]
 
 
 def test_without_known_costs_no_front_is_shown():

@@ -52,3 +52,9 @@ def test_intervals_stay_between_0_and_1_and_are_in_units():
 def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match="nothing was measured"):
         fit_conformal([np.array([np.nan])])
+
+
+def test_a_level_that_errors_reach_exactly_is_reached_by_them():
+    """Sums of weights are rounded: a third and two thirds of three data sets are the first and the second."""
+    conformal = fit_conformal([np.full(3, error) for error in (0.1, 0.2, 0.3)])
+    assert [conformal.reach(part / 3) for part in (1, 2, 3)] == [0.1, 0.2, 0.3]

@@ -1,7 +1,18 @@
 import numpy as np
 import pytest
 
-from ptmrec.relations.odds import OLD, accuracy_of, chance_of, fit_records, log_odds
+from ptmrec.relations.odds import (
+    EXACT,
+    OFFSET,
+    OLD,
+    accuracy_of,
+    chance_of,
+    first,
+    fit_records,
+    log_odds,
+    odds_posterior,
+)
+from ptmrec.relations.posterior import KnownErrors
 
 
 def make_table(generator, sets=24, models=15, spread=0.3, gaps=0.0):
@@ -55,3 +66,23 @@ def test_without_measurements_nothing_moves_and_where_no_order_gains_it_stays():
     np.testing.assert_allclose(plain.odds, fit_records(table, groups).expected)
     before = -plain.mean
     assert plain.order == OLD and plain.scores(before).argsort().tolist() == before.argsort(kind="stable").tolist()
+
+
+def test_an_accuracy_of_nothing_or_all_has_a_chance_as_well():
+    slope = 1 / OFFSET + 1 / (1 + OFFSET)
+    np.testing.assert_allclose(chance_of(np.array([0.0, 1.0]), 50), 0.01 / 50 * slope**2 + EXACT)
+
+
+def test_the_first_are_the_largest_and_what_is_infinitely_small_is_none_of_them():
+    expected = np.array([0.2, 0.9, 0.5, 0.9])
+    assert first(expected, 2).tolist() == [False, True, False, True]
+    assert first(np.where(expected < 0.9, -np.inf, expected), 3).tolist() == [False, True, False, True]
+
+
+def test_errors_in_accuracies_become_errors_in_log_odds():
+    expected, measured = np.random.default_rng(0).uniform(-0.1, 1.1, (2, 6, 8))
+    posterior = odds_posterior(expected[0], KnownErrors(expected, measured, measured))
+    inside = np.minimum(np.maximum(expected, 0), 1)
+    np.testing.assert_allclose(posterior.known.expected, np.log((inside + OFFSET) / (1 - inside + OFFSET)))
+    np.testing.assert_allclose(accuracy_of(posterior.known.measured), np.minimum(np.maximum(measured, 0), 1), atol=1e-9)
+    np.testing.assert_allclose(posterior.expected, posterior.known.expected[0])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
@@ -131,7 +133,9 @@ def test_a_measured_model_has_the_interval_of_its_measurement():
         [end[3] for end in found.interval(0.8)], [found.mean[3] - half, found.mean[3] + half], atol=1e-4
     )
     many = fitted.answer(expected, some(np.full(MODELS, 0.8), [3]), np.full(MODELS, 10**9))
-    assert many.deviations[3] == pytest.approx(np.sqrt(fitted.common + fitted.noise))
+    certain = fitted.answer(expected, some(np.full(MODELS, 0.8), [3]))
+    for found in (many, certain):
+        assert found.deviations[3] == pytest.approx(np.sqrt(fitted.common + fitted.noise))
 
 
 def test_measured_models_have_no_part_in_the_errors_that_are_left():
@@ -143,6 +147,9 @@ def test_measured_models_have_no_part_in_the_errors_that_are_left():
     np.put_along_axis(probes, first, 5.0, axis=1)
     wrong = KnownErrors(known.expected, measured, probes)
     assert len(fit_posterior(wrong).calibrate(1).conformal.errors) == KNOWN * (MODELS - 1)
+    whole = fit_posterior(known)
+    left = replace(whole, known=replace(known, measured=measured)).calibrate(1).conformal.errors
+    np.testing.assert_allclose(left, whole.calibrate(1).conformal.errors, err_msg="the first of each data set")
     assert len(fit_posterior(wrong).calibrate(MODELS).conformal.errors) == KNOWN * MODELS, "nothing else would be left"
 
 

@@ -56,3 +56,11 @@ def test_the_worst_classes_are_named():
     assert 0 not in list(found.worst_classes)[:2]
     assert "separated worst: b (" in found.sentence(("a", "b", "c")) or "c (" in found.sentence(("a", "b", "c"))
     assert set(found.evidence) <= set(DATASETS)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_classes_are_mixed_up_with_others_only(classes):
+    sample, draw = make_samples()[0], np.random.default_rng(0)
+    noise = type(sample)(sample.name, sample.token, draw.normal(size=(30, 12)), np.arange(30) % classes)
+    found = explain_score(RANKER, PAIRS, "a", 0, noise, make_transports(COUNT)[0]).worst_classes
+    assert len(found) == (classes if classes > 1 else 0)

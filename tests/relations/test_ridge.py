@@ -61,6 +61,13 @@ def test_what_cannot_be_scored_is_refused():
         ridge_loo_score(np.ones((4, 2)), np.zeros(4))
     with pytest.raises(ValueError, match=r"expected features \(n, d\)"):
         ridge_loo_score(np.ones((4, 2)), np.zeros(3))
+    for features, labels in (
+        (np.ones((4, 2)), np.zeros((1, 3))),
+        (np.ones((4, 2)), np.zeros(4)),
+        (np.ones(4), [[0] * 4]),
+    ):
+        with pytest.raises(ValueError, match=r"expected features \(n, d\) and labels \(S, n\)"):
+            ridge_left_out(features, np.asarray(labels))
 
 
 def test_several_ways_to_label_are_judged_as_each_alone():

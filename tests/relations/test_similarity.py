@@ -37,6 +37,13 @@ def draw(seed: int) -> np.ndarray:
 KNOWN, AGAIN = draw(2), draw(3)
 
 
+def test_classes_that_lie_further_apart_than_chance_moves_their_means_do_not_match():
+    """Chance moves a mean of twelve images with six coordinates of variance 1 by the root of a half."""
+    assert class_match(KNOWN, LABELS, AGAIN, LABELS) > 0.9
+    moved = AGAIN + 2 / np.sqrt(6)
+    assert class_match(KNOWN, LABELS, moved, LABELS) == 0
+
+
 def test_other_images_of_the_same_classes_match_whatever_the_labels_are_called():
     found = class_match(AGAIN, LABELS, KNOWN, LABELS)
     assert 0.9 < found < 1

@@ -1,6 +1,8 @@
 import dataclasses
+import gc
 import os
 import signal
+import weakref
 from collections import namedtuple
 from dataclasses import dataclass
 
@@ -54,6 +56,24 @@ class MultiTensorTrainer(BaseTrainer):
         errors = (self.model(inputs) - targets).square()
         self._last_batch_metrics = {"error": errors.sqrt().mean(), "weight": float(weights.mean())}
         return (weights * errors).mean()
+
+
+class Watched(list):
+    """Batches whose last iterator can be asked for."""
+
+    def __iter__(self):
+        iterator = (batch for batch in list.__iter__(self))
+        self.last = weakref.ref(iterator)
+        return iterator
+
+
+def test_what_read_the_batches_is_let_go_when_a_run_ends(tmp_path):
+    """Else the workers of a loader stay as long as the trainer."""
+    batches = Watched([torch.randn(4, 4)] * 2)
+    trainer = TensorTrainer(make_model(), Options(epochs=1), tmp_path, batches)
+    trainer.fit()
+    gc.collect()
+    assert batches.last() is None and trainer.history.to_frame()["epoch"].tolist() == [1]
 
 
 def collate_tensor(items):

@@ -26,6 +26,10 @@ def tuner(folder, steps=20):
     return make_fine_tuner(build_model("resnet", "small", 5), *pictures(), RECIPE.lasting(steps), 3, folder)
 
 
+def test_the_new_classifier_has_an_output_for_each_class(tmp_path):
+    assert tuner(tmp_path).model.classifier.out_features == 3
+
+
 def test_each_image_comes_once_before_any_comes_again_and_any_step_can_be_made_alone():
     images, labels = pictures()
     batches = TrainBatches(images, np.arange(len(images)), normalise, RECIPE, PARTS, 3)

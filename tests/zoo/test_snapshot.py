@@ -25,7 +25,7 @@ from ptmrec.hardware.machine import highest_memory
 from ptmrec.zoo.architectures import FAMILIES, build_model
 from ptmrec.zoo.card import read_card
 from ptmrec.zoo.shaping import Held, bounded, check_number, check_options, check_tower, is_architecture
-from ptmrec.zoo.snapshot import Snapshot, read_snapshot, read_zoo, unwrapped, write_snapshot
+from ptmrec.zoo.snapshot import Snapshot, check_finite, read_snapshot, read_zoo, unwrapped, write_snapshot
 from ptmrec.zoo.sources import open_folder, open_source
 
 
@@ -107,6 +107,16 @@ def test_zoos_that_cannot_be_used(toy_zoo, tmp_path):
     (toy_zoo / "twin" / "model.safetensors").rename(toy_zoo / "twin" / "pytorch_model.bin")
     with pytest.raises(ArtifactError, match=r"no model\.safetensors; pytorch_model\.bin is a pickle"):
         read_zoo(toy_zoo)
+
+
+def test_a_mask_of_infinities_is_no_damage(toy_zoo):
+    snapshot = read_snapshot(toy_zoo / "vgg-small-toy")
+    weights = dict(snapshot.tensors()) | {"mask": torch.tensor([0.0, -torch.inf])}
+    save_file(weights, snapshot.folder / "model.safetensors")
+    check_finite(snapshot)
+    save_file(weights | {"mask": torch.tensor([0.5, -torch.inf])}, snapshot.folder / "model.safetensors")
+    with pytest.raises(ArtifactError, match="tensor 'mask' holds values that are not finite"):
+        check_finite(snapshot)
 
 
 def test_truncated_weights(toy_zoo):

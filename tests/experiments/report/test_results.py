@@ -234,7 +234,12 @@ DAMAGED = {
     **{"quadrants_summary.csv": ("headline", "strongest"), "passes_summary.csv": ("passes",)},
     **{"coverage_summary.csv": ("coverage",), "published_summary.csv": ("published",)},
     **{"records_intervals.csv": ("measured_records",), "hardware_choice_summary.csv": ("hardware",)},
-    **{"summary.csv": ("results",), "planted_robustness.csv": ("torture",), "zoo.json": ("zoo", "networks")},
+    **{
+        "summary.csv": ("results",),
+        "planted_robustness.csv": ("torture",),
+        "mutations.csv": ("mutations",),
+        "zoo.json": ("zoo", "networks"),
+    },
     **{"bench.json": ("bench", "missed"), "profile.json": ("profile",), "times.json": ("times",)},
 }
 """Files of results and the regions that are made of them."""
