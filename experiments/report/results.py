@@ -28,6 +28,7 @@ HEADLINE = {STATIC: "a list that never looks at the data", "LogME": "runs every 
 HEADLINE |= {FEATURES: "runs every model on the images"}
 """Rows of README's table and what they do; those that a run has not made are left out."""
 LEFT_OUT, COVERED = "left-out data", ("coverage", "half", "worst")
+DOUBTED = ("sets", "missed", "doubted", "both")
 GAIN = ("gain", "gain_low", "gain_high")
 
 
@@ -215,7 +216,7 @@ def hardware(folder: Path) -> str:
 
 def coverage(folder: Path) -> str:
     """How many measured accuracies the intervals hold, and what one measured model changes."""
-    table = Table(folder / "coverage_summary.csv", ("group", "regime", "dataset"), COVERED, ("k", "level"))
+    table = Table(folder / "coverage_summary.csv", ("group", "regime", "dataset"), (*COVERED, *DOUBTED), ("k", "level"))
     heads = ("data sets left out, 80 % intervals", "hold of all", "of the worst data set", "half width", "95 % hold")
     lines = [_line(heads), "|---" * len(heads) + "|"]
     for regime, label in REGIME_LABELS.items():
@@ -226,7 +227,13 @@ def coverage(folder: Path) -> str:
             after = f", {k} measured on the images" if k else ""
             cells = (f"{held:.0f} %", f"{worst:.0f} % ({row.text('dataset').replace('_', ' ')})", f"{half:.1f} points")
             lines.append(_line((f"{label}{after}", *cells, f"{100 * wide.number('coverage'):.0f} %")))
-    return "\n".join(lines)
+    parts = []
+    for regime in _regimes():
+        row = table.row(group=LEFT_OUT, regime=regime, k=0, level=0.8)
+        sets, missed, doubted, both = (f"{row.number(name):.0f}" for name in DOUBTED)
+        parts.append(f"{REGIME_LABELS[regime]}: {missed} of {sets} data sets, {both} of them, and {doubted} in all")
+    told = "Held by less than half, of these told *do not trust it*, and told so in all"
+    return "\n".join([*lines, "", f"{told}: {'; '.join(parts)}."])
 
 
 def published(folder: Path) -> str:

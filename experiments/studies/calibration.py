@@ -58,15 +58,17 @@ def summarise_coverage(table: pd.DataFrame) -> pd.DataFrame:
         table: result of :func:`coverage_table`.
 
     Returns:
-        One row per ``group, regime, k, level``: ``coverage``, ``half`` (of the mean width), ``worst`` and ``dataset``.
+        One row per ``group, regime, k, level``: ``coverage``, ``half`` (of the mean width), ``worst`` and its
+        ``dataset``; of all ``sets``, how many are ``missed`` (held by less than half), ``doubted`` (the answer said not
+        to trust it), and both.
     """
     rows = []
     for (group, regime, k, level), part in table.groupby(["group", "regime", "k", "level"], sort=False):
-        worst = part.loc[part["coverage"].idxmin()]
-        place = {"group": group, "regime": regime, "k": k, "level": level, "coverage": part["coverage"].mean()}
-        rows.append(
-            {**place, "half": part["width"].mean() / 2, "worst": worst["coverage"], "dataset": worst["dataset"]}
-        )
+        worst, missed = part.loc[part["coverage"].idxmin()], part["coverage"] < HALF
+        held = {"coverage": part["coverage"].mean(), "half": part["width"].mean() / 2}
+        held |= {"worst": worst["coverage"], "dataset": worst["dataset"], "sets": len(part), "missed": missed.sum()}
+        doubts = {"doubted": part["doubted"].sum(), "both": (missed & part["doubted"]).sum()}
+        rows.append({"group": group, "regime": regime, "k": k, "level": level, **held, **doubts})
     return pd.DataFrame(rows)
 
 

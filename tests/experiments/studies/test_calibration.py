@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from experiments.studies.calibration import (
@@ -61,3 +62,11 @@ def test_measured_models_narrow_the_intervals_of_the_others_and_the_worst_is_nam
     own = frame[(frame["group"] == LEFT_OUT) & (frame["regime"] == "low_data") & (frame["dataset"] == "mnist")]
     counts = own.groupby("k").size()
     assert (counts[0] - counts[[1, 3, 8]]).tolist() == [1, 3, 8], "what was measured before has no row"
+
+
+def test_what_is_missed_and_what_is_doubted_is_counted_by_data_set():
+    place = {"group": LEFT_OUT, "regime": "low_data", "k": 0, "level": 0.8, "width": 0.2}
+    rows = [("a", 0.1, True), ("b", 0.4, False), ("c", 0.9, True), ("d", 1.0, False), ("e", 0.5, False)]
+    table = pd.DataFrame([{**place, "dataset": name, "coverage": held, "doubted": own} for name, held, own in rows])
+    row = summarise_coverage(table).iloc[0]
+    assert row[["sets", "missed", "doubted", "both"]].tolist() == [5, 2, 2, 1] and row["dataset"] == "a"
