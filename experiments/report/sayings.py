@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.evaluation.published.goals import LESS_IS_BETTER
-from experiments.report.shown import NAMES
+from experiments.report.shown import NAMES, words
 from experiments.studies.calibration import HALF
 from ptmrec.benchmark.ground_truth import GroundTruth
 from ptmrec.evaluation.metrics import spearman
@@ -22,10 +22,6 @@ def _verdict(low: float, high: float, more: str, less: str) -> str:
 
 def _listed(parts: list[str]) -> str:
     return "; ".join(parts) + "."
-
-
-def _words(name: object) -> str:
-    return str(name).replace("_", " ")
 
 
 def say_shares(shares: Mapping[str, pd.DataFrame]) -> str:
@@ -74,7 +70,7 @@ def say_coverage(held: pd.DataFrame, group: str, level: float) -> str:
     rows = held[(held["group"] == group) & (held["level"] == level) & (held["k"] == 0)].set_index("regime")
     parts = [
         f"{label} {rows.loc[regime, 'coverage']:.0%} of all, {rows.loc[regime, 'worst']:.0%} of the data set held least"
-        f", {rows.loc[regime, 'dataset'].replace('_', ' ')}"
+        f", {words(rows.loc[regime, 'dataset'])}"
         for regime, label in REGIME_LABELS.items()
     ]
     return f"Intervals of {level:.0%} hold: {_listed(parts)}"
@@ -126,7 +122,7 @@ def say_winners(truth: GroundTruth) -> str:
 def say_ceilings(ceiling: pd.DataFrame) -> str:
     """The ceiling over data sets, and the data set where it is lowest."""
     parts = [
-        f"{REGIME_LABELS[regime]} {own.mean():.2f} on average, {own.min():.2f} on {_words(own.idxmin())}"
+        f"{REGIME_LABELS[regime]} {own.mean():.2f} on average, {own.min():.2f} on {words(own.idxmin())}"
         for regime, own in ceiling.items()
     ]
     return f"tau_w of one half of the measurements beside the other, with the lowest: {_listed(parts)}"
@@ -154,7 +150,7 @@ def say_costs(costs: pd.DataFrame, against: str) -> str:
         f"{label} {spearman(costs[regime].to_numpy(), costs[against].to_numpy()):+.2f}"
         for regime, label in REGIME_LABELS.items()
     ]
-    return f"Spearman correlation of mean accuracy and {NAMES.get(against, against)}: {_listed(parts)}"
+    return f"Spearman correlation of mean accuracy and {words(against)}: {_listed(parts)}"
 
 
 def say_alike(means: np.ndarray, names: Sequence[str]) -> str:
@@ -163,7 +159,7 @@ def say_alike(means: np.ndarray, names: Sequence[str]) -> str:
     cosines = unit @ unit.T - 2 * np.eye(len(unit))
     first, second = np.unravel_index(cosines.argmax(), cosines.shape)
     return (
-        f"Most alike are {_words(names[first])} and {_words(names[second])} (cosine {cosines.max():.2f}); the cosine "
+        f"Most alike are {words(names[first])} and {words(names[second])} (cosine {cosines.max():.2f}); the cosine "
         f"with the nearest other data set is {np.median(cosines.max(axis=1)):.2f} in the middle."
     )
 
@@ -185,7 +181,7 @@ def say_weights(weights: pd.DataFrame) -> str:
     parts = []
     for regime, own in weights.items():
         heaviest = own.abs().nlargest(2).index
-        told = " and ".join(f"{_words(name)} {own[name]:+.2f}" for name in heaviest)
+        told = " and ".join(f"{words(name)} {own[name]:+.2f}" for name in heaviest)
         parts.append(f"{REGIME_LABELS[regime]} {told}")
     return f"The two heaviest weights: {_listed(parts)}"
 
@@ -215,7 +211,7 @@ def say_targets(means: pd.DataFrame, group: str) -> str:
         table = own[own["regime"] == regime].pivot_table(index="dataset", columns="method", values="tau_w")
         worst, hard = table[OURS].idxmin(), spearman(table[OURS].to_numpy(), table[PASSES].to_numpy())
         beside = f"{PASSES} {table.loc[worst, PASSES]:.2f}; correlation over targets {hard:+.2f}"
-        parts.append(f"{label} {_words(worst)} {table[OURS].min():.2f} ({beside})")
+        parts.append(f"{label} {words(worst)} {table[OURS].min():.2f} ({beside})")
     return f"The data set that {OURS} orders worst, by tau_w: {_listed(parts)}"
 
 

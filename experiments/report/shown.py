@@ -1,12 +1,16 @@
 """Tables of the notebooks as a reader wants them: words for keys, numbers with the digits that tell, no NaN."""
 
+import re
+from collections.abc import Hashable
+from numbers import Real
+
 import pandas as pd
 
 from ptmrec.plots.style import REGIME_LABELS
 
 NAMES = {
     **{
-        r"$\tau_w$": "tau_w",
+        **dict.fromkeys((r"$\tau_w$", "tau_w"), "tau_w"),
         "tau_w_default": "tau_w, scipy's default",
         "r5": "top-five recall",
         "kendall": "Kendall's tau",
@@ -17,7 +21,7 @@ NAMES = {
     **{"low_80": "80 %, low", "high_80": "80 %, high", "expected_accuracy": "expected accuracy"},
     **{"latency_high_ms": "milliseconds, upper bound", "latency_basis": "latency from", "gflops": "GFLOPs"},
     **{"rule_value": "best rule's value", "wrong_side": "wrong side of the limit", "median_error": "median error"},
-    **{"mean_skill": "mean skill", "num_params": "parameters", **REGIME_LABELS},
+    **{"num_params": "parameters", "more": "more than ours", "of_best": "of the best", **REGIME_LABELS},
 }
 """Keys of results, by the words that stand for them."""
 
@@ -33,8 +37,16 @@ def digits(value: float) -> str:
 
 def shown(frame: pd.DataFrame) -> pd.DataFrame:
     """A table with words for keys, wherever they stand, and its numbers as text."""
-    text = frame.map(
-        lambda cell: digits(cell) if isinstance(cell, (int, float)) and not isinstance(cell, bool) else cell
-    )
-    text = text.astype(object).where(text.notna(), "").replace(NAMES)
-    return text.rename(index=NAMES, columns=NAMES)
+    text = frame.map(lambda cell: digits(cell) if isinstance(cell, Real) and not isinstance(cell, bool) else cell)
+    text = text.astype(object).where(text.notna(), "").map(words)
+    return text.rename(index=words, columns=words).rename_axis(index=words, columns=words)
+
+
+def words(key: Hashable) -> Hashable:
+    """A key in words, such as the name of a column or a data set; whatever is no key stays."""
+    if key in NAMES or not (isinstance(key, str) and _KEY.fullmatch(key)):
+        return NAMES.get(key, key)
+    return key.replace("_", " ")
+
+
+_KEY = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")

@@ -92,6 +92,10 @@ def test_tables_have_words_and_no_nan():
     table = shown(frame)
     assert table.columns.tolist() == ["top-five recall", "parameters", "metric"]
     assert table.to_numpy().tolist() == [["0.123", "109,118", "tau_w, scipy's default"], ["", "3", ""]]
+    named = shown(
+        pd.DataFrame({"of_best": ["blood_cells", "vgg-small-math_symbols"]}, index=pd.Index([0, 1], name="a_b"))
+    )
+    assert named["of the best"].tolist() == ["blood cells", "vgg-small-math_symbols"] and named.index.name == "a b"
     assert (digits(0.00002), digits(12345.6), digits(float("inf"))) == ("2e-05", "12,346", "inf")
 
 
