@@ -34,7 +34,7 @@ def test_the_asking_notebook_needs_no_run_before_it(overrides, tmp_path, monkeyp
     monkeypatch.setenv("PTMREC_PROGRESS", "off")
     fresh = overrides | {"paths.artifacts": str(tmp_path / "artifacts")}
     parameters = {"profile": "smoke", "config": str(ROOT / "config.ini"), "overrides": fresh, "images": "demo:mnist"}
-    parameters |= {"tune_minutes": 0.2, "model_folder": str(tmp_path / "model")}
+    parameters |= {"tune_minutes": 0.5, "model_folder": str(tmp_path / "model")}
     run_notebook(ROOT / "notebooks" / "00_recommend.ipynb", tmp_path / "00.ipynb", parameters)
     outputs = [output for cell in nbformat.read(tmp_path / "00.ipynb", 4).cells for output in cell.get("outputs", [])]
     kinds = [kind for output in outputs for kind in output.get("data", {})]
