@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -148,13 +148,24 @@ def click(driver, selector: str, text: str = "") -> None:
     wait(driver, SOON, f"{text or selector} to click", lambda: first(driver, selector, text)).click()
 
 
+def has_table(driver) -> bool:
+    return first(driver, f"{CELLS} table tbody tr") is not None
+
+
 def run_all_cells(driver) -> None:
     """Run > Run All Cells, and every cell through."""
     # Earlier, JupyterLab asks which kernel it shall be.
     wait(driver, STARTED, "an idle kernel", lambda: first(driver, "#jp-main-statusbar", "| Idle"))
-    click(driver, ".lm-MenuBar-item", "Run")
-    click(driver, ".lm-Menu-item", "Run All Cells")
-    wait(driver, ANSWERED, "the panel's table", lambda: first(driver, f"{CELLS} table tbody tr"))
+    for last in (False, False, True):  # a kernel that has just been connected may let what it was sent fall
+        click(driver, ".lm-MenuBar-item", "Run")
+        click(driver, ".lm-Menu-item", "Run All Cells")
+        try:
+            wait(driver, SOON, "a cell that runs", lambda: first(driver, ".jp-InputPrompt", "[*]") or has_table(driver))
+            break
+        except TimeoutException:
+            if last:
+                raise
+    wait(driver, ANSWERED, "the panel's table", lambda: has_table(driver))
     done = lambda: "[*]" not in driver.find_element(By.CSS_SELECTOR, ".jp-NotebookPanel").text  # noqa: E731
     wait(driver, SOON, "the last cell", lambda: done() and len(driver.find_elements(By.CSS_SELECTOR, CELLS)) > 8)
 
