@@ -1,7 +1,6 @@
 """Tables of the notebooks as a reader wants them: words for keys, numbers with the digits that tell, no NaN."""
 
 import re
-from collections.abc import Hashable
 from numbers import Real
 
 import pandas as pd
@@ -42,11 +41,11 @@ def shown(frame: pd.DataFrame) -> pd.DataFrame:
     return text.rename(index=words, columns=words).rename_axis(index=words, columns=words)
 
 
-def words(key: Hashable) -> Hashable:
+def words(key: object) -> object:
     """A key in words, such as the name of a column or a data set; whatever is no key stays."""
-    if key in NAMES or not (isinstance(key, str) and _KEY.fullmatch(key)):
-        return NAMES.get(key, key)
-    return key.replace("_", " ")
+    if not isinstance(key, str):
+        return key
+    return NAMES.get(key, key.replace("_", " ") if _KEY.fullmatch(key) else key)
 
 
 _KEY = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")

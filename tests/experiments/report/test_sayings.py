@@ -96,6 +96,7 @@ def test_tables_have_words_and_no_nan():
         pd.DataFrame({"of_best": ["blood_cells", "vgg-small-math_symbols"]}, index=pd.Index([0, 1], name="a_b"))
     )
     assert named["of the best"].tolist() == ["blood cells", "vgg-small-math_symbols"] and named.index.name == "a b"
+    assert shown(pd.Series({"facts": {"a_b": 1}}).to_frame()).iloc[0, 0] == {"a_b": 1}, "whatever is no key stays"
     assert (digits(0.00002), digits(12345.6), digits(float("inf"))) == ("2e-05", "12,346", "inf")
 
 
