@@ -211,6 +211,14 @@ def test_curves_hold_the_data_in_fixed_colours():
             assert to_rgb(line.get_color()) == to_rgb(COLOURS[part])
 
 
+def test_a_loss_within_a_decade_has_plain_numbers_on_its_log_scale():
+    losses = {f"{part}_loss": np.linspace(3.2, 3.9, 6) for part in ("train", "validation")}
+    figure = plot_history(make_frame_training_curves().assign(**losses))
+    settle(figure)
+    labels = [label.get_text() for label in figure.axes[1].get_yticklabels(minor=True)]
+    assert "3.5" in labels and not any("10" in label for label in labels)
+
+
 def test_no_panel_repeats_another_and_titles_are_words():
     before = plt.get_fignums()
     figure = plot_history(make_frame_training_curves())
