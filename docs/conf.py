@@ -15,6 +15,10 @@ include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md",
 # Not looked through at all: they hold thousands of files.
 exclude_patterns = [".*", "artifacts", "constants", "experiments", "ptmrec", "tests"]
 html_theme, html_title = "furo", f"ptmrec {version}"
+html_static_path, html_css_files = ["site.css"], ["site.css"]
+html_show_copyright = False
+highlight_language = "none"  # a block without a language is what a command said
+napoleon_use_ivar = True
 nb_execution_mode = "off"
 nb_merge_streams = True
 myst_heading_anchors = 4

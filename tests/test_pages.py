@@ -458,10 +458,11 @@ def test_the_citation_is_of_this_version_and_has_what_readers_of_it_require():
     project = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]
     texts = {"cff-version", "message", "title", "type", "version", "license"}
     assert {key for key, value in citation.items() if isinstance(value, str)} == texts
-    assert set(citation) == {*texts, "authors", "date-released", "keywords"}
+    released = f"## {project['version']} (unreleased)" not in text_of(ROOT / "CHANGELOG.md")
+    assert set(citation) == {*texts, "authors", "keywords", *(["date-released"] if released else [])}
     assert citation["cff-version"] == "1.2.0" and citation["type"] in ("software", "dataset")
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
-    assert type(citation["date-released"]) is date, "written as YYYY-MM-DD"
+    assert not released or type(citation["date-released"]) is date, "written as YYYY-MM-DD"
     assert citation["authors"] and all(
         {"name"} == set(author) or {"family-names", "given-names"} <= set(author) for author in citation["authors"]
     )

@@ -35,9 +35,8 @@ def make_frame(count=3, tied=(True, True, False)):
 def make_answer(**changes):
     """A recommendation about 303 of 600 images; changes are of the request, the ranking or the answer."""
     rejected = ({"model": "big", "limit": "the recommender does not know it", "value": ""},)
-    images = SimpleNamespace(
-        images=range(303), total=600, num_classes=10, part="train", class_names=("a",) * 10, account=Account()
-    )
+    images = SimpleNamespace(images=range(303), labels=None, total=600, num_classes=10, part="train", account=Account())
+    images.class_names = ("a",) * 10
     fields = {
         Request: {"images": images, "regime": "low_data", "config": None, "data": "my_images"},
         Records: {

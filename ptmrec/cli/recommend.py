@@ -158,7 +158,7 @@ def _next(ctx: click.Context, found: "Recommendation", output: Path | None) -> l
         first = found.ranking.following.get("models", [found.best])[0] if run is None else found.best
         source = str(found.frame.set_index("model").loc[first, "source"])
         return [*lines, f"next: {shlex.join(['ptmrec', 'zoo', 'add', source])}   # needs a network"]
-    lines += _elsewhere(ctx, found)
+    lines += _elsewhere(ctx, found) if found.trusted else _doubted(ctx)
     if able and found.regime != PROBED and run is not None and not ctx.params["demo"]:
         further = ask_again(ctx, (*SHOWING, *NOT_TUNED), "tune", output="my_model")
         return [*lines, f"next: {further}   # fine-tunes the best"]
@@ -180,6 +180,16 @@ def _elsewhere(ctx: click.Context, found: "Recommendation") -> list[str]:
     bound = {} if "max_params" in found.request.limits else {"max_params": short_count(WIELDY)}
     command = ask_again(ctx, (*SHOWING, "preset", "measured"), zoo=zoo, **bound, verify=3)
     return [f"published, worth a download: {', '.join(names)}; {command}   # asks before it downloads"] if names else []
+
+
+def _doubted(ctx: click.Context) -> list[str]:
+    """The command that looks for what is wrong with a folder of images, for an answer not to be relied on."""
+    folder, labels = ctx.params["dataset"], ctx.params["labels"]
+    if folder is None or not Path(folder).is_dir():
+        return []
+    typed = f"./{folder}" if str(folder).startswith("-") else str(folder)  # a dash would make an option of it
+    words = ["ptmrec", "inspect", "data", typed, *(["--labels", str(labels)] if labels else [])]
+    return [f"check: {shlex.join(words)}   # looks for what is wrong with images and labels"]
 
 
 def demo_images(config: "ConfigParser") -> "BatterySet":

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import ipywidgets as widgets
 import pandas as pd
@@ -135,7 +136,8 @@ class Explorer:
     def _question(self) -> str:
         """What the widgets ask about, in words."""
         words = {value: label for label, value in self.images.options}
-        own = self.folder.value.strip() or "no folder"
+        own = self.folder.value.strip()
+        own = Path(own).name or own or "no folder"
         return own if self.images.value == FOLDER else words[self.images.value].removeprefix("demo: ")
 
     def _name_answer(self, old: str = "") -> None:
@@ -155,7 +157,7 @@ class Explorer:
         try:
             found = self._ask(images, self.preset.value)
         except PtmrecError as error:
-            self._say(f"No answer about {asked}: {error}", failed=True)
+            self._say(f"No answer: {error}", failed=True)
         else:
             self._asked = asked
             self._take(found)

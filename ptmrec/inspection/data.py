@@ -9,6 +9,7 @@ import numpy as np
 from torch.utils.data import DataLoader
 
 from ptmrec.core.errors import DataError
+from ptmrec.core.words import count_of
 from ptmrec.inspection.duplicates import check_duplicates
 from ptmrec.inspection.findings import Finding, Report, close_report
 from ptmrec.inspection.labels import check_labels
@@ -85,7 +86,8 @@ def _readable(scan: Scan) -> list[Finding]:
 def _composition(scan: Scan) -> Finding:
     parts = ", ".join(f"{count} in {name}/" for name, count in Counter(scan.parts).items() if name)
     classes = len(set(scan.labels) - {""})
-    what = f"{scan.total} images, {f'{classes} classes' if classes else 'no labels'}{f'; {parts}' if parts else ''}"
+    labelled = count_of(classes, "class") if classes else "no labels"
+    what = f"{count_of(scan.total, 'image')}, {labelled}{f'; {parts}' if parts else ''}"
     if classes == 1:
         return Finding("composition", "advice", what, "nothing can be told apart with one class", "add a second class")
     return Finding("composition", "ok", what, "what there is to learn from")
@@ -103,6 +105,8 @@ def _balance(scan: Scan) -> list[Finding]:
         return []
     (large, most), (small, least) = sizes.most_common()[0], sizes.most_common()[-1]
     what = f"the classes have {least} ({small}) to {most} ({large}) images"
+    if least == most:
+        what = f"each class has {count_of(most, 'image')}"
     why = "a model learns to say the large classes, and accuracy hides it"
     missing = set(scan.labels) - set(sizes) - {""}
     if missing:
@@ -124,7 +128,7 @@ def _balance(scan: Scan) -> list[Finding]:
 def _shapes(scan: Scan) -> list[Finding]:
     short, long = scan.sizes.min(axis=1), scan.sizes.max(axis=1)
     distinct = len(np.unique(scan.sizes, axis=0))
-    what = f"{distinct} image size(s), shorter side {short.min()} to {short.max()} pixels"
+    what = f"{count_of(distinct, 'image size')}, shorter side {short.min()} to {short.max()} pixels"
     modes = Counter(scan.modes)
     if len(modes) > 1:
         what += f"; pixels are {', '.join(f'{mode} ({count})' for mode, count in modes.most_common())}"

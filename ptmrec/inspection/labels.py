@@ -75,6 +75,9 @@ def check_labels(scan: Scan, encode: Callable[[list], np.ndarray] | None = None)
     facts = {"agreement": round(own, 4), "by_chance": round(null, 4), "p": round(p, 4), "basis": basis}
     what = f"{own:.0%} of the nearest images share a label, {null:.0%} would by chance (p = {p:.3f}, by {basis})"
     if p > LEVEL:
-        do = "look at a few images of each class beside their label; check the order of files and labels"
+        do = (
+            "look at a few images of each class beside their label; check the order of files and labels; ptmrec "
+            "recommend says whether its reference models tell the classes apart"
+        )
         return [Finding("shuffled_labels", "fault", what, why, do)], facts
     return [Finding("shuffled_labels", "ok", what, why)], facts

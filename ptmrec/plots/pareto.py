@@ -16,6 +16,8 @@ LABELLED = 6
 """Models of the front that are named, best first; others would cover each other."""
 NEAR = 5
 """Points between a model and a name that needs no line to it."""
+LEAST_RANGE = 0.1
+"""Accuracies shown at least, from bottom to top; models that are expected to be as good are to look so."""
 TIE = {"arrowstyle": "-", "lw": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 2}
 PLACES = (
     *((NEAR, 0), (-NEAR, 0), (0, NEAR), (0, -NEAR)),
@@ -58,6 +60,9 @@ def plot_pareto(
         where = f" on {machine}" if machine else ""
         ax.set(ylabel=accuracy, xlabel=f"latency of one image{where} (ms)" if timed else "parameters")
         ax.grid(lw=0.3)
+        low, high = ax.get_ylim()
+        wider = max(LEAST_RANGE - (high - low), 0) / 2
+        ax.set_ylim(low - wider, high + wider)
         _name(ax, front, there, column)
     return ax
 

@@ -41,8 +41,7 @@ def plot_recommendation(frame: pd.DataFrame, ax: Axes | None = None, worth: str 
             if getattr(row, "verified", False):
                 ax.plot(value, row.model, "x", color="k", ms=5, zorder=4)
         intervals = ", 80 % and 95 % interval" if frame["low_80"].notna().any() else ""
-        ax.invert_yaxis()
-        ax.set(xlim=(0, 1), xlabel=f"{worth.replace('_', ' ')}{intervals}")
+        ax.set(xlim=(0, 1), ylim=(len(frame) - 0.5, -0.5), xlabel=f"{worth.replace('_', ' ')}{intervals}")
         ax.grid(axis="x", lw=0.3)
         _explain_marks(
             ax, bool(frame["tied_with_best"].iloc[1:].any()), "verified" in frame and frame["verified"].any()

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from ptmrec.plots.style import TEXT_WIDTH, Drawing, thesis_style
 
@@ -47,6 +47,8 @@ def plot_history(frame: pd.DataFrame, chosen: int | None = None) -> Figure:
         for (quantity, title, window), ax in zip(panels, axes, strict=False):
             _plot_quantity(frame, quantity, window, ax)
             ax.set(title=title, xlim=axes[0].get_xlim(), yscale="log" if "log scale" in title else "linear")
+            if "log scale" in title:
+                ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # 3.5, not 3.5 times 10 to the 0
             if chosen is not None:
                 ax.axvline(chosen, color="0.3", ls="--", lw=0.8, label=f"chosen: epoch {chosen}")
         for ax in axes[len(panels) :]:

@@ -31,6 +31,7 @@ def plot_report(
         top, *below = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         _draw_matrix(top.subplots(), counts, names)
         if rows:
+            below[0].suptitle("Images it was most wrong about, worst first", fontsize=8)
             _draw_worst(below[0].subplots(rows, COLUMNS, squeeze=False), names, worst)
     return figure
 

@@ -92,7 +92,7 @@ def _page(answer: "Recommendation", count: int | None, only_pareto: bool) -> str
     figures = {}
     if not only_pareto:
         figures["Expected accuracies of the models above, with intervals"] = answer.plot()
-    if answer.costs:
+    if answer.costs and len(answer) > 1:
         words = "Expected accuracy of all models against latency, with the front of models nobody should pass over"
         figures[words] = answer.plot_pareto()
     drawn = {words: vector(ax.figure, words) for words, ax in figures.items()}

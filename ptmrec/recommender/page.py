@@ -28,7 +28,7 @@ SIDE = 64
 EACH = 2
 """Pictures of a class or a data set."""
 SAMPLES = 12
-"""Pictures that a page shows of all images."""
+"""Pictures that a page shows of all images: of classes evenly spread, where there are labels."""
 _CELL = "padding:4px 7px;text-align:{align};vertical-align:top;"
 _RIGHT = ("parameters", "params", "accuracy", "accuracy (80 %)", "measured")
 _MARKED = "background:rgba(33,113,181,0.15);"
@@ -92,7 +92,7 @@ def table_html(frame: "pd.DataFrame", marked: str = "", bold: bool = True, label
 
 def remarks_html(lines: Iterable[str]) -> str:
     """Remarks, one below the other."""
-    return f'<div style="line-height:1.5">{"<br>".join(map(html_text, lines))}</div>'
+    return f'<div style="line-height:1.5;margin-top:8px">{"<br>".join(map(html_text, lines))}</div>'
 
 
 def remarks(answer: "Recommendation") -> list[str]:
@@ -105,7 +105,7 @@ def reason_html(answer: "Recommendation", model: str) -> str:
     """Why a model ranks where it does: in words, in pictures, and the numbers for who asks."""
     reasons = answer.explain(model)
     words = " ".join(reasons.words(answer.class_names))
-    groups = {**_known(answer, reasons.liked()), **_mixed_up(answer, reasons.worst_classes)}
+    groups = {**_known(answer, reasons.liked()), **_of_classes(answer, reasons.worst_classes, "mixed up: ")}
     numbers = f"<details><summary>numbers</summary>{html_text(reasons.sentence(answer.class_names))}</details>"
     said = f"<strong>Why {html_text(model)}:</strong> {html_text(words)}"
     return f'<div class="why" style="line-height:1.5;margin:6px 0">{said}{pictures_html(groups)}{numbers}</div>'
@@ -128,13 +128,13 @@ def _known(answer: "Recommendation", names: Sequence[str]) -> dict[str, list]:
     return {"yours": _spread(answer.request.images.images), **found} if found else {}
 
 
-def _mixed_up(answer: "Recommendation", classes: Iterable[int]) -> dict[str, list]:
-    """Pictures of the classes that are told apart worst."""
+def _of_classes(answer: "Recommendation", classes: Iterable[int], word: str = "") -> dict[str, list]:
+    """Pictures of some classes."""
     images, names, labels = answer.request.images.images, answer.class_names, answer.request.images.labels
     groups = {}
     for label in classes if labels is not None else ():
         name = names[label] if label < len(names) else f"class {label}"
-        groups[f"mixed up: {name}"] = [images[place] for place in np.flatnonzero(np.asarray(labels) == label)[:EACH]]
+        groups[f"{word}{name}"] = [images[place] for place in np.flatnonzero(np.asarray(labels) == label)[:EACH]]
     return groups
 
 
@@ -209,7 +209,8 @@ def page(answer: "Recommendation", first: str, figures: Mapping[str, str]) -> st
     if answer.runnable:
         first_models = answer.frame["model"].head(len(answer.reasons))
         parts["Why these models"] = "".join(reason_html(answer, model) for model in first_models)
-    parts["The images"] = pictures_html({"": _spread(answer.request.images.images, SAMPLES)})
+    classes = _of_classes(answer, _spread(range(answer.num_classes), SAMPLES // EACH))
+    parts["The images"] = pictures_html(classes or {"": _spread(answer.request.images.images, SAMPLES)})
     body = "".join(f"<h2>{name}</h2>{text}" if name else text for name, text in parts.items() if text)
     meta = f"{time.strftime('%d %B %Y')}, ptmrec {ptmrec.__version__}, <code>{html_text(command_of(answer))}</code>"
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'

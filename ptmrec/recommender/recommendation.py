@@ -335,8 +335,8 @@ class Recommendation:
 
     def describe_trust(self) -> str:
         """One line that trusts or doubts the answer; empty for published records, which no test judges."""
-        said = "trust it: nothing speaks against it" if self.trusted else "do not trust it: see above"
-        return said if self.runnable else ""
+        fine = "trust it: nothing speaks against it" if self.num_classes > 1 else "no labels, by which to doubt it"
+        return (fine if self.trusted else "do not trust it: see above") if self.runnable else ""
 
     def remarks(self) -> list[str]:
         """Everything to read beside the table, a sentence each."""

@@ -33,11 +33,11 @@ def about_model(
     name: str, base: Snapshot, request: "Request", images: "Parts", judged: "Judged", made: "TunedModel"
 ) -> About:
     """What is said of a fine-tuned model."""
-    data, licence = name_data(request.data), base.card.licence
-    recipe = {"base": base.source, "steps": made.steps, "images": len(images.training), "optimiser": "AdamW, one-cycle"}
+    data, licence, source = name_data(request.data), base.card.licence, stated_source(base)
+    recipe = {"base": source, "steps": made.steps, "images": len(images.training), "optimiser": "AdamW, one-cycle"}
     text = _card(name, base, data, licence, images, judged, made)
     own = (images.class_names, round(judged.temperature, 4), round(made.accuracy, 4), made.judged)
-    return About(name, base.name, base.source, *own, data, licence, recipe, text)
+    return About(name, base.name, source, *own, data, licence, recipe, text)
 
 
 def name_data(data: str) -> str:
@@ -45,6 +45,11 @@ def name_data(data: str) -> str:
     path = Path(data).absolute()
     name = path.parent.name if part_of(path.name) else path.stem if path.suffix == ".npz" else path.name
     return name or "images"
+
+
+def stated_source(base: Snapshot) -> str:
+    """Where the weights are from, as a model that is passed on says it: a folder of one's own machine by its name."""
+    return Path(base.source).name if Path(base.source).is_absolute() else base.source
 
 
 def _card(
@@ -75,8 +80,8 @@ Probabilities are calibrated on the same images (temperature {judged.temperature
 |---|---|---|
 {shares}
 
-The weights it was made from are {markdown_text(base.source)}; their licence: {markdown_text(licence)}. The images are
-those of {markdown_text(data)}; whoever passes the model on keeps to the licence of both.
+The weights it was made from are {markdown_text(stated_source(base))}; their licence: {markdown_text(licence)}. The
+images are those of {markdown_text(data)}; whoever passes the model on keeps to the licence of both.
 
 ## Use
 
@@ -119,7 +124,6 @@ def _front(name: str, base: Snapshot, data: str, licence: str, accuracy: float) 
         "pipeline_tag": "image-classification",
         "tags": ["image-classification", "ptmrec"],
         **({"base_model": origin} if origin else {}),
-        "datasets": [data],
         "model-index": [{"name": visible(name), "results": [result]}],
     }
     block = safe_dump(front, allow_unicode=True, sort_keys=False)

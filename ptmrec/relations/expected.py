@@ -68,8 +68,9 @@ class ExpectedAccuracy:
         if separation.virtual > self.noise:
             return ""
         return (
-            f"The {separation.classes} classes do not separate better than shuffled labels would: the order says "
-            "little, and accuracies near chance are expected. Check the labels, or give more images per class."
+            f"To the reference models the {separation.classes} classes separate no better than shuffled labels would: "
+            "the order says little, and accuracies near chance are expected. Check the labels, or give more images per "
+            "class."
         )
 
     def to_arrays(self) -> dict[str, np.ndarray]:

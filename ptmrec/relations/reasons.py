@@ -76,7 +76,7 @@ class Reasons:
         ):
             said += [good if value > 0 else bad] if abs(value) > LITTLE else []
         worst = [_class_name(place, class_names) for place in self.worst_classes]
-        return [*said, *([f"Of your classes it would mix up {_joined(worst, '')} first."] if worst else [])]
+        return [*said, *([f"Of your classes it is expected to mix up {_joined(worst, '')} first."] if worst else [])]
 
     def sentence(self, class_names: tuple[str, ...] = ()) -> str:
         """In words: the relations and data sets that weigh most, and the worst classes."""
@@ -87,7 +87,7 @@ class Reasons:
         worst = [
             f"{_class_name(place, class_names)} ({share:.0%} right)" for place, share in self.worst_classes.items()
         ]
-        hard = f"; separated worst: {', '.join(worst)}" if worst else ""
+        hard = f"; expected to separate worst: {', '.join(worst)}" if worst else ""
         return f"{self.model}: {said}; skill carried by {sets}{hard}"
 
 

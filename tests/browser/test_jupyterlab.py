@@ -319,6 +319,7 @@ def test_the_page_of_an_answer_opens_and_prints(tmp_path):
         assert not driver.find_elements(By.TAG_NAME, "b"), "names of classes are text"
         pictures = driver.find_elements(By.CSS_SELECTOR, "img")
         assert len(pictures) > 12 and all(one.get_property("naturalWidth") for one in pictures)
+        assert {labels[0], labels[-1]} <= {one.get_attribute("alt") for one in pictures}, "images say their class"
         assert len(driver.find_elements(By.CSS_SELECTOR, "figure svg")) == 2
         wide = "return document.documentElement.scrollWidth <= window.innerWidth"
         assert driver.execute_script(wide)

@@ -48,6 +48,8 @@ def test_labels_of_a_flat_folder(tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(["file,label", *lines]))
     done = call("recommend", folder, "--labels", tmp_path / "labels.csv", "--zoo", "real")
     assert done.exit_code == 0 and "12 of 12 images used, 2 classes" in done.stderr
+    check = shlex.join(["ptmrec", "inspect", "data", str(folder), "--labels", str(tmp_path / "labels.csv")])
+    assert "do not trust it" in done.stderr and f"check: {check} " in done.stderr, "what is doubted is looked into"
     (tmp_path / "labels.csv").write_text("file,label\nnowhere.png,cat\n")
     done = call("recommend", folder, "--labels", tmp_path / "labels.csv")
     assert done.exit_code == 4 and "nowhere.png" in done.stderr

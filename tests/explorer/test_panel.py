@@ -156,12 +156,12 @@ def test_ones_own_folder_is_typed_and_mistakes_are_said(explorer, recorder):
     explorer.button.click()
     assert "no such folder &lt;b&gt;" in explorer.status.value and not explorer.button.disabled
     assert seen(explorer) == before, "the last answer stays"
-    assert "No answer about nowhere" in explorer.status.value and 'role="alert"' in explorer.status.value
+    assert "No answer: nowhere: no such folder" in explorer.status.value and 'role="alert"' in explorer.status.value
     assert "Still shown: Models for a<" in explorer._title.value and "ptmrec-old" in explorer._answer._dom_classes
-    explorer.folder.value = "photos"
+    explorer.folder.value = "my/photos/"
     explorer.button.click()
-    assert recorder.asked[-1] == ("photos", "fast")
-    assert "Photos at fast." in explorer._remarks.value
+    assert recorder.asked[-1] == ("my/photos/", "fast")
+    assert "My/photos/ at fast." in explorer._remarks.value
     assert "Models for photos<" in explorer._title.value and "ptmrec-old" not in explorer._answer._dom_classes
 
 

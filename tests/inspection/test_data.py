@@ -35,6 +35,11 @@ def test_a_clean_folder_has_no_fault_and_its_numbers_are_right(tmp_path):
     assert facts["classes"] == {"a": 20, "b": 16} and facts["sizes"] == {"32x32": 36}
     assert facts["agreement"] > 0.8 and len(facts["loading"]) >= 2
     assert report.findings[-1].check == "next"
+    said = "\n".join(report.lines())
+    assert "36 images, 2 classes" in said and "16 (b) to 20 (a) images" in said and "1 image size, " in said
+    even, one = (write_pictures(tmp_path / name, dict.fromkeys(name, 5)) for name in ("ab", "a"))
+    assert "each class has 5 images" in "\n".join(inspect_data(even, timed=False).lines())
+    assert "5 images, 1 class\n" in "\n".join(inspect_data(one, timed=False).lines())
 
 
 def test_each_planted_fault_is_found(tmp_path):

@@ -19,7 +19,7 @@ from experiments.studies.comparison import OURS, SINGLE
 from experiments.studies.passes import HALVING, LOGME, RANDOM
 from experiments.studies.quadrants import FEATURES, TRANSPORT
 from ptmrec.core.errors import ArtifactError
-from ptmrec.plots.pareto import LABELLED, plot_pareto
+from ptmrec.plots.pareto import LABELLED, LEAST_RANGE, plot_pareto
 from ptmrec.plots.recommendation import plot_recommendation
 from ptmrec.plots.style import (
     METHOD_COLOURS,
@@ -156,6 +156,11 @@ def test_every_name_stands_beside_its_own_model_or_is_tied_to_it(board):
             assert min(near, key=near.get) == name, "a reader takes it for the name of the nearest point"
 
 
+def test_models_expected_to_be_as_good_look_so():
+    low, high = plot_pareto(make_board().assign(expected_accuracy=0.35)).get_ylim()
+    assert low < 0.35 < high and high - low >= 0.99 * LEAST_RANGE
+
+
 def test_without_latencies_parameters_stand_there():
     ax = Figure().subplots()
     assert plot_pareto(make_board().assign(latency_high_ms=np.nan, latency_basis="unknown"), ax) is ax
@@ -170,7 +175,7 @@ def test_each_model_stands_at_what_is_expected_of_it():
     assert [dot.get_xdata()[0] for dot in dots] == [0.75, 0.5]
     assert dots[1].get_markerfacecolor() == "w", "tied with the best"
     assert [line.get_ydata()[0] for line in ax.lines if line.get_marker() == "x"] == ["m0"]
-    assert ax.get_ylim()[0] > ax.get_ylim()[1], "best on top"
+    assert ax.get_ylim() == (1.5, -0.5), "best on top, no mark on an axis"
 
 
 def test_it_draws_where_it_is_told():
@@ -204,6 +209,14 @@ def test_curves_hold_the_data_in_fixed_colours():
             np.testing.assert_array_equal(line.get_ydata(), values[f"{part}_loss"])
             np.testing.assert_array_equal(line.get_xdata(), frame["epoch"])
             assert to_rgb(line.get_color()) == to_rgb(COLOURS[part])
+
+
+def test_a_loss_within_a_decade_has_plain_numbers_on_its_log_scale():
+    losses = {f"{part}_loss": np.linspace(3.2, 3.9, 6) for part in ("train", "validation")}
+    figure = plot_history(make_frame_training_curves().assign(**losses))
+    settle(figure)
+    labels = [label.get_text() for label in figure.axes[1].get_yticklabels(minor=True)]
+    assert "3.5" in labels and not any("10" in label for label in labels)
 
 
 def test_no_panel_repeats_another_and_titles_are_words():

@@ -65,6 +65,8 @@ def test_the_folder_holds_all_that_others_read(home, made):
     assert about["classes"] == ["cat", "dog, $x$", "owl"] and about["base"] == made.model
     stated = ModelCard.load(made.folder / "README.md").data
     assert (stated.license, stated.library_name, stated.base_model) == ("mit", "ptmrec", None), "no model of the Hub"
+    assert stated.datasets is None, "the folder of the images is no data set of the Hub"
+    assert not [path for path in ("README.md", "config.json") if str(home) in (made.folder / path).read_text()]
     assert stated.tags == ["image-classification", "ptmrec"] and stated.eval_results[0].metric_type == "accuracy"
     assert not list((home / "artifacts" / "runs").iterdir())  # what was kept for going on is gone
     assert [run.accuracy for run in made.tried] == sorted((run.accuracy for run in made.tried), reverse=True)
