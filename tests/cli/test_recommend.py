@@ -7,16 +7,24 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cli_calls import call
 from conftest import write_images
 
-from ptmrec.cli.recommend import demo_text
+from ptmrec.cli.recommend import _doubted, demo_text
 from ptmrec.config.parser import ConfigParser
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
+
+
+def test_a_folder_that_begins_with_a_dash_is_checked_as_a_folder(tmp_path, monkeypatch):
+    (tmp_path / "-pets").mkdir()
+    monkeypatch.chdir(tmp_path)
+    context = SimpleNamespace(params={"dataset": Path("-pets"), "labels": None})
+    assert _doubted(context)[0].startswith("check: ptmrec inspect data ./-pets ")
 
 
 def test_the_demo_answers_offline_and_says_what_to_do_next(monkeypatch):

@@ -56,6 +56,7 @@ def test_arrays_and_pil_images_get_the_same_answer(digits):
 def test_unlabelled_images_are_ranked_for_too(digits):
     answer = recommend(digits[0], regime="fine_tuning")
     assert (answer.num_classes, answer.regime) == (0, "fine_tuning")
+    assert "no labels, by which to doubt it" in answer.remarks() and "trust it" not in " ".join(answer.remarks())
 
 
 @pytest.mark.slow
