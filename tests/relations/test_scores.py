@@ -33,6 +33,15 @@ def test_a_new_data_set_and_new_models_join_what_is_there():
     assert (wider.transport[:, -1] == 0).all() and (wider.few_shot[:, -1] == 1).all()
 
 
+def test_a_data_set_taken_as_a_new_one_joins_as_if_it_had_not_been_known():
+    scores, known = make_scores(5), ("a", "c", "d")
+    joined = scores.only(known, scores.models).with_dataset("b", scores.as_new_dataset("b", known))
+    expected = scores.only((*known, "b"), scores.models)
+    np.testing.assert_array_equal(joined.transport, expected.transport)
+    for table in ("encoder", "reference", "same"):
+        np.testing.assert_allclose(getattr(joined, table), getattr(expected, table))
+
+
 def test_a_part_comes_in_the_order_asked_for_and_what_is_missing_is_named():
     scores = make_scores(5)
     part = scores.only(["c", "a"], ["m4", "m0"])
