@@ -195,22 +195,22 @@ def time_queries(ask: Callable[[], object], protocol: Protocol) -> np.ndarray:
     return np.array(times)
 
 
-def upper_rank(count: int, share: float = 0.9, confidence: float = CONFIDENCE) -> int | None:
-    """Rank, counted from 1, of the value among ``count`` sorted ones that is an upper bound of a percentile.
+def upper_rank(count: int) -> int | None:
+    """Rank, counted from 1, of the value among ``count`` sorted ones that is an upper bound of the 90th percentile.
 
     The number of values below the percentile is binomial whatever the distribution: the value of rank r is at or above
-    it with probability ``P(Binomial(count, share) <= r - 1)``.
+    it with probability ``P(Binomial(count, 0.9) <= r - 1)``.
 
     Returns:
-        The smallest rank with the confidence; None when even the largest of so few values has it not.
+        The smallest rank with :data:`CONFIDENCE`; None when even the largest of so few values has it not.
     """
-    rank = int(binom.ppf(confidence, count, share)) + 1
+    rank = int(binom.ppf(CONFIDENCE, count, 0.9)) + 1
     return rank if rank <= count else None
 
 
-def upper_bound(times: np.ndarray, share: float = 0.9) -> float:
-    """Upper bound of a percentile of the times; infinite when there are too few of them."""
-    rank = upper_rank(len(times), share)
+def upper_bound(times: np.ndarray) -> float:
+    """Upper bound of the 90th percentile of the times; infinite when there are too few of them."""
+    rank = upper_rank(len(times))
     return math.inf if rank is None else float(np.sort(times)[rank - 1])
 
 

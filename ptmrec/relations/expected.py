@@ -114,9 +114,9 @@ def separations(
     return [Separation(float(v), float(r), int(c)) for v, r, c in zip(virtual, reference, classes, strict=True)]
 
 
-def known_separation(sample: DatasetSample, transports: Sequence[np.ndarray], seed: int = 0) -> KnownSeparation:
+def known_separation(sample: DatasetSample, transports: Sequence[np.ndarray]) -> KnownSeparation:
     """A known data set with its labels and with :data:`COPIES` shuffles of them."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     label_sets = np.stack([sample.labels, *(generator.permutation(sample.labels) for _ in range(COPIES))])
     own, *shuffled = separations(sample, transports, label_sets)
     return KnownSeparation(own, tuple(shuffled))

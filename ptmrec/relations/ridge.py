@@ -91,14 +91,13 @@ def split_probe(features: np.ndarray, labels: np.ndarray, splits: Sequence[Split
     return float(np.mean([_probe(features, labels, *split) for split in splits]))
 
 
-def draw_splits(labels: np.ndarray, shots: int = SHOTS, repeats: int = REPEATS, seed: int = 0) -> list[Split]:
-    """Random splits of images: ``shots`` per class to learn from, at most seven in ten of a class, and the others.
+def draw_splits(labels: np.ndarray) -> list[Split]:
+    """Random splits of images: :data:`SHOTS` per class to learn from, at most seven in ten of a class, and the others.
+
+    They are the same for every model.
 
     Args:
         labels: ``(n,)`` class indices.
-        shots: images per class.
-        repeats: number of splits.
-        seed: of the splits; they are the same for every model.
 
     Raises:
         ValueError: no class has two images, so none is left to judge by.
@@ -106,15 +105,13 @@ def draw_splits(labels: np.ndarray, shots: int = SHOTS, repeats: int = REPEATS, 
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     if len(groups) < 2 or max(map(len, groups)) < 2:
         raise ValueError("a split needs two classes, and a class with two images")
-    generator, found = np.random.default_rng(seed), []
-    for _ in range(repeats):
-        cuts = [np.split(generator.permutation(group), [_shots(len(group), shots)]) for group in groups]
+    generator, found = np.random.default_rng(0), []
+    for _ in range(REPEATS):
+        cuts = [
+            np.split(generator.permutation(group), [min(SHOTS, max(1, int(len(group) * LEARNED)))]) for group in groups
+        ]
         found.append(tuple(np.concatenate(part) for part in zip(*cuts, strict=True)))
     return found
-
-
-def _shots(count: int, shots: int) -> int:
-    return min(shots, max(1, int(count * LEARNED)))
 
 
 def _probe(features: np.ndarray, labels: np.ndarray, learned: np.ndarray, judged: np.ndarray) -> float:
