@@ -12,11 +12,11 @@ import torch
 from experiments.evaluation.baselines.estimators import TargetSample
 from experiments.zoo_build.assemble import fine_tuning_record, low_data_record, write_estimates
 from experiments.zoo_build.costs import measure_costs
+from experiments.zoo_build.image_sets import ImageData, check_image_sets, load_image_npz
 from experiments.zoo_build.manifest import write_manifest
 from experiments.zoo_build.measure import draw_shots, fine_tune, main_accuracies, score_samples
 from experiments.zoo_build.pieces import read_cells
 from ptmrec.benchmark.ground_truth import write_records
-from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig
@@ -24,7 +24,6 @@ from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, write_json
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
-from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.recommender.references import one_thread
 from ptmrec.zoo.features import extract_features

@@ -14,6 +14,7 @@ from toy_relations import transport_score
 
 from experiments.zoo_build import real
 from experiments.zoo_build.battery import build_battery
+from experiments.zoo_build.image_sets import load_image_npz
 from experiments.zoo_build.measure import draw_shots, estimate, fine_tune, main_accuracies, probe_accuracies
 from experiments.zoo_build.pair_scores import BATTERY, PROBE, Layout, PairScorer, Variant
 from experiments.zoo_build.reference import build_reference
@@ -24,7 +25,6 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig, RelationConfig
 from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.files import write_json
-from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.extractors.explanation import probe_images
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
