@@ -1,5 +1,6 @@
 """Measuring the real models: ten-shot probes, estimates, fine-tuning and costs. Resumable."""
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from experiments.evaluation.baselines.estimators import TargetSample
 from experiments.zoo_build.assemble import fine_tuning_record, low_data_record, write_estimates
@@ -27,7 +30,7 @@ from ptmrec.core.progress import progress
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.recommender.references import one_thread
 from ptmrec.zoo.features import extract_features
-from ptmrec.zoo.photo_model import PhotoModel, fold_norms
+from ptmrec.zoo.photo_model import PhotoModel
 from ptmrec.zoo.real import INSTALL, read_real
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -195,3 +198,20 @@ def add_costs(models: list[Snapshot], config: CostConfig, paths: PathsConfig) ->
         return
     measured = measure_costs(models, config)["models"]
     write_json(paths.costs, {**costs, "real_machine": describe_machine(), "models": {**costs["models"], **measured}})
+
+
+def fold_norms(model: PhotoModel) -> PhotoModel:
+    """A copy of the same function, up to rounding, a quarter faster: norms become part of the convolution before them.
+
+    Args:
+        model: in evaluation mode, from :func:`~ptmrec.zoo.photo_model.build_photo_model`.
+    """
+    folded = copy.deepcopy(model)
+    for block in list(folded.body.modules()):
+        before = ""
+        for name, layer in list(block.named_children()):
+            if isinstance(layer, nn.BatchNorm2d) and before:  # timm's norms bring their activation
+                setattr(block, before, fuse_conv_bn_eval(getattr(block, before), layer))
+                setattr(block, name, layer.act)
+            before = name if isinstance(layer, nn.Conv2d) else ""
+    return folded.to(memory_format=torch.channels_last).eval()

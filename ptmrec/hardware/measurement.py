@@ -1,4 +1,10 @@
-"""Measured costs of models on this machine, query by query as in MLPerf's single stream: see :data:`PROCEDURE`."""
+"""Measured costs of models on this machine, query by query as in MLPerf's single stream.
+
+Models run as float32 in inference mode, images are ready in memory (decoding and resizing are not timed). The machine
+is waited for until it is quiet; then batch sizes are swept, then single images are asked for query by query, each when
+the one before has ended. ``latency_high_ms`` is the 95 % upper bound of the 90th percentile from order statistics. A
+reference network is timed before the first and after the last model; a drift above 5 % marks the models in between.
+"""
 
 import math
 import time
@@ -18,13 +24,6 @@ from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
 from ptmrec.hardware.machine import EnergyMeter, describe_machine, fresh_process_memory, wait_until_quiet
 from ptmrec.zoo.snapshot import Snapshot
 
-PROCEDURE = (
-    "float32 in inference mode, images ready in memory (decoding and resizing are not timed). The machine is waited"
-    " for until it is quiet; then batch sizes are swept, then single images are asked for query by query, each when"
-    " the one before has ended. latency_high_ms is the 95 % upper bound of the 90th percentile from order statistics."
-    " A reference network is timed before the first and after the last model; a drift above 5 % marks the models in"
-    " between."
-)
 REFERENCE = "resnet18"
 """timm's network, with random weights, that is timed first and last."""
 CONFIDENCE = 0.95
@@ -75,7 +74,7 @@ class Measurement:
 def measure_models(
     snapshots: Sequence[Snapshot], config: HardwareConfig, wait: float | None = None
 ) -> Iterator[Measurement]:
-    """Measure models on this machine, see :data:`PROCEDURE`; each as soon as all its reference timings are there.
+    """Measure models on this machine; each as soon as all its reference timings are there.
 
     Args:
         snapshots: models that can be rebuilt.

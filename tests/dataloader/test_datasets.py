@@ -11,7 +11,6 @@ from ptmrec.dataloader.dataset_tokens import (
     DatasetTokens,
     class_tokens,
     cluster_labels,
-    cluster_tokens,
     pad_tokens,
 )
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, ModelParameterDataset, write_model_tokens
@@ -107,9 +106,9 @@ def test_class_tokens_are_normalised_means_of_few_images():
 
 def test_clusters_take_the_place_of_classes():
     features = np.concatenate([GENERATOR.normal(size=(10, 4)) * 0.01 + centre for centre in 5 * np.eye(4)])
-    tokens = cluster_tokens(features, clusters=4, shots=5, draws=1, seed=0)[0]
+    tokens = class_tokens(features, cluster_labels(features, 4, seed=0), shots=5, draws=1, seed=0)[0]
     np.testing.assert_allclose(np.sort(tokens.argmax(axis=1)), range(4))
-    assert cluster_tokens(features[:1], 4, 5, 2, 0).shape == (2, 1, 4)
+    assert cluster_labels(features[:1], 4, seed=0).tolist() == [0]
 
 
 def test_no_token_folder_needed_to_read_nothing(tmp_path):

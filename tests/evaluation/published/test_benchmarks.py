@@ -9,7 +9,7 @@ from ptmrec.benchmark.published import read_published
 from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.published import ranker
 from ptmrec.evaluation.published.benchmarks import TORCHVISION, load_benchmark
-from ptmrec.evaluation.published.process import NOISES, Spectra, gaussian_process, left_out_weights, squared_distances
+from ptmrec.evaluation.published.process import NOISES, Spectra, left_out_weights, squared_distances
 
 FOLDER = PathsConfig().published
 
@@ -186,8 +186,3 @@ def test_groups_are_left_out_as_by_fitting_without_them(drawn):
     expected = kernel[np.ix_(own, others)] @ np.linalg.inv(kernel[np.ix_(others, others)]) @ values[others]
     np.testing.assert_allclose((weights @ values)[own], expected, atol=1e-8)
     assert not weights[np.ix_(own, own)].any()
-
-
-def test_bounds_are_no_warnings(recwarn):
-    gaussian_process(RBF(1.0, (0.99, 1.01))).fit(np.arange(6.0)[:, None], np.arange(6.0))
-    assert not recwarn

@@ -411,3 +411,13 @@ def test_no_blind_image_shapes_the_space(setup, tmp_path):
     before = read_space(build_reference(config, tmp_path / "images")).basis
     write_parts(tmp_path, splits.blind[0], data, 255 - data.train_images)
     np.testing.assert_array_equal(read_space(build_reference(config, tmp_path / "images")).basis, before)
+
+
+def test_folding_the_norms_changes_nothing_but_the_speed():
+    model = read_real(ConfigParser().get(PathsConfig).real)[0].load()
+    images = torch.randn(3, 3, 128, 128)
+    folded = real.fold_norms(model)
+    assert not [layer for layer in folded.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)], "the model stays as it is"
+    with torch.inference_mode():
+        assert torch.nn.functional.mse_loss(folded(images), model(images)) < 1e-8

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy.special import logit
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import LinearRegression
 
 from experiments.evaluation.published.lovm import (
@@ -13,7 +14,12 @@ from experiments.evaluation.published.lovm import (
     signed_error_of_best,
     tau_of_best,
 )
-from experiments.evaluation.published.prediction import at_true_level, mean_accuracies, predict_accuracies
+from experiments.evaluation.published.prediction import (
+    at_true_level,
+    gaussian_process,
+    mean_accuracies,
+    predict_accuracies,
+)
 from ptmrec.benchmark.published import read_published
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.config.sections import PathsConfig
@@ -113,3 +119,8 @@ def test_a_targets_own_records_have_no_part(lovm):
     before = predict_accuracies(benchmark, texts)[7]
     benchmark.accuracy[7] = 0.5
     np.testing.assert_array_equal(predict_accuracies(benchmark, texts)[7], before)
+
+
+def test_bounds_are_no_warnings(recwarn):
+    gaussian_process(RBF(1.0, (0.99, 1.01))).fit(np.arange(6.0)[:, None], np.arange(6.0))
+    assert not recwarn
