@@ -4,12 +4,12 @@ from toy_relations import DATASETS, make_samples, make_scores, make_transports, 
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_npz, write_npz
-from ptmrec.relations.scores import join_rows, read_scores, score_dataset, write_scores
+from ptmrec.relations.scores import join_rows, look_at, read_scores, write_scores
 
 
 def test_a_row_is_what_a_loop_over_pairs_gives():
     samples, transports = make_samples(), make_transports(5)
-    row = score_dataset(samples[0], samples, transports)
+    row = look_at(samples[0], samples, transports)[0]
     for place, transport in enumerate(transports):
         exact = transport_score(samples[0].coordinates, samples[0].labels, transport)
         assert row.transport[place] == pytest.approx(exact)
@@ -21,7 +21,7 @@ def test_a_row_is_what_a_loop_over_pairs_gives():
 
 def test_a_new_data_set_and_new_models_join_what_is_there():
     scores, samples = make_scores(5), make_samples()
-    row = score_dataset(samples[1], [*samples, samples[1]], make_transports(5))
+    row = look_at(samples[1], [*samples, samples[1]], make_transports(5))[0]
     more = scores.with_dataset("new", row)
     assert more.datasets == (*DATASETS, "new")
     np.testing.assert_array_equal(more.transport[-1], row.transport)

@@ -31,7 +31,7 @@ from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
 from ptmrec.relations.ridge import ridge_loo_score
 from ptmrec.relations.samples import read_samples, read_space
 from ptmrec.relations.scores import SCORES_NAME, read_scores
-from ptmrec.relations.transport import explain
+from ptmrec.relations.transport import TransportMaps
 from ptmrec.zoo import real as zoo_real
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import extract_features, extract_outputs
@@ -400,7 +400,7 @@ def test_what_judges_new_images_is_what_the_scores_were_made_with(setup, tmp_pat
     (sample,) = read_samples(folder, known)
     scores = read_scores(folder / SCORES_NAME)["draw 0"]
     for place, snapshot in enumerate(read_zoo(paths.zoo)):
-        transport = explain(coordinates, extract_features(snapshot.load(), probes))[0]
+        transport = TransportMaps(coordinates).fit(extract_features(snapshot.load(), probes))[0]
         found = transport_score(sample.coordinates, sample.labels, transport)
         assert found == pytest.approx(scores.transport[scores.datasets.index(known), place], abs=0.05)
 
