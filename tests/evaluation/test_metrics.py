@@ -26,6 +26,11 @@ def test_all_against_scipy():
     assert metrics["hit5"] == hit_at(true, scores, 5)
 
 
+def test_two_of_three_models_may_tie():
+    found = all_metrics(np.array([0.1, 0.2, 0.3]), np.array([1.0, 1.0, 2.0]))
+    assert found["kendall"] == pytest.approx(2 / np.sqrt(3 * 2))
+
+
 def test_two_models_are_enough():
     for sign in (1, -1):
         metrics = all_metrics(np.array([0.1, 0.2]), sign * np.array([1.0, 2.0]))
