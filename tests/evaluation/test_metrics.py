@@ -24,6 +24,7 @@ def test_all_against_scipy():
     assert metrics["spearman"] == pytest.approx(stats.spearmanr(true, scores).statistic)
     assert metrics["ndcg5"] == ndcg_at(true, scores, 5) != ndcg_at(true, scores, 6)
     assert metrics["hit5"] == hit_at(true, scores, 5)
+    assert all_metrics(np.arange(6.0), np.zeros(6))["hit5"] == pytest.approx(5 / 6)
 
 
 def test_two_of_three_models_may_tie():
