@@ -14,7 +14,7 @@ import numpy as np
 from ptmrec.relations.linear import LinearRanker
 from ptmrec.relations.pairs import FARTHEST, RELATIONS, PairTable, shares, skill_logits
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.transport import transport_scores
+from ptmrec.relations.transport import transports_left_out
 
 LANDMARKS, SHORTLIST = 256, 500
 """Models judged in full to fit the estimate of transport, and models that reach the second stage."""
@@ -181,7 +181,7 @@ def _transport(catalogue: Catalogue, question: Question, places: np.ndarray) -> 
     """Transport scores, as they are."""
     sample, maps = question.sample, catalogue.transports
     chosen = maps[places] if isinstance(maps, np.ndarray) else [maps[place] for place in places]
-    return transport_scores(sample.coordinates, sample.labels, list(chosen))
+    return transports_left_out(sample.coordinates, sample.labels, list(chosen))[0]
 
 
 def _linear(catalogue: Catalogue, question: Question, places: np.ndarray | None, transport: np.ndarray) -> np.ndarray:

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.timing import Row, against_limit
+from experiments.zoo_build.image_sets import ImageData
 from experiments.zoo_build.measure import measure_cell
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import GroundTruthConfig, PathsConfig
-from ptmrec.dataloader.image_data import ImageData
 from ptmrec.zoo.features import extract_features, normalise
 from ptmrec.zoo.snapshot import read_zoo
 

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from experiments.shards import ShardedWork
+from experiments.zoo_build.image_sets import INDEX_NAME, read_image_sets
 from experiments.zoo_build.pieces import CELL_KINDS, build_zoo, cell_path
 from experiments.zoo_build.plan import plan_models
-from ptmrec.benchmark.image_sets import INDEX_NAME, read_image_sets
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import GroundTruthConfig, PathsConfig, ZooConfig

@@ -18,7 +18,7 @@ from torture.nonfinite import poison_trainings
 from torture.orders import permute_rows, shuffle_listings
 from torture.parsers import feed, make_parsers
 from torture.pickles import feed_pickles, payloads_that_run
-from torture.planted import FAULTS, RESULT, ROOT
+from torture.planted import ENDLESS, FAULTS, LATE, RESULT, ROOT, run_tests
 from torture.power import cut_power
 from torture.properties import PROPERTIES, hold
 from torture.starts import start_together
@@ -129,6 +129,16 @@ def test_what_a_planted_fault_changes_and_who_is_to_catch_it_are_there(fault):
     (source,) = [root / fault.file for root in (ROOT / "ptmrec", ROOT / "experiments") if (root / fault.file).is_file()]
     assert fault.old in source.read_text() and fault.old != fault.new
     assert (ROOT / "tests" / fault.tests).is_file()
+
+
+@pytest.mark.parametrize(
+    ("body", "limits", "expected"),
+    [("while True: pass", {"work": 2}, ENDLESS), ("__import__('time').sleep(600)", {"seconds": 2}, LATE)],
+)
+def test_tests_that_never_end_are_told_from_those_that_wait(tmp_path, body, limits, expected):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(f"def test_it():\n    {body}\n")
+    assert run_tests(tmp_path, ["test_it.py"], **limits) == [expected]
 
 
 def test_the_committed_faults_are_todays_and_caught_by_tests_of_today():

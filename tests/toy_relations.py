@@ -6,7 +6,7 @@ from conftest import make_card
 from ptmrec.relations.pairs import PairTable
 from ptmrec.relations.ridge import ridge_loo_score
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.scores import PairScores, join_rows, score_dataset
+from ptmrec.relations.scores import PairScores, join_rows, look_at
 
 DATASETS = ("a", "b", "c", "d")
 FAMILIES = ("vgg", "vit", "resnet")
@@ -57,7 +57,7 @@ def make_cards(models: int = 16) -> dict:
 def make_scores(models: int = 16) -> PairScores:
     """Scores of the models; few-shot scores are what transport says, with noise."""
     samples, transports = make_samples(), make_transports(models)
-    rows = [score_dataset(sample, samples, transports) for sample in samples]
+    rows = [look_at(sample, samples, transports)[0] for sample in samples]
     noise = 0.02 * np.random.default_rng(2).normal(size=(len(samples), models))
     return join_rows(DATASETS, list(make_cards(models)), rows, np.stack([row.transport for row in rows]) + noise)
 

@@ -11,6 +11,7 @@ import ast
 import compileall
 import copy
 import itertools
+import resource
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from ptmrec.core.files import write_text
-from torture.planted import make_copy, preload, run_tests
+from torture.planted import LATE, make_copy, preload, run_tests
 
 RESULT, LEFT = Path("constants/results/mutations.csv"), Path("constants/results/mutations_left.csv")
 """What came of the mutants of each room, and those that no test killed: with a reason where they change nothing."""
@@ -41,8 +42,8 @@ ROOMS = {
 }
 """Modules of each room, and the files or folders under ``tests/`` that look at them, cheapest first."""
 SAMPLE = 40
-SECONDS = 120
-"""Tests of a mutant that take longer have noticed it."""
+SLACK = 5
+"""Times as long as without a mutant: tests that work longer have noticed an endless loop, those that wait have not."""
 LONGEST = 160
 """Characters of a line that are kept."""
 WANTED = 0.9
@@ -221,21 +222,28 @@ def _run(clone: Path, room: str, mutants: list[Mutant], reasons: Container[tuple
     texts = {str(path.relative_to(clone / "tests")): path.read_text() for path in files}
     if not mutants:
         return
+    start, before = time.monotonic(), _work()
     broken = run_tests(clone, list(texts), seconds=3600, slow=True)
+    seconds, work = SLACK * (time.monotonic() - start), SLACK * (_work() - before)
     sys.stderr.write(f"{room}: without a mutant fail: {', '.join(broken) or 'none'}\n")
     for mutant in mutants:
         start = time.monotonic()
-        alive = mutant.key in reasons or not _killer(clone, mutant, texts, broken)
-        word = "alive" if alive else "killed"
-        seconds = time.monotonic() - start
-        sys.stderr.write(f"{word:7}{seconds:4.0f} s  {mutant.file}: {mutant.before} | {mutant.after}\n")
-        yield alive
+        killer = "" if mutant.key in reasons else _killer(clone, mutant, texts, broken, seconds, work)
+        word, took = "killed" if killer else "alive", time.monotonic() - start
+        sys.stderr.write(f"{word:7}{took:4.0f} s  {mutant.file}: {mutant.before} | {mutant.after}  {killer}\n")
+        yield not killer
 
 
-def _killer(clone: Path, mutant: Mutant, texts: dict[str, str], broken: list[str]) -> list[str]:
-    """Tests that fail with a mutant: those that name its module are asked first, slow ones last."""
-    module = mutant.file.removesuffix(".py").replace("/", ".")
-    near = [name for name, text in texts.items() if module in text]
+def _work() -> float:
+    """Seconds of a processor that children have taken so far, with theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _killer(clone: Path, mutant: Mutant, texts: dict[str, str], broken: list[str], seconds: float, work: float) -> str:
+    """The test that fails with a mutant, or none: those that are about its module are asked first, slow ones last."""
+    module, own = mutant.file.removesuffix(".py").replace("/", "."), f"test_{Path(mutant.file).stem}.py"
+    near = [name for name, text in texts.items() if module in text or Path(name).name == own]
     far = [name for name in texts if name not in near]
     path = clone / mutant.file
     source = path.read_text()
@@ -243,11 +251,14 @@ def _killer(clone: Path, mutant: Mutant, texts: dict[str, str], broken: list[str
     try:
         for slow in (False, True):
             for tests in filter(None, (near, far)):
-                if found := run_tests(clone, tests, broken, SECONDS, slow):
-                    return found
+                found = run_tests(clone, tests, broken, seconds, slow, work)
+                if found == [LATE]:
+                    sys.stderr.write(f"no answer in {seconds:.0f} s of {', '.join(tests)}\n")
+                elif found:
+                    return found[0]
     finally:
         path.write_text(source)
-    return []
+    return ""
 
 
 def _files(place: Path) -> list[Path]:

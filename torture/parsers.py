@@ -14,13 +14,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
+from experiments.zoo_build.image_sets import load_image_npz
 from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.ground_truth import read_ground_truth
 from ptmrec.config.parser import ConfigParser
 from ptmrec.core.errors import PtmrecError
 from ptmrec.core.files import read_json, read_npz
 from ptmrec.dataloader.dataset_tokens import DatasetTokens
-from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.dataloader.relation_tables import read_relation_tables
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import read_labelled_npz

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -20,6 +21,8 @@ RESULT = Path("constants/results/planted_robustness.csv")
 NOTEBOOKS = "experiments/test_notebooks.py"
 WANTED = 0.95
 """Share of the faults that have to be caught."""
+LATE, ENDLESS = "the tests were not done in time", "the tests did not end"
+"""What stands for tests that were ended: by the clock, where they may have waited for others, or by their own work."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,12 @@ def make_copy(root: Path, folder: Path) -> Path:
 
 
 def run_tests(
-    copy: Path, tests: list[str], broken: list[str] | None = None, seconds: float = 3600, slow: bool = False
+    copy: Path,
+    tests: list[str],
+    broken: list[str] | None = None,
+    seconds: float = 3600,
+    slow: bool = False,
+    work: float = resource.RLIM_INFINITY,
 ) -> list[str]:
     """Names of tests that fail, in a child that has loaded everything but the package.
 
@@ -223,8 +231,10 @@ def run_tests(
         copy: the copy of the package.
         tests: files under ``tests/``; of the notebooks' only what ends a kernel.
         broken: tests that fail anyway; when they are given, the first other failure is enough.
-        seconds: what runs longer is ended, with all it started, and counts as a failure.
+        seconds: what runs longer is ended, with all it started, and :data:`LATE` stands for the tests.
         slow: run what is slow in them, and when there are broken ones that alone.
+        work: seconds of a processor; who needs more is ended, and when that is the child :data:`ENDLESS` stands for
+            the tests.
     """
     report = copy / "failed.txt"
     report.unlink(missing_ok=True)
@@ -232,14 +242,19 @@ def run_tests(
     if child == 0:
         try:
             os.setpgid(0, 0)
+            resource.setrlimit(resource.RLIMIT_CPU, (int(work), resource.getrlimit(resource.RLIMIT_CPU)[1]))
             _run_in_child(copy, tests, report, broken, slow)
         finally:
             os._exit(0)
     limit = time.monotonic() + seconds
-    while os.waitpid(child, os.WNOHANG) == (0, 0):
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
         if time.monotonic() > limit:
             os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return [LATE]
         time.sleep(0.02)
+    if os.WIFSIGNALED(ended[1]) and os.WTERMSIG(ended[1]) == signal.SIGXCPU:
+        return [ENDLESS]
     return report.read_text().splitlines() if report.exists() else ["the tests did not run"]
 
 

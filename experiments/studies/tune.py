@@ -16,12 +16,12 @@ import pandas as pd
 from experiments.evaluation.baselines.static import mean_rank
 from experiments.evaluation.statistics import mean_interval
 from experiments.studies.crossed import BLIND_DATA, Case, CrossedEvaluation
+from experiments.zoo_build.image_sets import ImageData, load_image_npz
 from experiments.zoo_build.measure import probe_all
 from ptmrec.config.sections import GroundTruthConfig
 from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.progress import progress
 from ptmrec.core.text import csv_text
-from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.images.parts import Parts, hold_out
 from ptmrec.pipeline.project import Project
 from ptmrec.recommender.references import one_thread

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.zoo_build.image_sets import INDEX_NAME, ImageData, ImageSetEntry, check_image_sets, load_image_npz
 from ptmrec.benchmark.battery import BatterySet, write_battery
-from ptmrec.benchmark.image_sets import INDEX_NAME, ImageSetEntry, check_image_sets
 from ptmrec.core.errors import DataError
-from ptmrec.dataloader.image_data import ImageData, load_image_npz
 
 PER_CLASS = 20
 FREE_LICENCES = ("MIT", "Apache-2.0", "CC0 1.0", "CC BY 4.0")

@@ -11,9 +11,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from experiments.zoo_build.image_sets import ImageData
 from ptmrec.config.sections import EncoderTrainingConfig
 from ptmrec.core.files import write_bytes, write_json
-from ptmrec.dataloader.image_data import ImageData
 from ptmrec.model.clip_encoder import CONFIG_NAME, WEIGHTS_NAME
 from ptmrec.train.base_trainer import BaseTrainer
 from ptmrec.train.recipe import augment

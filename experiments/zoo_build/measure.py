@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from experiments.evaluation.baselines.estimators import ESTIMATORS, TargetSample
+from experiments.zoo_build.image_sets import ImageData
 from experiments.zoo_build.training import train_classifier
 from ptmrec.config.sections import GroundTruthConfig
-from ptmrec.dataloader.image_data import ImageData
 from ptmrec.train.recipe import Recipe
 from ptmrec.zoo.architectures import SmallModel
 from ptmrec.zoo.features import accuracy, extract_features, extract_outputs

@@ -17,8 +17,8 @@ from ptmrec.relations.expected import KnownSeparation, known_separation
 from ptmrec.relations.reference import ReferenceSpace, fit_reference_space
 from ptmrec.relations.ridge import ridge_loo_score
 from ptmrec.relations.samples import DatasetSample
-from ptmrec.relations.scores import PairScores, join_rows, score_dataset
-from ptmrec.relations.transport import explain
+from ptmrec.relations.scores import PairScores, join_rows, look_at
+from ptmrec.relations.transport import TransportMaps
 
 PROBE, BATTERY = -2, -1
 """What stands for the draw of an image that belongs to no draw of a data set."""
@@ -121,7 +121,7 @@ class PairScorer:
             rows = self.layout.probes(probes, without)
             references = {name: self.features[name][rows] for name in (ENCODER, *bank)}
             space = fit_reference_space(references, self.settings.rank)
-            transport, _ = explain(space.encode(references), self.joined[rows])
+            transport, _ = TransportMaps(space.encode(references)).fit(self.joined[rows])
             found[without] = (space, np.split(transport, self.ends, axis=1))
         return found
 
@@ -135,7 +135,7 @@ class PairScorer:
         for name in self.datasets:
             own = name if name in spaces else ""
             space, transports = spaces[own]
-            rows.append(score_dataset(self._sample(variant, name, space), known[own], transports))
+            rows.append(look_at(self._sample(variant, name, space), known[own], transports)[0])
         return join_rows(self.datasets, self.models, rows, self._few_shot(variant))
 
     def _sample(self, variant: Variant, name: str, space: ReferenceSpace) -> DatasetSample:

@@ -16,16 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments.zoo_build.image_sets import ImageData, ImageSetEntry, check_image_sets, load_image_npz
 from experiments.zoo_build.measure import measure_cell
 from experiments.zoo_build.plan import ModelPlan, plan_models
 from experiments.zoo_build.training import train_classifier
-from ptmrec.benchmark.image_sets import ImageSetEntry, check_image_sets
 from ptmrec.config.sections import GroundTruthConfig, ZooConfig
 from ptmrec.core.errors import DataError
 from ptmrec.core.files import read_json, write_json
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
-from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.hardware.counting import count_flops
 from ptmrec.recommender.references import one_thread
 from ptmrec.train.recipe import Recipe

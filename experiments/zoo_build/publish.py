@@ -11,11 +11,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from experiments.zoo_build.assemble import assemble_estimates, assemble_ground_truth
 from experiments.zoo_build.battery import build_battery
 from experiments.zoo_build.costs import measure_costs
+from experiments.zoo_build.image_sets import INDEX_NAME, ImageData, load_image_npz
 from experiments.zoo_build.manifest import write_manifest
 from experiments.zoo_build.pieces import build_zoo, read_cells
 from experiments.zoo_build.real import build_real
 from experiments.zoo_build.reference import build_reference
-from ptmrec.benchmark.image_sets import INDEX_NAME
 from ptmrec.benchmark.splits import Splits, read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import (
@@ -30,8 +30,7 @@ from ptmrec.core.files import read_json, remove_temporaries, write_folder, write
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
 from ptmrec.core.text import csv_text
-from ptmrec.dataloader.dataset_tokens import UNLABELLED, DatasetTokens, class_tokens, cluster_tokens, kind_of_shots
-from ptmrec.dataloader.image_data import ImageData, load_image_npz
+from ptmrec.dataloader.dataset_tokens import UNLABELLED, DatasetTokens, class_tokens, cluster_labels, kind_of_shots
 from ptmrec.model.clip_encoder import CONFIG_NAME, ClipImageEncoder, load_encoder
 from ptmrec.pipeline.step import wait_for_lock
 from ptmrec.zoo.real import read_real
@@ -155,7 +154,8 @@ def _write_tokens(
             kind_of_shots(shots): (class_tokens(features, labels, shots, draws, config.seed), data.class_names)
             for shots, draws in counts.items()
         }
-        clusters = cluster_tokens(features, config.clusters, config.shots, config.unlabelled_draws, config.seed)
+        labels = cluster_labels(features, config.clusters, config.seed)
+        clusters = class_tokens(features, labels, config.shots, config.unlabelled_draws, config.seed)
         kinds[UNLABELLED] = (clusters, ("",) * clusters.shape[1])
         for kind, (values, names) in kinds.items():
             tokens = DatasetTokens(item.name, values, names, f"{encoder.name}:{encoder.hash}", item.part)

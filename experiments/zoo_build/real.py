@@ -1,5 +1,6 @@
 """Measuring the real models: ten-shot probes, estimates, fine-tuning and costs. Resumable."""
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from experiments.evaluation.baselines.estimators import TargetSample
 from experiments.zoo_build.assemble import fine_tuning_record, low_data_record, write_estimates
 from experiments.zoo_build.costs import measure_costs
+from experiments.zoo_build.image_sets import ImageData, check_image_sets, load_image_npz
 from experiments.zoo_build.manifest import write_manifest
 from experiments.zoo_build.measure import draw_shots, fine_tune, main_accuracies, score_samples
 from experiments.zoo_build.pieces import read_cells
 from ptmrec.benchmark.ground_truth import write_records
-from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig
@@ -24,11 +27,10 @@ from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, write_json
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
-from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.recommender.references import one_thread
 from ptmrec.zoo.features import extract_features
-from ptmrec.zoo.photo_model import PhotoModel, fold_norms
+from ptmrec.zoo.photo_model import PhotoModel
 from ptmrec.zoo.real import INSTALL, read_real
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -196,3 +198,20 @@ def add_costs(models: list[Snapshot], config: CostConfig, paths: PathsConfig) ->
         return
     measured = measure_costs(models, config)["models"]
     write_json(paths.costs, {**costs, "real_machine": describe_machine(), "models": {**costs["models"], **measured}})
+
+
+def fold_norms(model: PhotoModel) -> PhotoModel:
+    """A copy of the same function, up to rounding, a quarter faster: norms become part of the convolution before them.
+
+    Args:
+        model: in evaluation mode, from :func:`~ptmrec.zoo.photo_model.build_photo_model`.
+    """
+    folded = copy.deepcopy(model)
+    for block in list(folded.body.modules()):
+        before = ""
+        for name, layer in list(block.named_children()):
+            if isinstance(layer, nn.BatchNorm2d) and before:  # timm's norms bring their activation
+                setattr(block, before, fuse_conv_bn_eval(getattr(block, before), layer))
+                setattr(block, name, layer.act)
+            before = name if isinstance(layer, nn.Conv2d) else ""
+    return folded.to(memory_format=torch.channels_last).eval()

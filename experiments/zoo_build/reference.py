@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.zoo_build.image_sets import load_image_npz
 from experiments.zoo_build.measure import draw_shots
 from experiments.zoo_build.pair_scores import BATTERY, PROBE, Features, Layout, PairScorer
 from experiments.zoo_build.variants import list_variants
@@ -14,7 +15,6 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
 from ptmrec.core.files import write_folder
 from ptmrec.core.progress import progress
-from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.extractors.explanation import INPUT_SIZE
 from ptmrec.extractors.probes import make_probes
 from ptmrec.images.datasets import images_per_class, spread

@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 
+from experiments.zoo_build.image_sets import ImageData, check_image_sets, load_image_npz
 from experiments.zoo_build.measure import measure_cell, probe_accuracies
 from experiments.zoo_build.pieces import train_model
 from experiments.zoo_build.plan import plan_models
 from ptmrec.benchmark.ground_truth import GroundTruth, read_ground_truth
-from ptmrec.benchmark.image_sets import check_image_sets
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, GroundTruthConfig, PathsConfig, ZooConfig
 from ptmrec.core.progress import progress
-from ptmrec.dataloader.image_data import ImageData, load_image_npz
 from ptmrec.recommender.references import one_thread
 from ptmrec.zoo.architectures import SmallModel
 from ptmrec.zoo.card import read_card

@@ -13,11 +13,11 @@ import pandas as pd
 from experiments.evaluation.baselines.static import mean_rank
 from experiments.studies.crossed import BLIND_DATA, Case, CrossedEvaluation
 from experiments.studies.passes import FIRST_RUN
+from experiments.zoo_build.image_sets import load_image_npz
 from experiments.zoo_build.manifest import write_manifest
 from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.progress import progress
 from ptmrec.core.text import csv_text
-from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.images.datasets import images_per_class, spread
 from ptmrec.images.parts import hold_out
 from ptmrec.pipeline.project import Project

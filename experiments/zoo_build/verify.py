@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from experiments.zoo_build.image_sets import read_image_sets
 from experiments.zoo_build.manifest import current_hashes, read_manifest, zoo_bytes
 from experiments.zoo_build.plan import MIXTURE, NOTHING
 from ptmrec.benchmark.battery import read_battery
 from ptmrec.benchmark.ground_truth import read_ground_truth
-from ptmrec.benchmark.image_sets import read_image_sets
 from ptmrec.benchmark.published import COSTS_ONLY, list_published
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.benchmark.splits import read_splits

@@ -85,6 +85,11 @@ def one_line(message: object) -> str:
     return text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}"
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of another library says, or its kind where it says nothing, in 200 characters at most."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
 def describe_os_error(error: OSError) -> str:
     """What the operating system refused, and for which file."""
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]

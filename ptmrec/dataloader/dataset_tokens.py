@@ -98,15 +98,6 @@ def class_tokens(features: np.ndarray, labels: np.ndarray, shots: int, draws: in
     return (means / np.maximum(np.linalg.norm(means, axis=-1, keepdims=True), 1e-12)).astype(np.float32)
 
 
-def cluster_tokens(features: np.ndarray, clusters: int, shots: int, draws: int, seed: int) -> np.ndarray:
-    """Tokens of unlabelled images: k-means clusters of their features take the place of classes.
-
-    Returns:
-        ``(draws, M, D)`` as :func:`class_tokens`, with at most ``clusters`` and at least one cluster.
-    """
-    return class_tokens(features, cluster_labels(features, clusters, seed), shots, draws, seed)
-
-
 def cluster_labels(features: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     """Labels ``(n,)`` of unlabelled images from their features ``(n, D)``: at most ``clusters``, at least one."""
     from sklearn.cluster import KMeans

@@ -109,12 +109,10 @@ class Metric:
     Attributes:
         function: ground truth ``(N,)`` and scores ``(N,)`` -> number.
         label: how tables and figures call it.
-        larger_is_better: direction.
     """
 
     function: Callable[[np.ndarray, np.ndarray], float]
     label: str
-    larger_is_better: bool = True
 
 
 METRICS = {
@@ -123,7 +121,7 @@ METRICS = {
     "kendall": Metric(kendall_tau_b, r"Kendall's $\tau_b$"),
     "spearman": Metric(spearman, r"Spearman's $\rho$"),
     "ndcg5": Metric(ndcg_at, "NDCG@5"),
-    "regret1": Metric(top1_regret, "regret", larger_is_better=False),
+    "regret1": Metric(top1_regret, "regret"),
     "hit5": Metric(hit_at, "hit@5"),
 }
 """Every metric by the name of its column in results."""

@@ -1,7 +1,5 @@
 """The fixed probe images, made by code from a seed: textures, gratings, shapes, glyph-like strokes, noise."""
 
-import hashlib
-
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -30,11 +28,6 @@ def make_probes(count: int, size: int, seed: int) -> np.ndarray:
         lambda: _strokes(generator, size),
     )
     return np.stack([makers[index % len(makers)]() for index in range(count)])
-
-
-def probes_hash(probes: np.ndarray) -> str:
-    """Version of a probe set."""
-    return hashlib.sha256(probes.tobytes()).hexdigest()[:16]
 
 
 def _to_uint8(image: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from ptmrec.config.sections import ExtractConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.extractors.base import SourceTokens, register_extractor
-from ptmrec.extractors.probes import make_probes, probes_hash
+from ptmrec.extractors.probes import make_probes
 from ptmrec.zoo.architectures import INPUT_SIZE
 from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.real import is_real
@@ -48,10 +48,6 @@ class ResponseExtractor:
         if size not in self._probes:
             self._probes[size] = make_probes(self.count, size, self.seed)
         return self._probes[size]
-
-    def probes_hash(self, size: int) -> str:
-        """Version of the probe set, stored beside the tokens."""
-        return probes_hash(self.probes(size))
 
     def extract(self, snapshot: Snapshot) -> np.ndarray:
         """The response view ``(dim,)`` float32, NaN when the card does not say how to rebuild the model."""

@@ -90,10 +90,10 @@ def leave_families_out(inputs: np.ndarray, ms: np.ndarray, families: tuple[str, 
     return predicted
 
 
-def conformal_factor(true: np.ndarray, predicted: np.ndarray, level: float = LEVEL) -> float:
+def conformal_factor(true: np.ndarray, predicted: np.ndarray) -> float:
     """How many times predictions are off at most, in a share of the cases; split conformal, infinite for too few."""
     off = np.sort(np.abs(np.log(predicted / true)))
-    rank = int(np.ceil(level * (len(off) + 1)))
+    rank = int(np.ceil(LEVEL * (len(off) + 1)))
     return float(np.exp(off[rank - 1])) if rank <= len(off) else np.inf
 
 

@@ -319,8 +319,8 @@ def relieved(limits: Limits, name: str) -> dict[str, Any]:
     return {other: bound for other, bound in rest.items() if bound is not None}
 
 
-def nearest_misses(costs: Mapping[str, Costs], limits: Limits, count: int = 3) -> list[tuple[str, str]]:
-    """Models that break the limits by least, with the limit each misses by most.
+def nearest_misses(costs: Mapping[str, Costs], limits: Limits) -> list[tuple[str, str]]:
+    """The three models that break the limits by least, with the limit each misses by most.
 
     Returns:
         ``(model, limit)``, nearest first; models of unknown cost or another licence are farthest.
@@ -331,4 +331,4 @@ def nearest_misses(costs: Mapping[str, Costs], limits: Limits, count: int = 3) -
         if ratios:
             worst = max(ratios, key=ratios.get)
             rows.append((ratios[worst], model, worst))
-    return [(model, limit) for _, model, limit in sorted(rows)[:count]]
+    return [(model, limit) for _, model, limit in sorted(rows)[:3]]

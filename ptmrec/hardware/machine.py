@@ -50,11 +50,6 @@ def _processor_name() -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
-def busy_share(seconds: float = STEP) -> float:
-    """Share of the processor time that is taken, 0 to 1, over some seconds in which this process does nothing."""
-    return psutil.cpu_percent(interval=seconds) / 100
-
-
 def hottest() -> float | None:
     """Degrees Celsius of the hottest sensor; None where none can be read."""
     read = getattr(psutil, "sensors_temperatures", dict)()
@@ -73,7 +68,7 @@ def wait_until_quiet(share: float, patience: float) -> float:
     """
     started = time.monotonic()
     while True:
-        busy, heat = busy_share(), hottest()
+        busy, heat = psutil.cpu_percent(interval=STEP) / 100, hottest()
         if (busy <= share and (heat is None or heat < HOT)) or time.monotonic() - started >= patience:
             return busy
 

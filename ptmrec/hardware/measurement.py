@@ -1,4 +1,10 @@
-"""Measured costs of models on this machine, query by query as in MLPerf's single stream: see :data:`PROCEDURE`."""
+"""Measured costs of models on this machine, query by query as in MLPerf's single stream.
+
+Models run as float32 in inference mode, images are ready in memory (decoding and resizing are not timed). The machine
+is waited for until it is quiet; then batch sizes are swept, then single images are asked for query by query, each when
+the one before has ended. ``latency_high_ms`` is the 95 % upper bound of the 90th percentile from order statistics. A
+reference network is timed before the first and after the last model; a drift above 5 % marks the models in between.
+"""
 
 import math
 import time
@@ -18,13 +24,6 @@ from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
 from ptmrec.hardware.machine import EnergyMeter, describe_machine, fresh_process_memory, wait_until_quiet
 from ptmrec.zoo.snapshot import Snapshot
 
-PROCEDURE = (
-    "float32 in inference mode, images ready in memory (decoding and resizing are not timed). The machine is waited"
-    " for until it is quiet; then batch sizes are swept, then single images are asked for query by query, each when"
-    " the one before has ended. latency_high_ms is the 95 % upper bound of the 90th percentile from order statistics."
-    " A reference network is timed before the first and after the last model; a drift above 5 % marks the models in"
-    " between."
-)
 REFERENCE = "resnet18"
 """timm's network, with random weights, that is timed first and last."""
 CONFIDENCE = 0.95
@@ -75,7 +74,7 @@ class Measurement:
 def measure_models(
     snapshots: Sequence[Snapshot], config: HardwareConfig, wait: float | None = None
 ) -> Iterator[Measurement]:
-    """Measure models on this machine, see :data:`PROCEDURE`; each as soon as all its reference timings are there.
+    """Measure models on this machine; each as soon as all its reference timings are there.
 
     Args:
         snapshots: models that can be rebuilt.
@@ -195,22 +194,22 @@ def time_queries(ask: Callable[[], object], protocol: Protocol) -> np.ndarray:
     return np.array(times)
 
 
-def upper_rank(count: int, share: float = 0.9, confidence: float = CONFIDENCE) -> int | None:
-    """Rank, counted from 1, of the value among ``count`` sorted ones that is an upper bound of a percentile.
+def upper_rank(count: int) -> int | None:
+    """Rank, counted from 1, of the value among ``count`` sorted ones that is an upper bound of the 90th percentile.
 
     The number of values below the percentile is binomial whatever the distribution: the value of rank r is at or above
-    it with probability ``P(Binomial(count, share) <= r - 1)``.
+    it with probability ``P(Binomial(count, 0.9) <= r - 1)``.
 
     Returns:
-        The smallest rank with the confidence; None when even the largest of so few values has it not.
+        The smallest rank with :data:`CONFIDENCE`; None when even the largest of so few values has it not.
     """
-    rank = int(binom.ppf(confidence, count, share)) + 1
+    rank = int(binom.ppf(CONFIDENCE, count, 0.9)) + 1
     return rank if rank <= count else None
 
 
-def upper_bound(times: np.ndarray, share: float = 0.9) -> float:
-    """Upper bound of a percentile of the times; infinite when there are too few of them."""
-    rank = upper_rank(len(times), share)
+def upper_bound(times: np.ndarray) -> float:
+    """Upper bound of the 90th percentile of the times; infinite when there are too few of them."""
+    rank = upper_rank(len(times))
     return math.inf if rank is None else float(np.sort(times)[rank - 1])
 
 

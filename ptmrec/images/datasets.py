@@ -33,9 +33,9 @@ def is_dataset(source: Any) -> bool:
 
 
 def read_dataset(
-    source: Any, account: Account, unlabelled: int = UNLABELLED_IMAGES, whole: bool = False
+    source: Any, account: Account, whole: bool = False
 ) -> "tuple[list[Image.Image], list | None, dict[Any, int]]":
-    """Images and labels of a data set, as many of each class as are used, ``unlabelled`` where there are no labels.
+    """Images and labels of a data set, as many of each class as are used, or :data:`UNLABELLED_IMAGES` without labels.
 
     With ``whole`` as many as a model is fine-tuned on.
 
@@ -63,8 +63,8 @@ def read_dataset(
     labels = [label for _, label in items]
     beyond = total - (account.found(0) - others) - len(items)
     if all(label is None for label in labels):
-        kept = [images[index] for index in evenly(len(images), unlabelled)]
-        account.leave(not_needed(unlabelled, True), count=beyond + len(images) - len(kept))
+        kept = [images[index] for index in evenly(len(images), UNLABELLED_IMAGES)]
+        account.leave(not_needed(UNLABELLED_IMAGES, True), count=beyond + len(images) - len(kept))
         return kept, None, {}
     account.leave(not_needed(limit, False), count=beyond)
     names = _names(source)

@@ -63,14 +63,14 @@ def read_example(subject: str, paths: PathsConfig) -> Example:
     module = run_file(path)
     made = getattr(module, name, None) if name else None
     if isinstance(made, type) and issubclass(made, nn.Module):
-        batches = call_pair(module, path, EXAMPLE)[1]
+        batches = call_example(module, path, EXAMPLE)[1]
         return Example(subject, guarded(made, path, f"{name}() fails"), first_batches(batches, path))
-    model, batches = call_pair(module, path, name or EXAMPLE)
+    model, batches, *_ = call_example(module, path, name or EXAMPLE)
     return Example(subject, model, first_batches(batches, path))
 
 
-def call_pair(module: Any, path: Path, name: str) -> tuple[nn.Module, Any]:
-    """Model and batches out of a function of a file; what it gives beyond them is left out.
+def call_example(module: Any, path: Path, name: str) -> tuple[Any, ...]:
+    """Model and batches out of a function of a file, and what it gives beyond them.
 
     Raises:
         DataError: it fails, or gives something else.
@@ -79,7 +79,7 @@ def call_pair(module: Any, path: Path, name: str) -> tuple[nn.Module, Any]:
     if not isinstance(given, tuple | list) or len(given) < 2 or not isinstance(given[0], nn.Module):
         kind = type(given[0] if isinstance(given, tuple | list) and given else given).__name__
         raise DataError(f"{path}: {name}() gives a {kind}, not (model, batches); return a torch model and batches")
-    return given[0], given[1]
+    return tuple(given)
 
 
 def first_batches(batches: Any, path: Path) -> list[Any]:

@@ -58,15 +58,12 @@ class Repeated(Dataset):
         return self.data[index % len(self.data)]
 
 
-def measure_loading(
-    data: Dataset, workers: Sequence[int] | None = None, batches: Sequence[int] = BATCHES, **options: Any
-) -> list[dict[str, float]]:
+def measure_loading(data: Dataset, workers: Sequence[int] | None = None, **options: Any) -> list[dict[str, float]]:
     """Images per second of each setting; starting the workers is not counted.
 
     Args:
         data: a data set with a length.
         workers: numbers of worker processes.
-        batches: batch sizes; smaller ones are tried where the items are slow.
         options: of the DataLoader, such as ``collate_fn``.
 
     Raises:
@@ -75,7 +72,7 @@ def measure_loading(
     most = max(1, int(SECONDS * item_rate(data)))
     rows = []
     for count in worker_counts() if workers is None else workers:
-        for size in sorted({min(size, most) for size in batches}):
+        for size in sorted({min(size, most) for size in BATCHES}):
             ahead = {"prefetch_factor": 1} if count else {}
             rate = loader_rate(DataLoader(Repeated(data), size, num_workers=count, **ahead, **options))
             rows.append({"workers": count, "batch_size": size, "images_per_second": round(rate, 1)})
@@ -99,7 +96,7 @@ def item_rate(data: Dataset) -> float:
     return 1 / max(1e-9, float(np.mean(times)) if times else first)
 
 
-def loader_rate(loader: Any, seconds: float = SECONDS) -> float:
+def loader_rate(loader: Any) -> float:
     """Images per second of a loader, without the batches its workers loaded ahead; 0 when there are no others.
 
     Raises:
@@ -115,7 +112,7 @@ def loader_rate(loader: Any, seconds: float = SECONDS) -> float:
         began = time.perf_counter()
         for batch in iterator:
             images += batch_size(batch)
-            if time.perf_counter() - began > seconds:
+            if time.perf_counter() - began > SECONDS:
                 break
         return images / (time.perf_counter() - began)
 

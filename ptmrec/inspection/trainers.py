@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig, TrainingOptions
 from ptmrec.core.errors import ConfigError, DataError
-from ptmrec.inspection.examples import call_pair
+from ptmrec.inspection.examples import call_example
 from ptmrec.inspection.subjects import EXAMPLE, guarded, is_file, run_file, split_subject
 from ptmrec.model.build import build_autoencoder, build_ranker
 from ptmrec.train.autoencoder_trainer import AutoEncoderTrainer
@@ -64,7 +64,7 @@ def read_trainer(subject: str) -> TrainerExample:
         raise ConfigError(f"no trainer {subject!r}; there are {', '.join(PROJECT)}, and files whose name ends in .py")
     path, name = split_subject(subject)
     module = run_file(path)
-    return example_of(subject, _find_class(module, path, name), lambda: call_pair_and_options(module, path), path)
+    return example_of(subject, _find_class(module, path, name), lambda: _call_example(module, path), path)
 
 
 def example_of(
@@ -89,24 +89,14 @@ def example_of(
     return TrainerExample(subject, make)
 
 
-def call_pair_and_options(module: ModuleType, path: Path) -> tuple[Any, Any, TrainingOptions]:
+def _call_example(module: ModuleType, path: Path) -> tuple[Any, Any, TrainingOptions]:
     """What ``example()`` gives: model, batches, and options, by default those of :class:`TrainingOptions`.
 
     Raises:
         DataError: it fails, or gives something else.
     """
-    kept: list[Any] = []
-    function = getattr(module, EXAMPLE, None)
-
-    def keep() -> Any:
-        kept.append(function())
-        return kept[-1]
-
-    holder = ModuleType(module.__name__)
-    if callable(function):
-        setattr(holder, EXAMPLE, keep)
-    model, batches = call_pair(holder, path, EXAMPLE)
-    options = kept[-1][2] if len(kept[-1]) > 2 else TrainingOptions()
+    model, batches, *more = call_example(module, path, EXAMPLE)
+    options = more[0] if more else TrainingOptions()
     if not isinstance(options, TrainingOptions):
         raise DataError(f"{path}: options are a {type(options).__name__}; give a TrainingOptions")
     return model, batches, options

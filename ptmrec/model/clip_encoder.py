@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, PathsConfig
-from ptmrec.core.errors import ArtifactError, ConfigError
+from ptmrec.core.errors import ArtifactError, ConfigError, first_line
 from ptmrec.core.files import read_json
 from ptmrec.core.progress import progress
 from ptmrec.model.image_tower import load_image_tower, understands
@@ -83,8 +83,9 @@ def _find_device(name: str) -> torch.device:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, ValueError) as error:  # torch without CUDA asserts
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-        raise ConfigError(f"encoder.device={name}: not usable here ({reason}); write auto, cpu or cuda") from None
+        raise ConfigError(
+            f"encoder.device={name}: not usable here ({first_line(error)}); write auto, cpu or cuda"
+        ) from None
     return device
 
 
@@ -118,8 +119,7 @@ def _load_with_open_clip(name: str, arguments: dict[str, str | None]) -> tuple[s
 
 
 def _unusable(name: str, error: Exception) -> ArtifactError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return ArtifactError(f"encoder {name!r} cannot be loaded: {reason}")
+    return ArtifactError(f"encoder {name!r} cannot be loaded: {first_line(error)}")
 
 
 def _weights_hash(model: nn.Module) -> str:

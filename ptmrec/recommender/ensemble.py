@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ptmrec.config.sections import RankerConfig
-from ptmrec.core.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError, first_line
 from ptmrec.core.files import check_hashes, read_json, write_folder, write_hashes, write_json
 from ptmrec.dataloader.dataset_tokens import pad_tokens
 from ptmrec.dataloader.model_datasets import (
@@ -177,5 +177,6 @@ def _fitting(folder: Path) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ArtifactError(f"{folder / SPEC_NAME}: does not fit this version or its weights ({reason})") from None
+        raise ArtifactError(
+            f"{folder / SPEC_NAME}: does not fit this version or its weights ({first_line(error)})"
+        ) from None

@@ -15,8 +15,7 @@ import pandas as pd
 from ptmrec.benchmark.dataset_cards import PLACE, like_groups, read_dataset_cards
 from ptmrec.benchmark.published import PublishedZoo
 from ptmrec.evaluation.metrics import weighted_tau
-from ptmrec.evaluation.published.benchmarks import HEADLINES, load_benchmark
-from ptmrec.evaluation.published.protocols import OURS, PLAIN, measure_of
+from ptmrec.evaluation.published.benchmarks import HEADLINES, OURS, PLAIN, load_benchmark, measure_of
 from ptmrec.evaluation.published.ranker import rank_models
 from ptmrec.images.user_images import UserImages
 from ptmrec.relations.pairs import rank_share

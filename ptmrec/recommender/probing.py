@@ -79,7 +79,7 @@ class Prober:
         Raises:
             ArtifactError: it cannot be loaded, or its features are not finite or the same for all images.
         """
-        from ptmrec.relations.transport import transport_scores
+        from ptmrec.relations.transport import transports_left_out
 
         features = self._features(snapshot)
         transport, share = self._maps_without("", slice(None)).fit(features)
@@ -88,7 +88,7 @@ class Prober:
         for sample in self.known:
             kept = self.origin != sample.name
             own = transport if kept.all() else self._maps_without(sample.name, kept).fit(features[kept])[0]
-            transported.append(transport_scores(sample.coordinates, sample.labels, [own])[0])
+            transported.append(transports_left_out(sample.coordinates, sample.labels, [own])[0][0])
         arrays = {"transport": transport, "explained": share, "transported": transported, "few_shot": few_shot}
         return {name: np.asarray(values) for name, values in arrays.items()}
 

@@ -201,8 +201,8 @@ def recommend_published(request: Request, fixed: bool = True, run: Verification 
     return Recommendation(request, ranking, shown, book.device_info, seconds=time.perf_counter() - request.started)
 
 
-def worth_fetching(request: Request, count: int = 3) -> tuple[str, list[str]]:
-    """The table that says most of a question, and the models of it to fetch first, none where the limits are unknown.
+def worth_fetching(request: Request) -> tuple[str, list[str]]:
+    """The table that says most of a question, and the three models to fetch first, none where limits are unknown.
 
     Only what the cards state is held against the limits: nothing of them was measured here. Without a limit on size
     none is named that is larger than :data:`WIELDY`.
@@ -215,7 +215,7 @@ def worth_fetching(request: Request, count: int = 3) -> tuple[str, list[str]]:
     except NothingLeftError:
         return ELSEWHERE[request.regime], []
     listed = np.array([name in kept for name in table.zoo.models])
-    choice = choose_next(table.zoo.accuracy, table.groups, listed, count, [])
+    choice = choose_next(table.zoo.accuracy, table.groups, listed, 3, [])
     return ELSEWHERE[request.regime], [table.zoo.models[place] for place in choice.models]
 
 

@@ -110,14 +110,14 @@ def separations(
         return [Separation(0.0, 0.0, 2)] * len(label_sets)
     classes = np.array([len(np.unique(labels)) for labels in label_sets])
     right = left_out_shares(sample.coordinates, label_sets, transports) if right is None else right
-    shares = (right.mean(axis=0), ridge_left_out(sample.coordinates, label_sets)[1])
+    shares = (right.mean(axis=0), ridge_left_out(sample.coordinates[None], label_sets)[1][0])
     virtual, reference = (((share - 1 / classes) / (1 - 1 / classes)).clip(0, 1) for share in shares)
     return [Separation(float(v), float(r), int(c)) for v, r, c in zip(virtual, reference, classes, strict=True)]
 
 
-def known_separation(sample: DatasetSample, transports: Sequence[np.ndarray], seed: int = 0) -> KnownSeparation:
+def known_separation(sample: DatasetSample, transports: Sequence[np.ndarray]) -> KnownSeparation:
     """A known data set with its labels and with :data:`COPIES` shuffles of them."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     label_sets = np.stack([sample.labels, *(generator.permutation(sample.labels) for _ in range(COPIES))])
     own, *shuffled = separations(sample, transports, label_sets)
     return KnownSeparation(own, tuple(shuffled))

@@ -41,33 +41,25 @@ def ridge_loo_score(features: np.ndarray, labels: np.ndarray) -> float:
     Raises:
         ValueError: shapes do not fit, or fewer than two classes.
     """
-    if labels.shape != features.shape[:1]:
-        raise ValueError(f"expected features (n, d) and labels (n,), got {features.shape} and {labels.shape}")
-    return float(ridge_left_out(features, labels[None])[0][0])
+    return ridge_left_out(features[None], labels[None])[0].item()
 
 
 def ridge_left_out(features: np.ndarray, label_sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What left-out images say of several ways to label the same images, from one decomposition.
+    """What left-out images say of several ways to label the same images, from one decomposition for each model.
 
     Args:
-        features: ``(n, d)`` float.
+        features: ``(B, n, d)`` float, of B models.
         label_sets: ``(S, n)`` class indices.
 
     Returns:
-        Of each set of labels, the score ``(S,)`` of :func:`ridge_loo_score`, and the share ``(S,)`` of images whose
-        class is right when they are left out, with the same penalty.
+        Of each model and set of labels, the score ``(B, S)`` of :func:`ridge_loo_score`, and the share ``(B, S)`` of
+        images whose class is right when they are left out, with the same penalty.
 
     Raises:
         ValueError: shapes do not fit, or fewer than two classes.
     """
-    if features.ndim != 2 or label_sets.ndim != 2 or label_sets.shape[1] != len(features):
-        raise ValueError(f"expected features (n, d) and labels (S, n), got {features.shape} and {label_sets.shape}")
-    scores, shares = ridge_left_out_many(features[None], label_sets)
-    return scores[0], shares[0]
-
-
-def ridge_left_out_many(features: np.ndarray, label_sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`ridge_left_out` of B models at once: features ``(B, n, d)``, scores and shares ``(B, S)``."""
+    if features.ndim != 3 or label_sets.ndim != 2 or label_sets.shape[1] != features.shape[1]:
+        raise ValueError(f"expected features (B, n, d) and labels (S, n), got {features.shape} and {label_sets.shape}")
     spectrum = _spectrum(standardise(features))
     scores, shares = zip(*(_left_out(*spectrum, labels) for labels in label_sets), strict=True)
     return np.stack(scores, axis=1), np.stack(shares, axis=1)
@@ -91,14 +83,13 @@ def split_probe(features: np.ndarray, labels: np.ndarray, splits: Sequence[Split
     return float(np.mean([_probe(features, labels, *split) for split in splits]))
 
 
-def draw_splits(labels: np.ndarray, shots: int = SHOTS, repeats: int = REPEATS, seed: int = 0) -> list[Split]:
-    """Random splits of images: ``shots`` per class to learn from, at most seven in ten of a class, and the others.
+def draw_splits(labels: np.ndarray) -> list[Split]:
+    """Random splits of images: :data:`SHOTS` per class to learn from, at most seven in ten of a class, and the others.
+
+    They are the same for every model.
 
     Args:
         labels: ``(n,)`` class indices.
-        shots: images per class.
-        repeats: number of splits.
-        seed: of the splits; they are the same for every model.
 
     Raises:
         ValueError: no class has two images, so none is left to judge by.
@@ -106,15 +97,13 @@ def draw_splits(labels: np.ndarray, shots: int = SHOTS, repeats: int = REPEATS, 
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     if len(groups) < 2 or max(map(len, groups)) < 2:
         raise ValueError("a split needs two classes, and a class with two images")
-    generator, found = np.random.default_rng(seed), []
-    for _ in range(repeats):
-        cuts = [np.split(generator.permutation(group), [_shots(len(group), shots)]) for group in groups]
+    generator, found = np.random.default_rng(0), []
+    for _ in range(REPEATS):
+        cuts = [
+            np.split(generator.permutation(group), [min(SHOTS, max(1, int(len(group) * LEARNED)))]) for group in groups
+        ]
         found.append(tuple(np.concatenate(part) for part in zip(*cuts, strict=True)))
     return found
-
-
-def _shots(count: int, shots: int) -> int:
-    return min(shots, max(1, int(count * LEARNED)))
 
 
 def _probe(features: np.ndarray, labels: np.ndarray, learned: np.ndarray, judged: np.ndarray) -> float:

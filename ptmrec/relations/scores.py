@@ -30,7 +30,7 @@ class PairScores:
         datasets: names of the data sets.
         models: names of the models.
         transport: ``(T, N)`` how well each model would separate the classes, see
-            :func:`~ptmrec.relations.transport.transport_scores`.
+            :func:`~ptmrec.relations.transport.transports_left_out`.
         few_shot: ``(T, N)`` the same score from the features of the model itself; NaN where it never ran.
         encoder: ``(T, T)`` cosine of the data sets' mean features by the image encoder.
         reference: ``(T, T)`` likeness in the reference space, see
@@ -122,26 +122,22 @@ class PairRow(NamedTuple):
     same: np.ndarray
 
 
-def score_dataset(sample: DatasetSample, others: Sequence[DatasetSample], transports: Sequence[np.ndarray]) -> PairRow:
-    """Scores of one data set, all in one reference space; no model runs.
-
-    Args:
-        sample: the data set.
-        others: T data sets it is compared with.
-        transports: maps ``(r, d)`` of N models, see :func:`~ptmrec.relations.transport.explain`.
-    """
-    return look_at(sample, others, transports)[0]
-
-
 def look_at(
     sample: DatasetSample,
     others: Sequence[DatasetSample],
     transports: Sequence[np.ndarray],
     same: np.ndarray | None = None,
 ) -> tuple[PairRow, np.ndarray]:
-    """:func:`score_dataset`, and the share ``(N,)`` of its images that each model would get right, left one out.
+    """Scores of one data set, all in one reference space; no model runs.
 
-    ``same`` is of :func:`match_classes` where that is known already.
+    Args:
+        sample: the data set.
+        others: T data sets it is compared with.
+        transports: maps ``(r, d)`` of N models, see :class:`~ptmrec.relations.transport.TransportMaps`.
+        same: of :func:`match_classes` where that is known already.
+
+    Returns:
+        The scores, and the share ``(N,)`` of its images that each model would get right, left one out.
     """
     norms = np.linalg.norm(sample.token) * np.array([np.linalg.norm(other.token) for other in others])
     encoder = np.array([sample.token @ other.token for other in others]) / norms

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ptmrec.relations.ridge import ridge_left_out_many
+from ptmrec.relations.ridge import ridge_left_out
 
 SHRINKAGE = 1e-3
 """Ridge penalty of the explanation, relative to the coordinates' mean squared length."""
@@ -53,25 +53,14 @@ class TransportMaps:
         return transport, 1 - float((residual**2).sum() / max((scaled**2).sum(), 1e-300))
 
 
-def explain(coordinates: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
-    """:meth:`TransportMaps.fit` of one model."""
-    return TransportMaps(coordinates).fit(features)
-
-
-def transport_scores(coordinates: np.ndarray, labels: np.ndarray, transports: Sequence[np.ndarray]) -> np.ndarray:
-    """How well each of N models would separate the classes of images at ``(n, r)``; larger is better, at most 0.
-
-    All alike (-1) when there is but one class to tell.
-    """
-    return transports_left_out(coordinates, labels, transports)[0]
-
-
 def transports_left_out(
     coordinates: np.ndarray, labels: np.ndarray, transports: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`transport_scores` ``(N,)``, and the share ``(N,)`` of left-out images each model would get right.
+    """How well each of N models would separate the classes of images at ``(n, r)``.
 
-    Both come from one decomposition of each model's virtual features.
+    Returns:
+        Scores ``(N,)``, larger is better, at most 0 and all -1 when there is but one class to tell, and the share
+        ``(N,)`` of left-out images each model would get right, from one decomposition of its virtual features.
     """
     if len(np.unique(labels)) < 2:
         return np.full(len(transports), -1.0), np.ones(len(transports))
@@ -93,5 +82,5 @@ def _left_out(coordinates: np.ndarray, label_sets: np.ndarray, transports: Seque
         for places in np.array_split(alike, -(-len(alike) * dim // COLUMNS)):
             columns = np.concatenate([transports[place] for place in places], axis=1, dtype=np.float64)
             features = (coordinates @ columns).reshape(len(coordinates), len(places), dim).swapaxes(0, 1)
-            found[places, 0], found[places, 1] = ridge_left_out_many(features, label_sets)
+            found[places, 0], found[places, 1] = ridge_left_out(features, label_sets)
     return found

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ptmrec.core.errors import ArtifactError, TrainingError, describe_os_error
+from ptmrec.core.errors import ArtifactError, TrainingError, describe_os_error, first_line
 from ptmrec.core.files import TEMPORARY, naming, write_bytes
 
 try:
@@ -151,7 +151,7 @@ def load_tensors(path: Path) -> Any:
         stream = io.BytesIO(data)
         return torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # what the readers of a foreign file raise has no end
-        raise ArtifactError(f"{path}: not a usable checkpoint ({_first_line(error)})") from None
+        raise ArtifactError(f"{path}: not a usable checkpoint ({first_line(error)})") from None
 
 
 def _check_parts(data: bytes) -> None:
@@ -263,7 +263,3 @@ def loader_generators(loaders: Iterable[Any]) -> list[torch.Generator]:
             if isinstance(candidate, torch.Generator):
                 found.setdefault(id(candidate), candidate)
     return list(found.values())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

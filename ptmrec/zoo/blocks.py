@@ -143,10 +143,10 @@ class InvertedResidual(nn.Module):
         return inner + maps if self.has_skip else inner
 
 
-def _divisible(width: int, divisor: int = 8) -> int:
-    """The nearest multiple, at most a tenth below."""
-    nearest = max(divisor, int(width + divisor / 2) // divisor * divisor)
-    return nearest + divisor if nearest < 0.9 * width else nearest
+def _divisible(width: int) -> int:
+    """The nearest multiple of 8, at most a tenth below."""
+    nearest = max(8, (width + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * width else nearest
 
 
 class ConvNeXtBlock(nn.Module):

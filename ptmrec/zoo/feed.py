@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ptmrec.core.errors import ArtifactError, ConfigError
+from ptmrec.core.errors import ArtifactError, ConfigError, first_line
 from ptmrec.zoo.card import LARGEST_IMAGE
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -221,8 +221,7 @@ def check_features(model: FedModel, name: str) -> FedModel:
     except ArtifactError as error:
         raise ArtifactError(f"{name}: {error}") from None
     except Exception as error:  # a network may be made for anything
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ArtifactError(f"{name}: it cannot be run on images ({reason}); state --input-size") from None
+        raise ArtifactError(f"{name}: it cannot be run on images ({first_line(error)}); state --input-size") from None
     if not together.isfinite().all():
         raise ArtifactError(f"{name}: its features are not finite; its weights are damaged, fetch them again")
     spread = float(together.std(dim=0).max())

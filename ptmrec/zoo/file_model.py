@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.core.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError, first_line
 from ptmrec.core.files import file_hash
 from ptmrec.core.log import logger
 from ptmrec.core.words import suggest
@@ -144,7 +144,6 @@ def _torchvision(name: str, path: Path | None) -> "nn.Module":
     from torch import nn
     from torchvision import models
 
-    from ptmrec.zoo.networks import first_line
     from ptmrec.zoo.shaping import bounded
 
     held = None if path is None else count_held([path])
@@ -163,7 +162,7 @@ def _torchvision(name: str, path: Path | None) -> "nn.Module":
     except ArtifactError:
         raise
     except Exception as error:  # torchvision raises whatever does not fit
-        raise ArtifactError(f"{path or name}: the weights do not fit {name} ({first_line(error)[:200]})") from None
+        raise ArtifactError(f"{path or name}: the weights do not fit {name} ({first_line(error)})") from None
     return network.eval()
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ptmrec.core.errors import ArtifactError, reading
+from ptmrec.core.errors import ArtifactError, first_line, reading
 from ptmrec.core.files import read_json
 from ptmrec.core.log import logger
 from ptmrec.zoo.card import CARD_NAME, LARGEST_IMAGE, Card
@@ -85,7 +85,6 @@ class HubSnapshot(Snapshot):
 
     def _load_transformers(self) -> "FedModel":
         from ptmrec.zoo.feed import FedModel, check_features, feed_of
-        from ptmrec.zoo.networks import first_line
         from ptmrec.zoo.transformers_models import build_transformers
 
         architecture, files = self.card.architecture, model_files(self.folder)
@@ -94,7 +93,7 @@ class HubSnapshot(Snapshot):
         except ArtifactError:
             raise
         except Exception as error:  # the library raises whatever a strange configuration brings about
-            raise ArtifactError(f"transformers cannot build it ({first_line(error)[:200]})") from None
+            raise ArtifactError(f"transformers cannot build it ({first_line(error)})") from None
         return check_features(FedModel(network, feed_of(architecture.get("feed"))).eval(), self.source)
 
 

@@ -9,7 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from ptmrec.core.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError, first_line
 from ptmrec.zoo.photo_model import PhotoModel
 from ptmrec.zoo.shaping import KEPT, Held, bounded, check_number, check_options, check_tower
 from ptmrec.zoo.snapshot import unwrapped
@@ -159,8 +159,3 @@ def measure(model: PhotoModel) -> dict[str, Any]:
     params = sum(parameter.numel() for parameter in model.parameters())
     gmacs = round(counter.get_total_flops() / 2e9, 6)
     return {"num_params": params, "gmacs": gmacs, "num_features": model.num_features}
-
-
-def first_line(error: BaseException) -> str:
-    """What an error of another library says, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

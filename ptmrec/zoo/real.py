@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptmrec.config.sections import PathsConfig
-from ptmrec.core.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError, first_line
 from ptmrec.core.log import logger
 from ptmrec.core.places import committed_folder
 from ptmrec.zoo.card import Card, read_card
@@ -88,8 +88,9 @@ class RealSnapshot(Snapshot):
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises whatever the bytes bring about
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ArtifactError(f"{path}: not readable as weights ({reason}); reinstall: {INSTALL}") from None
+            raise ArtifactError(
+                f"{path}: not readable as weights ({first_line(error)}); reinstall: {INSTALL}"
+            ) from None
         if not isinstance(state, dict) or not all(isinstance(part, torch.Tensor) for part in state.values()):
             raise ArtifactError(f"{path}: expected named tensors; reinstall: {INSTALL}")
         return state

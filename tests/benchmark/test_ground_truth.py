@@ -4,17 +4,16 @@ import os
 import numpy as np
 import pytest
 import torch
-from conftest import make_card, make_ground_truth, write_image_set, write_index
+from conftest import make_card, make_ground_truth
 
 from experiments.zoo_build.assemble import assemble_ground_truth
 from ptmrec.benchmark.battery import BatterySet, read_battery, write_battery
 from ptmrec.benchmark.dataset_cards import PLACE, read_dataset_cards
 from ptmrec.benchmark.ground_truth import read_ground_truth
-from ptmrec.benchmark.image_sets import check_image_sets, read_image_sets
 from ptmrec.benchmark.published import read_published
 from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.sections import GroundTruthConfig, PathsConfig
-from ptmrec.core.errors import ArtifactError, DataError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_npz, write_npz
 from ptmrec.dataloader.combined_similarity_dataloader import TokenSources, build_combined_similarity_loader
 
@@ -175,39 +174,6 @@ def test_damaged_files_are_one_line(tmp_path, datasets, words):
         read_dataset_cards(path)
     assert words in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
-
-
-def test_the_table_says_what_may_be_shared(tmp_path):
-    write_image_set(tmp_path / "toy.npz")
-    for licence, shareable in (
-        ("MIT", True),
-        ("CC BY 4.0", True),
-        ("CC BY-NC-SA 4.0", False),
-        ("for research only", False),
-        ("Non-Commercial use", False),
-    ):
-        entry = read_image_sets(write_index(tmp_path, licence))["toy"]
-        assert (entry.licence, entry.shareable) == (licence, shareable)
-
-
-def test_tables_that_cannot_be_used_are_one_line(tmp_path):
-    with pytest.raises(ArtifactError, match="no table of image sets there"):
-        read_image_sets(tmp_path / "index.csv")
-    (tmp_path / "index.csv").write_text("name,domain\ntoy,toys\n")
-    with pytest.raises(ArtifactError, match="column 'classes' is missing"):
-        read_image_sets(tmp_path / "index.csv")
-    (tmp_path / "index.csv").write_text("name,domain\n")
-    with pytest.raises(ArtifactError, match="the table is empty"):
-        read_image_sets(tmp_path / "index.csv")
-
-
-def test_an_image_set_needs_its_row(tmp_path):
-    write_image_set(tmp_path / "toy.npz")
-    write_index(tmp_path)
-    assert set(check_image_sets(tmp_path, ["toy"], ["toy"])) == {"toy"}
-    write_image_set(tmp_path / "new.npz")
-    with pytest.raises(DataError, match="no row for 'new'"):
-        check_image_sets(tmp_path, ["new"], [])
 
 
 def write_splits(path, datasets, **groups):

@@ -1,21 +1,18 @@
 import numpy as np
 import pytest
 import torch
-from conftest import write_image_set
 from scipy.stats import rankdata
 from toy_lists import MODELS, write_tokens
 
-from ptmrec.core.errors import ArtifactError, DataError
+from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.combined_similarity_dataloader import build_combined_similarity_loader, true_ranks
 from ptmrec.dataloader.dataset_tokens import (
     DatasetTokenDataset,
     DatasetTokens,
     class_tokens,
     cluster_labels,
-    cluster_tokens,
     pad_tokens,
 )
-from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, ModelParameterDataset, write_model_tokens
 from ptmrec.dataloader.relation_tables import read_relation_tables, write_relation_tables
 
@@ -109,9 +106,9 @@ def test_class_tokens_are_normalised_means_of_few_images():
 
 def test_clusters_take_the_place_of_classes():
     features = np.concatenate([GENERATOR.normal(size=(10, 4)) * 0.01 + centre for centre in 5 * np.eye(4)])
-    tokens = cluster_tokens(features, clusters=4, shots=5, draws=1, seed=0)[0]
+    tokens = class_tokens(features, cluster_labels(features, 4, seed=0), shots=5, draws=1, seed=0)[0]
     np.testing.assert_allclose(np.sort(tokens.argmax(axis=1)), range(4))
-    assert cluster_tokens(features[:1], 4, 5, 2, 0).shape == (2, 1, 4)
+    assert cluster_labels(features[:1], 4, seed=0).tolist() == [0]
 
 
 def test_no_token_folder_needed_to_read_nothing(tmp_path):
@@ -130,41 +127,6 @@ def test_the_mask_says_which_tokens_are_real():
     padded, mask = pad_tokens([np.ones((2, 4)), np.full((3, 4), 2.0)])
     assert mask.tolist() == [[True, True, False], [True, True, True]]
     np.testing.assert_array_equal(padded.sum(dim=2), [[4, 4, 0], [8, 8, 8]])
-
-
-def test_image_set(tmp_path):
-    data = load_image_npz(write_image_set(tmp_path / "toy.npz"))
-    assert data.name == "toy"
-    assert data.num_classes == 3
-    assert data.train_images.shape == (30, 32, 32, 3)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "words"),
-    [
-        ({"train_images": np.zeros((30, 32, 32, 3))}, DataError, "expected uint8"),
-        ({"test_images": np.zeros((12, 32, 32), np.uint8)}, DataError, "test_images is uint8"),
-        ({"train_labels": np.zeros(4, np.int64)}, DataError, "train_labels has shape"),
-        ({"test_labels": np.full(12, 7)}, DataError, r"0\.\.2"),
-        ({"train_labels": np.zeros(30, np.int64)}, DataError, "only one class"),
-        ({"class_names": np.array([{}], dtype=object)}, ArtifactError, "pickled"),
-        ({"class_names": None}, ArtifactError, "'class_names' is missing"),
-    ],
-)
-def test_image_sets_that_cannot_be_used(tmp_path, change, error, words):
-    path = write_image_set(tmp_path / "toy.npz")
-    with np.load(path) as archive:
-        arrays = dict(archive) | change
-    np.savez(path, **{key: value for key, value in arrays.items() if value is not None})
-    with pytest.raises(error, match=words):
-        load_image_npz(path)
-
-
-def test_truncated_image_set(tmp_path):
-    path = write_image_set(tmp_path / "toy.npz")
-    path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(ArtifactError, match="NPZ"):
-        load_image_npz(path)
 
 
 def test_model_datasets(sources, tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ptmrec.evaluation.metrics import METRICS, all_metrics, hit_at, ndcg_at, top1_regret, weighted_tau
+from ptmrec.evaluation.metrics import all_metrics, hit_at, ndcg_at, top1_regret, weighted_tau
 
 GENERATOR = np.random.default_rng(3)
 
@@ -24,7 +24,12 @@ def test_all_against_scipy():
     assert metrics["spearman"] == pytest.approx(stats.spearmanr(true, scores).statistic)
     assert metrics["ndcg5"] == ndcg_at(true, scores, 5) != ndcg_at(true, scores, 6)
     assert metrics["hit5"] == hit_at(true, scores, 5)
-    assert [name for name, metric in METRICS.items() if not metric.larger_is_better] == ["regret1"]
+    assert all_metrics(np.arange(6.0), np.zeros(6))["hit5"] == pytest.approx(5 / 6)
+
+
+def test_two_of_three_models_may_tie():
+    found = all_metrics(np.array([0.1, 0.2, 0.3]), np.array([1.0, 1.0, 2.0]))
+    assert found["kendall"] == pytest.approx(2 / np.sqrt(3 * 2))
 
 
 def test_two_models_are_enough():

@@ -9,7 +9,6 @@ from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransform
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranker_files import load_ranker, read_weights, save_ranker, save_tensors
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
-from ptmrec.model.token_attention import TokenAttention
 from ptmrec.train.autoencoder_trainer import split_models
 
 RANKERS = [RankingCrossAttentionTransformer, CustomSimilarityTransformer]
@@ -121,19 +120,6 @@ def test_similarity_is_a_probability_per_model():
     torch.testing.assert_close(ranker.probabilities(models, dataset, regime).sum(dim=1), torch.ones(3))
     other = ranker(models[:, :3], dataset, regime)
     assert not torch.allclose(ranker(models, dataset, regime)[:, :3], other)
-
-
-def test_scores_of_each_model_in_each_regime_and_padding_changes_nothing():
-    torch.manual_seed(0)
-    network = TokenAttention(5, 8, 2).eval()
-    tokens = torch.randn(3, 4, 8)
-    scores = network(tokens)
-    assert scores.shape == (3, 5, 2)
-    padded = torch.cat([tokens, torch.randn(3, 2, 8)], dim=1)
-    mask = torch.arange(6) < 4
-    torch.testing.assert_close(network(padded, mask.expand(3, 6)), scores)
-    shuffled = tokens[:, torch.randperm(4)]
-    torch.testing.assert_close(network(shuffled), scores)
 
 
 def test_view_dropout_hides_views_only_in_training_and_never_all():

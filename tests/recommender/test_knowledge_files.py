@@ -6,7 +6,7 @@ from toy_relations import make_samples, make_transports
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, read_npz, write_json, write_npz
 from ptmrec.recommender.knowledge_files import FITTED, MODELS, TRANSPORTS, read_knowledge, to_bytes, write_knowledge
-from ptmrec.relations.transport import transport_scores
+from ptmrec.relations.transport import transports_left_out
 
 
 def test_knowledge_survives_a_round_trip(tmp_path):
@@ -30,8 +30,8 @@ def from_bytes(steps, rows):
 
 def test_maps_in_8_bits_score_as_exact_ones():
     sample, transports = make_samples()[0], make_transports(6)
-    exact = transport_scores(sample.coordinates, sample.labels, transports)
-    rough = transport_scores(sample.coordinates, sample.labels, [from_bytes(*to_bytes(t)) for t in transports])
+    exact = transports_left_out(sample.coordinates, sample.labels, transports)[0]
+    rough = transports_left_out(sample.coordinates, sample.labels, [from_bytes(*to_bytes(t)) for t in transports])[0]
     np.testing.assert_allclose(rough, exact, atol=1e-2)
     assert not to_bytes(np.zeros((4, 2), np.float16))[0].any()
 

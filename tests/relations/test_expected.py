@@ -57,7 +57,7 @@ def test_separable_classes_separate_and_shuffled_ones_do_not():
 
 def test_separation_is_the_mean_of_the_models_corrected_for_chance():
     sample, transports = make_samples()[0], make_transports(4)
-    shares = [ridge_left_out(sample.coordinates @ t, sample.labels[None])[1][0] for t in transports]
+    shares = [ridge_left_out((sample.coordinates @ t)[None], sample.labels[None])[1].item() for t in transports]
     (found,) = separations(sample, transports)
     assert found.virtual == pytest.approx(np.mean([(share - 1 / 3) / (2 / 3) for share in shares]))
 

@@ -7,7 +7,7 @@ from toy_relations import DATASETS, make_pairs, make_samples, make_transports
 from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.relations.linear import COLUMNS, fit_linear_ranker
 from ptmrec.relations.pairs import RELATIONS
-from ptmrec.relations.scores import score_dataset
+from ptmrec.relations.scores import look_at
 
 COUNT = 30
 PAIRS = make_pairs(COUNT)
@@ -75,7 +75,7 @@ def test_the_data_set_left_out_has_no_influence():
 
 def test_a_known_data_set_is_recognised_and_its_measurements_come_back():
     samples, ranker = make_samples(), fit_linear_ranker(PAIRS, KNOWN)
-    row = score_dataset(samples[0], [*samples, samples[0]], make_transports(COUNT))
+    row = look_at(samples[0], [*samples, samples[0]], make_transports(COUNT))[0]
     pairs = type(PAIRS)(PAIRS.cards, PAIRS.scores.with_dataset("again", row))
     name, weight = pairs.recognise("again", ranker.skills)
     assert (name, weight) == ("a", 1.0)

@@ -17,7 +17,7 @@ from ptmrec.relations.pairs import (
     standard,
     weighted_mean,
 )
-from ptmrec.relations.transport import explain
+from ptmrec.relations.transport import TransportMaps
 
 GENERATOR = np.random.default_rng(0)
 
@@ -59,7 +59,7 @@ def test_a_known_data_set_finds_itself(pairs):
 def test_a_model_that_is_its_reference_transports_exactly():
     """Features that are the reference's coordinates score as themselves."""
     probes, sample = GENERATOR.normal(size=(200, 12)), make_samples()[0]
-    transport, share = explain(probes, probes * np.arange(1, 13))
+    transport, share = TransportMaps(probes).fit(probes * np.arange(1, 13))
     assert share > 0.99
     exact = transport_score(sample.coordinates, sample.labels, np.eye(12))
     assert transport_score(sample.coordinates, sample.labels, transport) == pytest.approx(exact, rel=1e-2)

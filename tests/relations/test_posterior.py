@@ -96,6 +96,12 @@ def test_the_bias_of_probes_is_taken_off():
     np.testing.assert_allclose(mean, 0.6, atol=2e-3)
 
 
+def test_of_few_data_sets_errors_are_shared_only_where_they_go_together():
+    known = [make_known(shared=size) for size in (0.0, 0.06)]
+    few = [fit_errors(*(table[:12] for table in (own.expected, own.measured, own.probes))) for own in known]
+    assert [own.share for own in few] == [0.0, 0.6]
+
+
 def test_shared_errors_are_told_from_lonely_ones():
     lonely, shared = (fit_errors(**tables(make_known(shared=size))) for size in (0.0, 0.06))
     apart = [fit_posterior(known).covariance for known in (lonely, shared)]

@@ -59,22 +59,22 @@ def test_neither_scale_nor_constant_features_matter():
 def test_what_cannot_be_scored_is_refused():
     with pytest.raises(ValueError, match="at least two classes"):
         ridge_loo_score(np.ones((4, 2)), np.zeros(4))
-    with pytest.raises(ValueError, match=r"expected features \(n, d\)"):
+    with pytest.raises(ValueError, match=r"expected features \(B, n, d\)"):
         ridge_loo_score(np.ones((4, 2)), np.zeros(3))
     for features, labels in (
         (np.ones((4, 2)), np.zeros((1, 3))),
         (np.ones((4, 2)), np.zeros(4)),
         (np.ones(4), [[0] * 4]),
     ):
-        with pytest.raises(ValueError, match=r"expected features \(n, d\) and labels \(S, n\)"):
-            ridge_left_out(features, np.asarray(labels))
+        with pytest.raises(ValueError, match=r"expected features \(B, n, d\) and labels \(S, n\)"):
+            ridge_left_out(features[None], np.asarray(labels))
 
 
 def test_several_ways_to_label_are_judged_as_each_alone():
     labels = np.repeat(np.arange(3), 4)
     label_sets = np.stack([labels, GENERATOR.permutation(labels)])
     features = GENERATOR.normal(size=(12, 4)) + labels[:, None]
-    scores, shares = ridge_left_out(features, label_sets)
+    scores, shares = (found[0] for found in ridge_left_out(features[None], label_sets))
     np.testing.assert_allclose(scores, [ridge_loo_score(features, each) for each in label_sets])
     scaled, expected = standardise(features), []
     for each in label_sets:

@@ -4,12 +4,12 @@ from toy_relations import DATASETS, make_samples, make_scores, make_transports, 
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_npz, write_npz
-from ptmrec.relations.scores import join_rows, read_scores, score_dataset, write_scores
+from ptmrec.relations.scores import join_rows, look_at, read_scores, write_scores
 
 
 def test_a_row_is_what_a_loop_over_pairs_gives():
     samples, transports = make_samples(), make_transports(5)
-    row = score_dataset(samples[0], samples, transports)
+    row = look_at(samples[0], samples, transports)[0]
     for place, transport in enumerate(transports):
         exact = transport_score(samples[0].coordinates, samples[0].labels, transport)
         assert row.transport[place] == pytest.approx(exact)
@@ -21,7 +21,7 @@ def test_a_row_is_what_a_loop_over_pairs_gives():
 
 def test_a_new_data_set_and_new_models_join_what_is_there():
     scores, samples = make_scores(5), make_samples()
-    row = score_dataset(samples[1], [*samples, samples[1]], make_transports(5))
+    row = look_at(samples[1], [*samples, samples[1]], make_transports(5))[0]
     more = scores.with_dataset("new", row)
     assert more.datasets == (*DATASETS, "new")
     np.testing.assert_array_equal(more.transport[-1], row.transport)
@@ -31,6 +31,15 @@ def test_a_new_data_set_and_new_models_join_what_is_there():
     wider = scores.with_models(["x"], np.zeros((4, 1)), np.ones((4, 1)))
     assert wider.models[-1] == "x"
     assert (wider.transport[:, -1] == 0).all() and (wider.few_shot[:, -1] == 1).all()
+
+
+def test_a_data_set_taken_as_a_new_one_joins_as_if_it_had_not_been_known():
+    scores, known = make_scores(5), ("a", "c", "d")
+    joined = scores.only(known, scores.models).with_dataset("b", scores.as_new_dataset("b", known))
+    expected = scores.only((*known, "b"), scores.models)
+    np.testing.assert_array_equal(joined.transport, expected.transport)
+    for table in ("encoder", "reference", "same"):
+        np.testing.assert_allclose(getattr(joined, table), getattr(expected, table))
 
 
 def test_a_part_comes_in_the_order_asked_for_and_what_is_missing_is_named():

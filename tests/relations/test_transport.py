@@ -4,7 +4,7 @@ from toy_relations import transport_score
 
 from ptmrec.relations.reference import fit_reference_space
 from ptmrec.relations.ridge import ridge_loo_score
-from ptmrec.relations.transport import SHRINKAGE, explain
+from ptmrec.relations.transport import SHRINKAGE, TransportMaps
 
 GENERATOR = np.random.default_rng(0)
 PROBES, IMAGES = GENERATOR.normal(size=(200, 12)), GENERATOR.normal(size=(60, 12))
@@ -15,16 +15,16 @@ def test_a_model_that_is_its_own_reference_transports_exactly():
     """Its virtual features judge as its true ones."""
     images = IMAGES + 2 * GENERATOR.normal(size=(3, 12))[LABELS]
     space = fit_reference_space({"model": PROBES}, rank=12)
-    transport = explain(space.encode({"model": PROBES}), PROBES)[0]
+    transport = TransportMaps(space.encode({"model": PROBES})).fit(PROBES)[0]
     score = transport_score(space.encode({"model": images}), LABELS, transport)
     assert score == pytest.approx(ridge_loo_score(images, LABELS), abs=5e-3)
-    assert explain(space.encode({"model": PROBES}), PROBES)[1] > 0.999
+    assert TransportMaps(space.encode({"model": PROBES})).fit(PROBES)[1] > 0.999
 
 
 def test_a_model_the_references_say_nothing_of_is_not_explained():
     space = fit_reference_space({"other": PROBES}, rank=12)
     alien = GENERATOR.normal(size=(200, 8))
-    assert explain(space.encode({"other": PROBES}), alien)[1] < 0.05
+    assert TransportMaps(space.encode({"other": PROBES})).fit(alien)[1] < 0.05
 
 
 def test_the_small_form_is_the_kernel_form():
@@ -35,13 +35,13 @@ def test_the_small_form_is_the_kernel_form():
     scale = np.trace(gram) / len(gram)
     standard = (features - features.mean(axis=0)) / features.std(axis=0)
     expected = coordinates.T / scale @ np.linalg.solve(gram / scale + SHRINKAGE * np.eye(200), standard)
-    np.testing.assert_allclose(explain(coordinates, features)[0], expected, atol=1e-8)
+    np.testing.assert_allclose(TransportMaps(coordinates).fit(features)[0], expected, atol=1e-8)
 
 
 def test_shuffled_labels_score_as_nothing():
     images = IMAGES + 3 * GENERATOR.normal(size=(3, 12))[LABELS]
     space = fit_reference_space({"model": PROBES}, rank=12)
-    transport = explain(space.encode({"model": PROBES}), PROBES)[0]
+    transport = TransportMaps(space.encode({"model": PROBES})).fit(PROBES)[0]
     coordinates = space.encode({"model": images})
     assert transport_score(coordinates, LABELS, transport) > -0.3
     shuffled = [transport_score(coordinates, GENERATOR.permutation(LABELS), transport) for _ in range(10)]

@@ -3,7 +3,7 @@ import pytest
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_npz
-from ptmrec.relations.transport import TransportMaps, explain
+from ptmrec.relations.transport import TransportMaps
 from ptmrec.relations.transport_files import read_transports, write_transport
 
 GENERATOR = np.random.default_rng(0)
@@ -16,7 +16,7 @@ def test_maps_come_back_in_the_order_asked_for(tmp_path):
         write_transport(tmp_path, name, TransportMaps(coordinates), values)
     for name, found in zip(("two", "one"), read_transports(tmp_path, ["two", "one"]), strict=True):
         assert found.dtype == np.float16
-        np.testing.assert_allclose(found, explain(coordinates, features[name])[0], atol=2e-3)
+        np.testing.assert_allclose(found, TransportMaps(coordinates).fit(features[name])[0], atol=2e-3)
 
 
 def test_a_model_that_was_not_explained_is_named(tmp_path):

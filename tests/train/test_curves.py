@@ -93,6 +93,23 @@ def test_a_notebook_follows_a_run(tmp_path, monkeypatch):
     assert not drawn(tmp_path)
 
 
+@pytest.mark.parametrize(("live", "drawn_at"), [(True, [0, 11, 22]), (False, [])])
+def test_drawing_takes_a_tenth_of_the_time_and_nothing_where_nobody_looks(monkeypatch, live, drawn_at):
+    clock, shown = [0.0], []
+    followed = curves.Curves("toy", None, live)
+
+    def show(_):
+        shown.append(clock[0])
+        clock[0] += 1.0
+
+    monkeypatch.setattr(curves.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(followed, "_show", show)
+    for second in range(30):
+        clock[0] = max(clock[0], float(second))
+        followed.follow(History())
+    assert shown == drawn_at
+
+
 def test_a_run_goes_on_whether_it_drew_or_not(tmp_path):
     make_trainer(tmp_path, plots=False, epochs=2).fit()
     assert len(make_trainer(tmp_path, plots=True, epochs=4).fit(resume=True)) == 4

@@ -5,7 +5,6 @@ import open_clip
 import pytest
 import timm
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from timm.layers import Mlp
@@ -26,7 +25,7 @@ from ptmrec.zoo import blocks
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import accuracy, extract_features, extract_outputs, normalise
 from ptmrec.zoo.networks import as_photo_model, build_network, fill, measure, timm_family
-from ptmrec.zoo.photo_model import build_photo_model, fold_norms
+from ptmrec.zoo.photo_model import build_photo_model
 from ptmrec.zoo.real import read_real
 
 
@@ -259,15 +258,6 @@ def test_features_do_not_depend_on_the_batch_and_the_classifier_is_the_models_ow
     with torch.inference_mode():
         expected = model(model.prepare(images)).softmax(dim=1).numpy()
     np.testing.assert_allclose(probabilities, expected, atol=1e-4)
-
-
-def test_folding_the_norms_changes_nothing_but_the_speed(model):
-    images = torch.randn(3, 3, 128, 128)
-    folded = fold_norms(model)
-    assert not [layer for layer in folded.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
-    assert [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)], "the model stays as it is"
-    with torch.inference_mode():
-        assert F.mse_loss(folded(images), model(images)) < 1e-8
 
 
 def test_tensors_of_another_shape_are_refused(snapshot):

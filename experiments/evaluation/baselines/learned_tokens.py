@@ -9,17 +9,54 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from experiments.evaluation.baselines.base import Evidence, register_baseline
 from experiments.evaluation.compare import Target
 from ptmrec.config.sections import REGIMES
 from ptmrec.dataloader.combined_similarity_dataloader import true_ranks
 from ptmrec.loss.ranking_loss import ranking_loss
-from ptmrec.model.token_attention import TokenAttention
 
 STEPS, BATCH, CLASSES, LEARNING_RATE, WEIGHT_DECAY = 60, 4, 10, 1e-2, 0.05
 """The learning rate is the better of .003 and .01 on the known data sets, each left out in turn."""
+WIDTH, HEADS = 32, 2
+"""Length of the tokens inside the block, and its attention heads."""
 KEPT = 32
+
+
+class TokenAttention(nn.Module):
+    """Scores of models that are known by nothing but a token of their own, learned from their measurements.
+
+    Args:
+        models: number of models N.
+        dataset_dim: length E of a data set's tokens.
+        regimes: number of scores R of each model.
+    """
+
+    def __init__(self, models: int, dataset_dim: int, regimes: int) -> None:
+        super().__init__()
+        self.models = nn.Parameter(0.1 * torch.randn(models, WIDTH))
+        self.dataset = nn.Sequential(nn.LayerNorm(dataset_dim), nn.Linear(dataset_dim, WIDTH))
+        self.block = nn.TransformerEncoderLayer(
+            WIDTH, HEADS, 2 * WIDTH, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.head = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, regimes))
+
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Scores ``(B, N, R)`` of all N models in R regimes on B data sets.
+
+        Args:
+            tokens: ``(B, M, E)``, M of each data set.
+            mask: ``(B, M)`` bool, True = there; all without it.
+        """
+        count, models = tokens.shape[1], self.models.expand(len(tokens), -1, -1)
+        hidden = None
+        if mask is not None:
+            hidden = torch.cat([~mask, mask.new_zeros(models.shape[:2])], dim=1)
+        joint = torch.cat([self.dataset(tokens), models], dim=1)
+        return self.head(self.block(joint, src_key_padding_mask=hidden)[:, count:])
+
+
 _trained: dict[tuple, TokenAttention] = {}
 """The last networks by all they were trained on: both regimes of a target ask for the same one."""
 

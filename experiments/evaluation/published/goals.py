@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from experiments.evaluation.published.pooled import ONE_FOR_ALL
-from ptmrec.evaluation.published.protocols import BEST_OTHER, BLIND_DATA, FOREST, LEVEL_KNOWN, OURS
+from experiments.evaluation.published.protocols import BEST_OTHER, BLIND_DATA, FOREST, LEVEL_KNOWN
+from ptmrec.evaluation.published.benchmarks import OURS
 
 LESS_IS_BETTER = ("mae", "l1", "regret1")
 """Beginnings of the names of metrics of which less is better."""

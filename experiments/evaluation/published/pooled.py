@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ptmrec.evaluation.published.benchmarks import Benchmark
-from ptmrec.evaluation.published.protocols import COLUMNS, OURS, Related, measure_of, measured, stack_of
+from experiments.evaluation.published.protocols import COLUMNS, Related, measured, stack_of
+from ptmrec.evaluation.published.benchmarks import OURS, Benchmark, measure_of
 from ptmrec.evaluation.published.stack import PENALTIES, Cells, Pairs
 
 POOLED = "pooled"

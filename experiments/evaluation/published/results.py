@@ -6,26 +6,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from experiments.evaluation.published.lovm import IMAGENET, LOVM_METRICS, model_gpt
 from experiments.evaluation.published.modelspider import estimator_taus
 from experiments.evaluation.published.pooled import pooled_results
-from experiments.evaluation.statistics import mean_interval, paired_bootstrap
-from ptmrec.benchmark.published import read_published
-from ptmrec.benchmark.published_scores import FOLDER, PublishedScores, read_scores
-from ptmrec.evaluation.published.benchmarks import Benchmark, load_benchmark
-from ptmrec.evaluation.published.lovm import IMAGENET, LOVM_METRICS, model_gpt
-from ptmrec.evaluation.published.prediction import at_true_level, mean_accuracies, predict_accuracies
-from ptmrec.evaluation.published.protocols import (
+from experiments.evaluation.published.prediction import at_true_level, mean_accuracies, predict_accuracies
+from experiments.evaluation.published.protocols import (
     BLIND_DATA,
     COLUMNS,
     GROUPS_OUT,
-    OURS,
-    PLAIN,
     blind_data,
     family_folds,
     held_out_models,
     random_folds,
     relate_targets,
 )
+from experiments.evaluation.statistics import mean_interval, paired_bootstrap
+from ptmrec.benchmark.published import read_published
+from ptmrec.benchmark.published_scores import FOLDER, PublishedScores, read_scores
+from ptmrec.evaluation.published.benchmarks import OURS, PLAIN, Benchmark, load_benchmark
 
 BENCHMARKS = ("modelspider10", "modelspider42", "transfergraph", "lovm", "openclip")
 BLIND_MODELS = frozenset({"modelspider42", "transfergraph"})

@@ -1,6 +1,6 @@
 """Published benchmarks as problems for a ranker: records, cards, and relations of models to data sets."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from ptmrec.benchmark.dataset_cards import PLACE, DatasetCard, read_dataset_card
 from ptmrec.benchmark.published import PublishedZoo, read_published
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.core.files import read_json
+from ptmrec.evaluation.metrics import kendall_tau_b, top1_regret, weighted_tau, weighted_tau_default
 from ptmrec.evaluation.published.cards import dataset_features, log_size, model_features
 from ptmrec.evaluation.published.ranker import Problem
+from ptmrec.evaluation.published.stack import Measure
 
 TORCHVISION = Path("cards/torchvision.json")
 """Sizes and ImageNet accuracies of torchvision's models, for tables that name only the architecture."""
@@ -31,6 +33,30 @@ HEADLINES = {
     "openclip": "tau_w",
 }
 """Benchmark -> the metric its source ranks by."""
+OURS, PLAIN = "ours", "blind data, plain card"
+"""Our rows of the results, and the protocol in which only what a folder of images shows is known of the target."""
+BEST = 5
+"""Models at the top that LOVM looks at."""
+
+
+def best_models(scores: np.ndarray) -> np.ndarray:
+    """Places of the :data:`BEST` models, the best first; of ties, those that come first in the table."""
+    return np.argsort(-np.asarray(scores), kind="stable")[:BEST]
+
+
+def recall_of_best(true: np.ndarray, scores: np.ndarray) -> float:
+    """R5: share of the true best five ``(N,)`` among the five with the highest scores ``(N,)``."""
+    return len(np.intersect1d(best_models(true), best_models(scores))) / BEST
+
+
+MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "tau_w": weighted_tau,
+    "tau_w_default": weighted_tau_default,
+    "kendall": kendall_tau_b,
+    "r5": recall_of_best,
+    "regret1": lambda true, scores: top1_regret(true, scores) / 100,
+}
+"""Metric -> function of accuracies and scores ``(N,)``; ``regret1`` is a share, 0..1, as in the published tables."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +199,11 @@ def _source_here(places: Sequence[DatasetCard], sources: Sequence[DatasetCard | 
         )
     classes = np.log10([max(source.classes, 1) if source else 1 for source in sources])
     return np.stack([*parts, np.tile(classes, (len(places), 1))], axis=1)
+
+
+def measure_of(benchmark: Benchmark) -> Measure:
+    """The metric a benchmark's source ranks by; our ranker chooses by it on training data sets."""
+    return MEASURES[HEADLINES.get(benchmark.name, "tau_w")]
 
 
 def load_benchmark(folder: Path, name: str) -> Benchmark:

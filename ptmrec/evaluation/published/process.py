@@ -5,13 +5,9 @@ with the eigenvectors of ``R`` so has the likelihood of every noise ``v`` (Rasmu
 What is left is a choice between a few kernels ``R``.
 """
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import Kernel
 
 NOISES = 10.0 ** np.arange(-2, 2.1, 0.5)
 
@@ -71,17 +67,3 @@ def left_out_weights(inverse: np.ndarray, groups: Sequence) -> np.ndarray:
         weights[own] = -np.linalg.solve(inverse[np.ix_(own, own)], inverse[own])
         weights[np.ix_(own, own)] = 0
     return weights
-
-
-def gaussian_process(kernel: Kernel) -> GaussianProcessRegressor:
-    """A process whose kernel is fitted by marginal likelihood, without warnings of lengths at their bounds."""
-    return _Quiet(kernel, alpha=1e-8, n_restarts_optimizer=0, random_state=0)
-
-
-class _Quiet(GaussianProcessRegressor):
-    """A length that reaches its bound is an answer here (no likeness to be seen), not a warning."""
-
-    def fit(self, X, y):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().fit(X, y)

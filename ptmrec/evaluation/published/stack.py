@@ -100,16 +100,10 @@ class Cells:
         points: ``(S, M, K)``.
         wanted: ``(S, M)``.
         rows: ``(S,)`` labels or None; columns: ``(M,)`` labels or None.
-        weight: of every pair.
     """
 
     def __init__(
-        self,
-        points: np.ndarray,
-        wanted: np.ndarray,
-        rows: np.ndarray | None,
-        columns: np.ndarray | None,
-        weight: float = 1.0,
+        self, points: np.ndarray, wanted: np.ndarray, rows: np.ndarray | None, columns: np.ndarray | None
     ) -> None:
         self.points, self.shape, self.blind = points, wanted.shape, (rows is not None, columns is not None)
         self.row = _labels(rows, wanted.shape[0])
@@ -120,9 +114,9 @@ class Cells:
         self.counts = np.zeros(self.squares.shape[:2])
         for i, j in np.ndindex(*self.counts.shape):
             block = points[self.row == i][:, self.column == j].reshape(-1, size)
-            self.squares[i, j] = weight * block.T @ block
-            self.products[i, j] = weight * block.T @ wanted[self.row == i][:, self.column == j].ravel()
-            self.counts[i, j] = weight * len(block)
+            self.squares[i, j] = block.T @ block
+            self.products[i, j] = block.T @ wanted[self.row == i][:, self.column == j].ravel()
+            self.counts[i, j] = len(block)
 
     def fit(self, penalties: np.ndarray, more: tuple[np.ndarray, np.ndarray, float] | None = None) -> np.ndarray:
         """Weights ``(K,)`` from all pairs; penalties ``(K,)`` count once per pair; more as in :meth:`left_out`."""

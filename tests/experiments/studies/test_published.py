@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 from cli_calls import call
 
+from experiments.evaluation.published.protocols import COLUMNS
 from experiments.evaluation.published.results import BENCHMARKS
 from experiments.studies import published
 from experiments.studies.published import (
@@ -15,7 +16,6 @@ from experiments.studies.published import (
 )
 from ptmrec.config.parser import ConfigParser
 from ptmrec.evaluation.published import ranker
-from ptmrec.evaluation.published.protocols import COLUMNS
 
 
 @pytest.fixture

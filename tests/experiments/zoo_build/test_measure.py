@@ -14,6 +14,7 @@ from toy_relations import transport_score
 
 from experiments.zoo_build import real
 from experiments.zoo_build.battery import build_battery
+from experiments.zoo_build.image_sets import load_image_npz
 from experiments.zoo_build.measure import draw_shots, estimate, fine_tune, main_accuracies, probe_accuracies
 from experiments.zoo_build.pair_scores import BATTERY, PROBE, Layout, PairScorer, Variant
 from experiments.zoo_build.reference import build_reference
@@ -24,14 +25,13 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import CostConfig, GroundTruthConfig, PathsConfig, RelationConfig
 from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.files import write_json
-from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.extractors.explanation import probe_images
 from ptmrec.recommender.references import ENCODER, References
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
 from ptmrec.relations.ridge import ridge_loo_score
 from ptmrec.relations.samples import read_samples, read_space
 from ptmrec.relations.scores import SCORES_NAME, read_scores
-from ptmrec.relations.transport import explain
+from ptmrec.relations.transport import TransportMaps
 from ptmrec.zoo import real as zoo_real
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import extract_features, extract_outputs
@@ -400,7 +400,7 @@ def test_what_judges_new_images_is_what_the_scores_were_made_with(setup, tmp_pat
     (sample,) = read_samples(folder, known)
     scores = read_scores(folder / SCORES_NAME)["draw 0"]
     for place, snapshot in enumerate(read_zoo(paths.zoo)):
-        transport = explain(coordinates, extract_features(snapshot.load(), probes))[0]
+        transport = TransportMaps(coordinates).fit(extract_features(snapshot.load(), probes))[0]
         found = transport_score(sample.coordinates, sample.labels, transport)
         assert found == pytest.approx(scores.transport[scores.datasets.index(known), place], abs=0.05)
 
@@ -411,3 +411,13 @@ def test_no_blind_image_shapes_the_space(setup, tmp_path):
     before = read_space(build_reference(config, tmp_path / "images")).basis
     write_parts(tmp_path, splits.blind[0], data, 255 - data.train_images)
     np.testing.assert_array_equal(read_space(build_reference(config, tmp_path / "images")).basis, before)
+
+
+def test_folding_the_norms_changes_nothing_but_the_speed():
+    model = read_real(ConfigParser().get(PathsConfig).real)[0].load()
+    images = torch.randn(3, 3, 128, 128)
+    folded = real.fold_norms(model)
+    assert not [layer for layer in folded.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)], "the model stays as it is"
+    with torch.inference_mode():
+        assert torch.nn.functional.mse_loss(folded(images), model(images)) < 1e-8

@@ -14,6 +14,7 @@ from experiments.sharded import zoo_shards
 from experiments.shards import Shard
 from experiments.zoo_build.assemble import assemble_ground_truth
 from experiments.zoo_build.encoder_trainer import caption_images, train_encoder
+from experiments.zoo_build.image_sets import load_image_npz
 from experiments.zoo_build.pair_scores import BATTERY, PROBE
 from experiments.zoo_build.pieces import CELL_KINDS, build_zoo, cell_path, read_cells
 from experiments.zoo_build.plan import MIXTURE, NOTHING, plan_models
@@ -26,7 +27,6 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderTrainingConfig, GroundTruthConfig, PathsConfig, RelationConfig, ZooConfig
 from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.files import tree_hash
-from ptmrec.dataloader.image_data import load_image_npz
 from ptmrec.model.clip_encoder import ClipImageEncoder
 from ptmrec.train.recipe import Recipe, augment
 from ptmrec.zoo.architectures import build_model

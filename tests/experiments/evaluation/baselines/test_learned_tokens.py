@@ -1,8 +1,9 @@
 import numpy as np
+import torch
 from conftest import make_ground_truth
 
 from experiments.evaluation.baselines import Evidence
-from experiments.evaluation.baselines.learned_tokens import learned_tokens, train_tokens
+from experiments.evaluation.baselines.learned_tokens import TokenAttention, learned_tokens, train_tokens
 from experiments.evaluation.compare import Target
 from ptmrec.config.sections import REGIMES
 from ptmrec.evaluation.metrics import weighted_tau
@@ -47,3 +48,16 @@ def test_training_repeats():
     first, second = (train_tokens(tokens, skills, steps=3) for _ in range(2))
     for one, two in zip(first.parameters(), second.parameters(), strict=True):
         assert (one == two).all()
+
+
+def test_scores_of_each_model_in_each_regime_and_padding_changes_nothing():
+    torch.manual_seed(0)
+    network = TokenAttention(5, 8, 2).eval()
+    tokens = torch.randn(3, 4, 8)
+    scores = network(tokens)
+    assert scores.shape == (3, 5, 2)
+    padded = torch.cat([tokens, torch.randn(3, 2, 8)], dim=1)
+    mask = torch.arange(6) < 4
+    torch.testing.assert_close(network(padded, mask.expand(3, 6)), scores)
+    shuffled = tokens[:, torch.randperm(4)]
+    torch.testing.assert_close(network(shuffled), scores)

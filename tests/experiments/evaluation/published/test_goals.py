@@ -3,7 +3,7 @@ import pandas as pd
 
 from experiments.evaluation.published.goals import GOALS, against_goals
 from experiments.evaluation.published.pooled import ONE_FOR_ALL, POOLED
-from ptmrec.evaluation.published.protocols import BEST_OTHER
+from experiments.evaluation.published.protocols import BEST_OTHER
 
 
 def summary(rows):

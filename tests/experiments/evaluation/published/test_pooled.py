@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from experiments.evaluation.published.pooled import ONE_FOR_ALL, POOLED, Union, pooled_results
+from experiments.evaluation.published.protocols import relate_targets
 from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.published import ranker
-from ptmrec.evaluation.published.benchmarks import load_benchmark
-from ptmrec.evaluation.published.protocols import OURS, relate_targets
+from ptmrec.evaluation.published.benchmarks import OURS, load_benchmark
 from ptmrec.evaluation.published.stack import Cells
 
 FOLDER = PathsConfig().published

@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.evaluation.published.protocols import COLUMNS
 from experiments.evaluation.published.results import _lovm_methods, published_results, read_scores, summarise_results
 from experiments.evaluation.statistics import paired_bootstrap
 from ptmrec.config.sections import PathsConfig
 from ptmrec.evaluation.published import ranker
 from ptmrec.evaluation.published.benchmarks import load_benchmark
-from ptmrec.evaluation.published.protocols import COLUMNS
 
 FOLDER = PathsConfig().published
 

@@ -1,6 +1,6 @@
 """Our ranker and the static rows on a published benchmark, under each protocol."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,21 +9,16 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import KFold
 
 from ptmrec.core.progress import progress
-from ptmrec.evaluation.metrics import kendall_tau_b, top1_regret, weighted_tau, weighted_tau_default
-from ptmrec.evaluation.published.benchmarks import HEADLINES, Benchmark
+from ptmrec.evaluation.published.benchmarks import MEASURES, OURS, Benchmark, measure_of
 from ptmrec.evaluation.published.cards import log_size, model_features
-from ptmrec.evaluation.published.lovm import recall_of_best
 from ptmrec.evaluation.published.ranker import normal_scores, rank_models, rank_unknown, relate, static_names
-from ptmrec.evaluation.published.stack import Measure, Pairs, Stack, fit_stack
+from ptmrec.evaluation.published.stack import Pairs, Stack, fit_stack
 
 COLUMNS = ("benchmark", "protocol", "method", "target", "metric", "value", "source")
-OURS = "ours"
 FOREST = "random forest on cards"
 BEST_OTHER = "best other data set (hindsight)"
 LEVEL_KNOWN = "ours, level of each part known (hindsight)"
 BLIND_DATA, GROUPS_OUT = "blind data", "blind data, groups out"
-PLAIN = "blind data, plain card"
-"""Of the target only what a folder of images shows."""
 FOLDS = 10
 FEWEST_OF_FAMILY = 5
 CAPS = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -34,20 +29,6 @@ Scores = dict[str, np.ndarray]
 
 Related = tuple[Pairs, np.ndarray]
 """Training pairs, and relations ``(K, N)`` to a target."""
-
-MEASURES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "tau_w": weighted_tau,
-    "tau_w_default": weighted_tau_default,
-    "kendall": kendall_tau_b,
-    "r5": recall_of_best,
-    "regret1": lambda true, scores: top1_regret(true, scores) / 100,
-}
-"""Metric -> function of accuracies and scores ``(N,)``; ``regret1`` is a share, 0..1, as in the published tables."""
-
-
-def measure_of(benchmark: Benchmark) -> Measure:
-    """The metric a benchmark's source ranks by; our ranker chooses by it on training data sets."""
-    return MEASURES[HEADLINES.get(benchmark.name, "tau_w")]
 
 
 def stack_of(pairs: Pairs, benchmark: Benchmark) -> Stack:

@@ -6,20 +6,9 @@ import numpy as np
 from scipy import stats
 from sklearn.linear_model import LinearRegression
 
-BEST = 5
-"""Models at the top that LOVM looks at."""
+from ptmrec.evaluation.published.benchmarks import best_models, recall_of_best
 
 IMAGENET = "imagenet1k"
-
-
-def best_models(scores: np.ndarray, count: int = BEST) -> np.ndarray:
-    """Places of the best models, the best first; of ties, those that come first in the table."""
-    return np.argsort(-np.asarray(scores), kind="stable")[:count]
-
-
-def recall_of_best(true: np.ndarray, scores: np.ndarray) -> float:
-    """R5: share of the true best five ``(N,)`` among the five with the highest scores ``(N,)``."""
-    return len(np.intersect1d(best_models(true), best_models(scores))) / BEST
 
 
 def tau_of_best(true: np.ndarray, scores: np.ndarray) -> float:
