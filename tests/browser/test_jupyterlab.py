@@ -87,7 +87,10 @@ def jupyterlab(folder: Path):
     """
     notebooks = folder / "notebooks"
     notebooks.mkdir()
-    shutil.copy(ROOT / "notebooks" / "00_recommend.ipynb", notebooks)
+    own = json.dumps({"paths.artifacts": str(folder / "artifacts")})  # those of the clone may be damaged
+    text = (ROOT / "notebooks" / "00_recommend.ipynb").read_text(encoding="utf-8")
+    text = text.replace("overrides = {}", f"overrides = {json.dumps(own)[1:-1]}")
+    (notebooks / "00_recommend.ipynb").write_text(text, encoding="utf-8")
     port, token = free_port(), secrets.token_hex(16)
     options = {"ip": "127.0.0.1", "port": port, "port_retries": 0, "open_browser": False, "root_dir": notebooks}
     command = [sys.executable, "-m", "jupyterlab", "--allow-root", f"--IdentityProvider.token={token}"]
