@@ -181,7 +181,7 @@ def say_weights(weights: pd.DataFrame) -> str:
     parts = []
     for regime, own in weights.items():
         heaviest = own.abs().nlargest(2).index
-        told = " and ".join(f"{words(name)} {own[name]:+.2f}" for name in heaviest)
+        told = " and ".join(f"{name.replace('_', ' ')} {own[name]:+.2f}" for name in heaviest)
         parts.append(f"{REGIME_LABELS[regime]} {told}")
     return f"The two heaviest weights: {_listed(parts)}"
 

@@ -20,6 +20,7 @@ NAMES = {
     **{"low_80": "80 %, low", "high_80": "80 %, high", "expected_accuracy": "expected accuracy"},
     **{"latency_high_ms": "milliseconds, upper bound", "latency_basis": "latency from", "gflops": "GFLOPs"},
     **{"rule_value": "best rule's value", "wrong_side": "wrong side of the limit", "median_error": "median error"},
+    **{"latency_p90_ms": "90th percentile of latency (ms)", "latency_p50_ms": "median latency (ms)"},
     **{"num_params": "parameters", "more": "more than ours", "of_best": "of the best", **REGIME_LABELS},
 }
 """Keys of results, by the words that stand for them."""

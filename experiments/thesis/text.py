@@ -87,9 +87,12 @@ def check_text(sources: Mapping[str, str], macros: Mapping[str, str]) -> list[st
 
 
 def supported_sentence(figure: str, sources: Mapping[str, str], macros: Mapping[str, str]) -> str:
-    """The first sentence of the thesis that refers to a figure, numbers put in; empty when there is none."""
-    for text in sources.values():
-        for sentence in sentences(text):
-            if rf"\ref{{fig:{figure}}}" in sentence:
-                return plain(sentence, macros)
+    """The first sentence of the thesis that refers to a figure, numbers put in; empty when there is none.
+
+    The appendix is looked through last, for it says where the rest speaks of its figures; a caption is no sentence.
+    """
+    for name in sorted(sources, key=lambda name: name.startswith("appendix")):
+        for sentence in sentences(sources[name]):
+            if rf"\ref{{fig:{figure}}}" in sentence and not sentence.startswith(r"\resultfigure"):
+                return plain(re.sub(r"^\w+\*?\}\s*", "", sentence), macros)  # what ends an equation
     return ""
