@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import ipywidgets as widgets
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -195,7 +196,8 @@ class Explorer:
         self._remarks.value = f'<div style="{small}">{" ".join(map(html_text, said))}</div>'
 
     def _within(self) -> pd.DataFrame:
-        return self.frame[self.frame["parameters"] <= self.limit.value]
+        kept = self.frame[self.frame["parameters"] <= self.limit.value]
+        return kept.assign(rank=np.where(kept["tied_with_best"], 1, np.arange(1, len(kept) + 1)))
 
     def _describe_limit(self) -> str:
         left = len(self.frame) - len(self._within())

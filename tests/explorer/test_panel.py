@@ -117,6 +117,8 @@ def test_sliders_change_table_plot_and_explanation_at_once(explorer, recorder):
     before = seen(explorer)
     labels = [label for label, _ in explorer.limit.options]
     explorer.limit.value = dict(explorer.limit.options)[labels[-2]]
+    shown, tied = explorer.table(), int(explorer.table()["tied_with_best"].sum())
+    assert shown["rank"].tolist() == [1] * tied + list(range(tied + 1, len(shown) + 1)), "no rank is left out"
     assert all(new != old for new, old in zip(seen(explorer), before, strict=True))
     assert explorer.table()["model"].iloc[0] == "a1" and explorer.model.value == "a1"
     assert "1 model left out" in explorer._remarks.value
