@@ -327,7 +327,8 @@ def command_lines(example: tuple[list[str], list[str]], folder: Path) -> None:
     before = os.getcwd()
     os.chdir(home)
     try:
-        with watched(folder, ("home", "artifacts")):
+        named = any("secret" in word for word in words)  # who names a file asks for it to be opened
+        with watched(folder, ("home", "artifacts"), "nowhere" if named else "secret"):
             arguments = ["--set", f"paths.artifacts={folder / 'artifacts'}", *command, *words]
             arguments += ["--time-limit", "1s"] * (command == ["tune"])
             done = CliRunner().invoke(main, arguments, env={"HF_HUB_OFFLINE": "1"})

@@ -11,8 +11,8 @@ from typing import Any
 
 from ptmrec.core.errors import PtmrecError
 
-SECONDS, MEMORY = 30.0, 2 << 20
-"""Longest call, and KiB by which the process may grow in one."""
+SECONDS, MEMORY = 120.0, 2 << 20
+"""Longest call, beside other work and with measurements that take their time, and KiB by which a process may grow."""
 _NEVER = (
     "socket.connect",
     "socket.bind",
@@ -44,12 +44,13 @@ def _listen(event: str, arguments: tuple) -> None:
 
 
 @contextmanager
-def watched(folder: Path, writes: tuple[str, ...] = ()) -> Iterator[None]:
+def watched(folder: Path, writes: tuple[str, ...] = (), hidden: str = "secret") -> Iterator[None]:
     """Watch what happens within, and refuse what nobody asked for.
 
     Args:
-        folder: holds all that is named, and ``secret``, which is not.
+        folder: holds all that is named, and what is not.
         writes: parts of it that may be written.
+        hidden: the part that nobody named and that is not to be opened.
     """
     if "hook" not in _state:
         sys.addaudithook(_listen)
@@ -57,7 +58,7 @@ def watched(folder: Path, writes: tuple[str, ...] = ()) -> Iterator[None]:
     _seen.clear()
     before, started, grown = _names(folder, writes), time.monotonic(), _peak()
     places = tuple(os.path.realpath(folder / part) for part in writes)
-    _state.update(on=True, may_write=(*places, "/dev/", "/proc/"), secret=os.path.realpath(folder / "secret"))
+    _state.update(on=True, may_write=(*places, "/dev/", "/proc/"), secret=os.path.realpath(folder / hidden))
     try:
         yield
     finally:
