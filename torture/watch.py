@@ -22,8 +22,9 @@ _NEVER = (
     "os.posix_spawn",
     "pickle.find_class",
 )
-_OWN = ("concurrent.futures.process", "multiprocessing")
-"""Modules whose pickles a process of ours sends its own: what a child that measures memory answers by."""
+_OWN = ("concurrent.futures.process", "multiprocessing", "torch.multiprocessing")
+_TENSORS = {("torch", name) for name in ("Tensor", "UntypedStorage", "Size", "uint8", "int64", "float32")}
+"""What a child of ours answers by: one that measures memory, or a worker of a loader that hands on its tensors."""
 _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _seen: list[str] = []
 _state: dict[str, Any] = {"on": False, "may_write": (), "secret": ""}
@@ -32,7 +33,8 @@ _state: dict[str, Any] = {"on": False, "may_write": (), "secret": ""}
 def _listen(event: str, arguments: tuple) -> None:
     if not _state["on"]:
         return
-    if event in _NEVER and not (event == "pickle.find_class" and arguments[0].startswith(_OWN)):
+    own = event == "pickle.find_class" and (arguments[0].startswith(_OWN) or arguments[:2] in _TENSORS)
+    if event in _NEVER and not own:
         _seen.append(f"{event} {str(arguments)[:200]}")
     elif event == "open" and isinstance(arguments[0], str | bytes):
         path = os.fsdecode(arguments[0])
