@@ -22,9 +22,10 @@ _NEVER = (
     "os.posix_spawn",
     "pickle.find_class",
 )
-_OWN = ("concurrent.futures.process", "multiprocessing", "torch.multiprocessing")
+_OWN = ("concurrent.futures.process", "multiprocessing", "torch.multiprocessing", "torch.storage")
 _TENSORS = {("torch", name) for name in ("Tensor", "UntypedStorage", "Size", "uint8", "int64", "float32")}
-"""What a child of ours answers by: one that measures memory, or a worker of a loader that hands on its tensors."""
+"""What a child of ours answers by: one that measures memory, or a worker of a loader that hands on its tensors, by a
+socket in a folder of this process."""
 _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _seen: list[str] = []
 _state: dict[str, Any] = {"on": False, "may_write": (), "secret": ""}
@@ -34,6 +35,7 @@ def _listen(event: str, arguments: tuple) -> None:
     if not _state["on"]:
         return
     own = event == "pickle.find_class" and (arguments[0].startswith(_OWN) or arguments[:2] in _TENSORS)
+    own |= event == "socket.connect" and isinstance(arguments[1], str) and "/pymp-" in arguments[1]
     if event in _NEVER and not own:
         _seen.append(f"{event} {str(arguments)[:200]}")
     elif event == "open" and isinstance(arguments[0], str | bytes):
