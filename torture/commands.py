@@ -52,7 +52,7 @@ COMMANDS = {
     "measure": Command(f"measure {MODEL} --save --wait 1s", "artifacts/measurements/**/*", same=False),
     "recommend JSON": Command("recommend --demo -o @/answer.json", "answer.json"),
     "recommend HTML": Command("recommend --demo -o @/answer.html", "answer.html"),
-    "tune": Command("tune @/images -o @/model --max-params 40k --time-limit 60s", "model/*", same=False),
+    "tune": Command("tune @/images -o @/model --force --max-params 40k --time-limit 60s", "model/*", same=False),
 }
 
 
