@@ -175,10 +175,15 @@ def ask_again(ctx: click.Context, without: Sequence[str] = (), command: str = ""
     return shlex.join(words)
 
 
+def typed_path(path: object) -> str:
+    """A path as it is typed: a dash at its beginning would make an option of it."""
+    return f"./{path}" if str(path).startswith("-") else str(path)
+
+
 def _written(param: click.Parameter, value: Any) -> list[str]:
     """A parameter as it is typed."""
     if isinstance(param, click.Argument):
-        return [f"./{value}" if str(value).startswith("-") else str(value)]  # a dash would make an option of a path
+        return [typed_path(value)]
     name = max(param.opts, key=len)
     if param.is_flag:
         return [name] * bool(value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show
+from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show, typed_path
 from ptmrec.cli.examples import Grouped
 from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES
 from ptmrec.core.words import short_count, visible
@@ -187,8 +187,7 @@ def _doubted(ctx: click.Context) -> list[str]:
     folder, labels = ctx.params["dataset"], ctx.params["labels"]
     if folder is None or not Path(folder).is_dir():
         return []
-    typed = f"./{folder}" if str(folder).startswith("-") else str(folder)  # a dash would make an option of it
-    words = ["ptmrec", "inspect", "data", typed, *(["--labels", str(labels)] if labels else [])]
+    words = ["ptmrec", "inspect", "data", typed_path(folder), *(["--labels", str(labels)] if labels else [])]
     return [f"check: {shlex.join(words)}   # looks for what is wrong with images and labels"]
 
 
