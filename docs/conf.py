@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import nbformat
+
 import ptmrec
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
@@ -58,11 +60,14 @@ def add_contents(app, name, source):
 
 
 def show_outputs(app, name, source):
-    """Take a notebook from the last run that has it, with its outputs; as it is committed where there is no run."""
+    """Take a notebook from the last run that has it, with its outputs; where there is none, say so above it."""
     if name.startswith("notebooks/"):
-        runs = ConfigParser().get(PathsConfig).artifacts / "runs"
-        for path in sorted(runs.glob(f"*/{Path(name).name}.ipynb"))[-1:]:
-            source[0] = path.read_text(encoding="utf-8")
+        runs = sorted((ConfigParser().get(PathsConfig).artifacts / "runs").glob(f"*/{Path(name).name}.ipynb"))
+        notebook = nbformat.read(runs[-1] if runs else ROOT / f"{name}.ipynb", nbformat.NO_CONVERT)
+        if not runs:
+            note = "*No run is here to show the outputs of: `make reproduce`, then `make docs`.*"
+            notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note))
+        source[0] = nbformat.writes(notebook)
 
 
 def lead_to_the_first_page(app, error):

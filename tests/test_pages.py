@@ -280,7 +280,9 @@ def test_the_site_leads_somewhere_and_shows_the_last_run(site):
             if not file.exists() or (anchor and file in pages and anchor not in pages[file].places):
                 lost.append(f"{path.relative_to(site)}: {target}")
     assert not lost
-    assert "printed by the run" in text_of(site / "notebooks" / "01_data_prep.html")
+    shown = {path.stem: text_of(path) for path in (site / "notebooks").glob("*.html")}
+    assert "printed by the run" in shown["01_data_prep"]
+    assert [name for name, text in shown.items() if "No run is here" not in text] == ["01_data_prep"]
     described = pages[site / "docs" / "reference.html"].places
     assert {f"ptmrec.{name}" for name in ptmrec.__all__} <= described
 
