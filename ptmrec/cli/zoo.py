@@ -118,6 +118,8 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool, **stated: str
                 raise
             failed += 1
             complain(PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error)
+    if failed < len(parts):
+        say("ranked from now on by: ptmrec recommend my_images/")
     if failed:
         say(f"{failed} of {len(parts)} models of {source} were not added, see above", err=True)
         raise SystemExit(1)

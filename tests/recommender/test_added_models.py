@@ -250,7 +250,7 @@ def test_a_folder_with_a_broken_model_and_what_recommend_makes_of_the_others(con
     (tmp_path / "models" / "old" / "pytorch_model.bin").write_bytes(b"never read")
     place = ["--set", f"paths.artifacts={tmp_path / 'artifacts'}", "--set", "relations.probes=100"]  # 1,200 take long
     done = call("zoo", "add", tmp_path / "models", *place)
-    assert done.exit_code == 1
+    assert done.exit_code == 1 and done.stdout.splitlines()[-1].endswith("ptmrec recommend my_images/")
     assert "mine added in" in done.stdout and "remote is ranked by its card only" in done.stdout
     assert "pickles only (pytorch_model.bin)" in done.stderr and "1 of 3 models" in done.stderr
     done = call("zoo", "add", "timm:tf_efficientnet_lite0", *place)
