@@ -1,6 +1,6 @@
 """Kill commands at random instants; the same command again ends with what one that nobody killed leaves.
 
-``ptmrec thesis`` is left out: it needs the results of a whole run (:mod:`torture.reproductions`) and LaTeX.
+:mod:`torture.reproductions` does so with ``ptmrec thesis``, which needs a whole run.
 """
 
 import hashlib

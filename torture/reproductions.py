@@ -1,4 +1,4 @@
-"""Kill ``ptmrec reproduce`` at random instants; its continuation has to end with the results of an unbroken run."""
+"""Kill ``ptmrec reproduce`` and ``thesis`` at random instants; what goes on ends with what an unbroken run leaves."""
 
 import hashlib
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ptmrec.core.files import is_temporary
 from torture.outcome import Outcome
 
 PROFILE = "smoke"
@@ -20,38 +21,62 @@ TIMES = ("seconds", "duration")
 PLACES = ("artifacts", "figures", "thesis_output")
 
 
-def kill_reproductions(kills: int, seed: int, folder: Path) -> Outcome:
-    """T2: one run to its end, and one that is killed so often and started again each time.
+def kill_reproductions(kills: int, seed: int, folder: Path) -> list[Outcome]:
+    """T2: one run to its end, and one that is killed so often and started again each time; then the thesis of it.
 
     Args:
-        kills: number of kills.
+        kills: number of kills of each.
         seed: seed of the instants.
         folder: where both write.
     """
     draw, outcome = np.random.default_rng(seed), Outcome("kills of ptmrec reproduce, T2")
     started = time.monotonic()
-    _run(folder / "whole").wait()
+    status = _run(folder / "whole").wait()
     span, whole = time.monotonic() - started, results(folder / "whole")
+    outcome.add(status == 0 and bool(whole), f"without a kill: {status}")
     for kill in range(kills):
-        run = _run(folder / "killed")
-        try:
-            run.wait(float(draw.uniform(0, span)))
-        except subprocess.TimeoutExpired:
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
-        outcome.add(run.returncode in (0, -signal.SIGKILL), f"kill {kill}: ended with {run.returncode}")
+        status = _kill(_run(folder / "killed"), float(draw.uniform(0, span)))
+        outcome.add(status in (0, -signal.SIGKILL), f"kill {kill}: ended with {status}")
     status = _run(folder / "killed").wait()
     found = results(folder / "killed")
     differ = sorted(name for name in whole | found if whole.get(name) != found.get(name))
-    outcome.add(status == 0 and bool(whole) and not differ, f"status {status}, other results in {differ[:5]}")
+    outcome.add(status == 0 and not differ, f"status {status}, other results in {differ[:5]}")
+    return [outcome, _kill_theses(kills, draw, folder / "whole")]
+
+
+def _kill_theses(kills: int, draw: np.random.Generator, place: Path) -> Outcome:
+    """What stands as the PDF after a kill is the one of before or the one that an unbroken build makes."""
+    outcome, pdf = Outcome("kills of ptmrec thesis, T2"), place / "thesis_output" / "build" / "thesis.pdf"
+    started = time.monotonic()
+    status = _run(place, "thesis").wait()
+    span, whole = time.monotonic() - started, pdf.read_bytes() if pdf.exists() else b""
+    outcome.add(status == 0 and bool(whole), f"without a kill: {status}")
+    for kill in range(kills):
+        status = _kill(_run(place, "thesis"), float(draw.uniform(0, span)))
+        torn = pdf.exists() and pdf.read_bytes() != whole
+        outcome.add(status in (0, -signal.SIGKILL) and not torn, f"kill {kill}: ended with {status}, {torn=}")
+        if kill % 2:
+            pdf.unlink(missing_ok=True)  # the next has nothing to start from but what the kill left
+    status = _run(place, "thesis").wait()
+    left = [path.name for path in (place / "thesis_output").rglob(".*") if is_temporary(path)]
+    outcome.add(status == 0 and pdf.read_bytes() == whole and not left, f"in the end {status}, {left=}")
     return outcome
 
 
-def _run(place: Path) -> subprocess.Popen:
+def _run(place: Path, command: str = "reproduce") -> subprocess.Popen:
     settings = [part for name in PLACES for part in ("--set", f"paths.{name}={place / name}")]
-    command = [sys.executable, "-m", "ptmrec", "--profile", PROFILE, *settings, "reproduce"]
+    words = [sys.executable, "-m", "ptmrec", "--profile", PROFILE, *settings, command]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, start_new_session=True, **silent)
+    return subprocess.Popen(words, start_new_session=True, **silent)
+
+
+def _kill(run: subprocess.Popen, after: float) -> int:
+    """Its status, after so many seconds at most."""
+    try:
+        return run.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, signal.SIGKILL)
+        return run.wait()
 
 
 def results(place: Path) -> dict[str, str]:

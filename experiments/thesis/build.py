@@ -18,7 +18,7 @@ from experiments.thesis.text import check_text, read_sources, unknown_macros, us
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ArtifactError, PtmrecError
-from ptmrec.core.files import atomic_write, write_text
+from ptmrec.core.files import atomic_write, write_folder, write_text
 from ptmrec.core.log import logger
 from ptmrec.zoo.card import Card
 
@@ -93,32 +93,34 @@ def check_latex() -> None:
 
 
 def compile_pdf(paths: PathsConfig) -> Path:
-    """Compile the thesis with latexmk.
+    """Compile the thesis with latexmk, from nothing: what a stopped LaTeX leaves would stop the next.
 
     Returns:
-        The PDF, in ``build/``.
+        The PDF, in ``build/``. When LaTeX fails, the one of before stays, and beside it the log says why.
 
     Raises:
         LatexError: LaTeX is missing, stopped, or warned of references, citations or lines that stick out.
     """
     check_latex()
-    build = paths.thesis_output / "build"
-    build.mkdir(parents=True, exist_ok=True)
+    return write_folder(paths.thesis_output / "build", lambda fresh: _run_latex(paths, fresh)) / f"{MAIN}.pdf"
+
+
+def _run_latex(paths: PathsConfig, fresh: Path) -> None:
     environment = os.environ | {
         # This run's outputs first: beside the sources may lie what another run wrote there.
         "TEXINPUTS": os.pathsep.join([str(paths.thesis_output), ".", ""]),
         "max_print_line": "1000",
     }
-    options = ["-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", f"-outdir={build}"]
+    options = ["-pdf", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", f"-outdir={fresh}"]
     command = ["latexmk", *options, f"{MAIN}.tex"]
     done = subprocess.run(command, cwd=paths.thesis, env=environment, capture_output=True, text=True, errors="replace")
-    log = build / f"{MAIN}.log"
-    if done.returncode:
-        raise LatexError(f"LaTeX stopped: {_first_error(log, done.stdout)}; see {log}")
-    problems = find_warnings(build)
-    if problems:
-        raise LatexError(f"the PDF is not as it should be: {'; '.join(problems)}; see {log}")
-    return build / f"{MAIN}.pdf"
+    log = fresh / f"{MAIN}.log"
+    said = log.read_text(errors="replace") if log.is_file() else done.stdout
+    problems = [] if done.returncode else find_warnings(fresh)
+    if done.returncode or problems:
+        kept = write_text(paths.thesis_output / "build" / log.name, said)
+        why = f"the PDF is not as it should be: {'; '.join(problems)}" if problems else f"LaTeX stopped: {_error(said)}"
+        raise LatexError(f"{why}; see {kept}")
 
 
 def find_warnings(build: Path) -> list[str]:
@@ -127,10 +129,9 @@ def find_warnings(build: Path) -> list[str]:
     return list(dict.fromkeys(match[1].strip() for text in texts for match in _WARNINGS.finditer(text)))
 
 
-def _first_error(log: Path, output: str) -> str:
-    text = log.read_text(errors="replace") if log.is_file() else output
-    lines = [line for line in text.splitlines() if re.match(r"(!|\S+\.(tex|sty|bbl):\d+:)", line)]
-    return (lines or output.strip().splitlines()[-1:] or ["no message"])[0]
+def _error(said: str) -> str:
+    lines = [line for line in said.splitlines() if re.match(r"(!|\S+\.(tex|sty|bbl):\d+:)", line)]
+    return (lines or said.strip().splitlines()[-1:] or ["no message"])[0]
 
 
 def build_thesis(config: ConfigParser, cards: list[Card]) -> Path:

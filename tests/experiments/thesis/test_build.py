@@ -46,6 +46,7 @@ def test_the_makefile_installs_the_same_packages():
 def test_the_pdf_follows_the_results(config, run, cards, tmp_path):
     """Compiled twice from the same results it has the same bytes; from a changed number, others.
 
+    Files that a killed LaTeX tore are not read again: half a ``thesis.aux`` stopped each build after it.
     Another run's numbers beside the sources are not set: in a clone `make test` after `make reproduce` failed.
     """
     config = copy_sources(config, tmp_path)
@@ -57,7 +58,8 @@ def test_the_pdf_follows_the_results(config, run, cards, tmp_path):
     first = pdf.read_bytes()
     assert first.startswith(b"%PDF") and find_warnings(pdf.parent) == []
     assert not re.search(r"\d+pk\b", (pdf.parent / "thesis.log").read_text(errors="replace")), "a font as bitmaps"
-    shutil.rmtree(pdf.parent)
+    for path in pdf.parent.iterdir():
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert build_thesis(config, cards).read_bytes() == first
     path = run.results / "quadrants_summary.csv"
     frame = pd.read_csv(path)
