@@ -29,7 +29,7 @@ help: ## show this help
 install: $(VENV)/installed ## create .venv and install everything, pinned
 
 $(VENV)/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	sed -n '/^uv==/,/[^\]$$/p' constraints.txt >$(VENV)/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/uv.txt
 	sed -E '/^torch(vision)?==/,/[^\]$$/{s/ \\$$//;/--hash/d;}' constraints.txt >$(VENV)/constraints.txt
