@@ -1,6 +1,5 @@
 """Published latencies: one table a device, with the counts of each model."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ import numpy as np
 
 from ptmrec.benchmark.published import PublishedZoo, read_published
 from ptmrec.core.errors import ArtifactError
+from ptmrec.core.text import read_rows
 
 COUNTED = ("gmacs", "macts", "num_params")
 """Counts of a model: 1e9 multiply-accumulates, 1e6 activations, parameters."""
@@ -94,9 +94,8 @@ def _of_ai_hub(path: Path) -> Iterator[Timings]:
 
 
 def _of_table(path: Path) -> Timings:
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    rows = {}
+    rows, write = {}, "write it with: ptmrec measure -o"
+    lines = read_rows(path, write)
     try:
         for line in lines:
             counts = {"gmacs": float(line["infer_gmacs"]), "macts": float(line["infer_macts"])}
@@ -105,7 +104,7 @@ def _of_table(path: Path) -> Timings:
             rows[f"{name}@{line['infer_img_size']}"] = (card, float(line["infer_step_time"]))
         device = lines[0]["device"]
     except (KeyError, ValueError, IndexError) as error:
-        raise ArtifactError(f"{path}: no device table ({error!r}); write it with: ptmrec measure -o") from None
+        raise ArtifactError(f"{path}: no device table ({error!r}); {write}") from None
     return _timings(device, f"{path.name}, measured query by query", rows)
 
 
