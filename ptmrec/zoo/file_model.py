@@ -1,7 +1,6 @@
 """Models that are one file: ONNX, an exported program of torch, or a torchvision architecture with its safetensors."""
 
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +9,9 @@ from ptmrec.core.errors import ArtifactError, first_line
 from ptmrec.core.files import file_hash
 from ptmrec.core.log import logger
 from ptmrec.core.words import suggest
-from ptmrec.zoo.card import Card
+from ptmrec.zoo.card import UNKNOWN, Card
 from ptmrec.zoo.feed import Asked, FedModel, Feed, check_features, feed_of
 from ptmrec.zoo.hub import HubSnapshot
-from ptmrec.zoo.hub_card import UNKNOWN
 from ptmrec.zoo.snapshot import PICKLES, count_held, read_tensors
 
 if TYPE_CHECKING:
@@ -33,14 +31,12 @@ SAVE = (
 class FileSnapshot(HubSnapshot):
     """A model whose ``folder`` is the one file it lies in."""
 
-    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
-        """Name and tensor of each weight."""
-        if self.card.architecture.get("library") == TORCHVISION and not self.untrained:
-            yield from read_tensors(self.folder, backwards)
-            return
-        body = _body(self)
-        held = list(body.weights() if hasattr(body, "weights") else body.state_dict().items())
-        yield from reversed(held) if backwards else held
+    def _in_memory(self) -> "list[tuple[str, Tensor]] | None":
+        stored = self.card.architecture.get("library") == TORCHVISION and not self.untrained
+        return None if stored else list(_body(self).state_dict().items())
+
+    def _files(self) -> list[Path]:
+        return [self.folder]
 
     def digest(self) -> str:
         """SHA-256 of the file."""
@@ -59,17 +55,21 @@ class FileSnapshot(HubSnapshot):
 
 def _body(snapshot: FileSnapshot) -> "nn.Module":
     architecture, path = snapshot.card.architecture, snapshot.folder
-    features = str(architecture.get("features", ""))
-    if architecture.get("library") == "onnx":
+    if architecture["library"] == TORCHVISION:
+        return _torchvision(str(architecture.get("model")), None if snapshot.untrained else path)
+    feed, features = feed_of(architecture.get("feed")), str(architecture.get("features", ""))
+    return _network(architecture["library"], path, Asked(features=features, input_size=(feed.height, feed.width)))
+
+
+def _network(library: str, path: Path, asked: Asked) -> Any:
+    """The network in a file, as far as its features."""
+    if library == "onnx":
         from ptmrec.zoo.onnx_network import OnnxNetwork
 
-        feed = feed_of(architecture.get("feed"))
-        return OnnxNetwork(path, Asked(features=features, input_size=(feed.height, feed.width)))
-    if architecture.get("library") == "torch.export":
-        from ptmrec.zoo.exported import Program
+        return OnnxNetwork(path, asked)
+    from ptmrec.zoo.exported import Program
 
-        return Program(path, features)
-    return _torchvision(str(architecture.get("model")), None if snapshot.untrained else path)
+    return Program(path, asked.features)
 
 
 def open_file(path: Path, asked: Asked) -> FileSnapshot:
@@ -81,17 +81,10 @@ def open_file(path: Path, asked: Asked) -> FileSnapshot:
     library = FORMS.get(path.suffix.lower())
     if library is None:
         raise ArtifactError(f"{path}: {refusal(path)}")
-    if library == "onnx":
-        from ptmrec.zoo.onnx_network import OnnxNetwork
-
-        body: Any = OnnxNetwork(path, asked)
-    else:
-        from ptmrec.zoo.exported import Program
-
-        body = Program(path, asked.features)
-        fixed = (body.feed.height, body.feed.width)
-        if asked.input_size and asked.input_size != fixed and not body.open_size:
-            raise ArtifactError(f"{path}: it takes images of {fixed[0]} x {fixed[1]} pixels only; leave out the size")
+    body = _network(library, path, asked)
+    fixed = (body.feed.height, body.feed.width)
+    if asked.input_size not in (None, fixed) and not body.open_size:
+        raise ArtifactError(f"{path}: it takes images of {fixed[0]} x {fixed[1]} pixels only; leave out the size")
     if asked.mean is None and body.feed.kind != "uint8":
         logger.info("%s: nothing states how its colours are centred; ImageNet's mean and std are taken", path)
     card = first_card(asked.name or path.stem, library, path.name, path, body.feed.asked(asked), body.features)
@@ -172,8 +165,7 @@ def first_card(name: str, library: str, model: str, path: Path, feed: Feed, feat
 
     architecture = {"library": library, "model": model, "source": str(path.absolute()), "feed": feed.to_dict()}
     architecture |= {"features": features} if features else {}
-    size = max(feed.height, feed.width)
-    return Card(plain_name(name), UNKNOWN, architecture, 1, size, UNKNOWN, None, UNKNOWN, 0, {}, None, None, [])
+    return Card(plain_name(name), UNKNOWN, architecture, 1, max(feed.height, feed.width))
 
 
 def measured(snapshot: FileSnapshot) -> FileSnapshot:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ptmrec.core.errors import UNFIT, ArtifactError, one_line
 from ptmrec.core.log import logger
+from ptmrec.zoo.card import UNKNOWN
 
-UNKNOWN = "unknown"
 IMAGE_SETS = {
     "imagenet": "imagenet",
     "imagenet1k": "imagenet",

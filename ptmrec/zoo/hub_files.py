@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_text
+from ptmrec.zoo.card import CARD_NAME, CLIP_CONFIG
 from ptmrec.zoo.hub_download import DamagedError, Stated, UnreachableError, download, fetching, is_hash, refuse_large
 from ptmrec.zoo.snapshot import INDEX_NAME, PICKLES, WEIGHTS_NAME, read_shapes, weight_files
 
@@ -20,7 +21,6 @@ PATTERNS = ("*.json", "*.safetensors", "README.md")
 SAFE = ".safetensors"
 SHARED = "registrations"
 """In place of a library: all safetensors of a repository are wanted."""
-CONFIGS = ("config.json", "open_clip_config.json")
 CONNECT = "connect, or give a folder that holds its config.json and safetensors"
 CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "relative_position_index", "attn_mask")
@@ -199,8 +199,8 @@ def _link(path: Path, blob: Path) -> None:
 def _check_complete(folder: Path, library: str) -> None:
     """Raise unless a folder holds weights and, where it is needed, a configuration."""
     model_files(folder, library)
-    if not library and not any((folder / name).is_file() for name in CONFIGS):
-        raise ArtifactError(f"{folder}: no {CONFIGS[0]} there; {CONNECT}")
+    if not library and not any((folder / name).is_file() for name in (CARD_NAME, CLIP_CONFIG)):
+        raise ArtifactError(f"{folder}: no {CARD_NAME} there; {CONNECT}")
 
 
 def _lacking(folder: Path) -> str:
@@ -210,7 +210,7 @@ def _lacking(folder: Path) -> str:
         return "nothing of it is"
     if not any(name.endswith(SAFE) for name in names):
         return f"{no_weights(names)}; nothing else of it is"
-    return f"no {CONFIGS[0]} or not all weights are"
+    return f"no {CARD_NAME} or not all weights are"
 
 
 def _intact(folder: Path) -> Path:

