@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ptmrec.core.errors import UNFIT, ArtifactError, one_line
-from ptmrec.zoo.feed import Feed
+from ptmrec.zoo.feed import Feed, find_axes
 
 DTYPES = {
     **{1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16},
@@ -105,10 +105,7 @@ class Program(nn.Module):
         """The pictures it takes; sizes that export left open are those it was exported with."""
         meta = self._metas[self._input]
         sizes = [_size(part) for part in meta["sizes"]]
-        if len(sizes) != 4:
-            raise ArtifactError(f"it takes {len(sizes)} axes, not images with colours, height and width")
-        last = sizes[1][0] not in (1, 3) and sizes[3][0] in (1, 3)
-        channels, height, width = (sizes[place][0] for place in ((3, 1, 2) if last else (1, 2, 3)))
+        channels, height, width, last = find_axes([size for size, _ in sizes])
         self.open_size = any(open_ for _, open_ in (sizes[1:3] if last else sizes[2:]))
         kind = str(DTYPES.get(meta["dtype"])).removeprefix("torch.")
         return Feed(height, width, channels, kind, last, batch=0 if sizes[0][1] else sizes[0][0])
