@@ -11,7 +11,7 @@ from ptmrec.core.errors import ArtifactError, first_line, reading
 from ptmrec.core.files import read_json
 from ptmrec.core.log import logger
 from ptmrec.zoo.card import CARD_NAME, CLIP_CONFIG, LARGEST_IMAGE, UNKNOWN, Card
-from ptmrec.zoo.hub_card import LONGEST_WORD, Stated, check_size, read_stated
+from ptmrec.zoo.hub_card import LONGEST_WORD, check_size, read_stated
 from ptmrec.zoo.hub_files import count_parameters, hub_folder, model_files
 from ptmrec.zoo.shaping import KEPT, is_architecture
 from ptmrec.zoo.snapshot import Snapshot, count_held
@@ -121,7 +121,7 @@ def read_hub_folder(
     """
     with reading(folder, "mend its files"):
         files, config = model_files(folder), read_config(folder, needed=built is None)
-        stated, architecture = read_stated(folder, config, tag), built or _architecture(config, folder)
+        (stated, size), architecture = read_stated(folder, config, tag), built or _architecture(config, folder)
         known = {"weights": "files", "source": source, "hub_id": _hub_id(folder)}
         architecture = {**architecture, **{key: value for key, value in known.items() if value}}
         card = _first_card(name, architecture, stated, config)
@@ -129,8 +129,8 @@ def read_hub_folder(
             measured = count_parameters(files)
             if not measured:
                 raise ArtifactError(f"{folder}: its weights hold no numbers; fetch or save them again")
-            return HubSnapshot(folder, replace(card, num_params=check_size(name, stated.num_params, measured)))
-        return measured_snapshot(HubSnapshot(folder, card), stated.num_params)
+            return HubSnapshot(folder, replace(card, num_params=check_size(name, size, measured)))
+        return measured_snapshot(HubSnapshot(folder, card), size)
 
 
 def measured_snapshot(snapshot: HubSnapshot, stated: int | None = None) -> HubSnapshot:
@@ -264,7 +264,9 @@ def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
     return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
 
 
-def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, config: Mapping[str, Any]) -> Card:
+def _first_card(
+    name: str, architecture: Mapping[str, Any], stated: Mapping[str, Any], config: Mapping[str, Any]
+) -> Card:
     """The card before anything of the model was run."""
     clip = {"open_clip": architecture} if "model_cfg" in architecture else config
     feed = architecture.get("feed")
@@ -280,8 +282,7 @@ def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, conf
         size = 224
         logger.warning("%s: nothing states the size of its images; 224 pixels are taken", name)
     family = str(config.get("model_type") or UNKNOWN)[:LONGEST_WORD]
-    words, notes = (stated.source, stated.accuracy, stated.licence), dict(stated.notes)
-    return Card(name, family, architecture, 1, size, *words, recipe=notes, datasets=list(stated.datasets))
+    return Card(name, family, architecture, 1, size, **stated)
 
 
 def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -4,7 +4,6 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def hub_folder(hub_id: str, offline: bool = False, library: str = "") -> Path:
         UnreachableError: it is not in the cache and cannot be reached.
         ArtifactError: it does not exist, holds pickled weights only, or its files are not those the Hub has.
     """
-    repository = Repository.named(hub_id)
+    repository = Repository(hub_id)
     folder = repository.folder
     try:
         _check_complete(folder, library)  # another program may have fetched a part of it
@@ -63,7 +62,7 @@ def bytes_to_fetch(hub_id: str, library: str = "") -> int:
     Raises:
         ArtifactError: as there.
     """
-    repository = Repository.named(hub_id)
+    repository = Repository(hub_id)
     try:
         _check_complete(repository.folder, library)
     except ArtifactError:
@@ -71,33 +70,25 @@ def bytes_to_fetch(hub_id: str, library: str = "") -> int:
     return 0
 
 
-@dataclass(frozen=True)
 class Repository:
     """A repository on the Hub and its place in the local cache, which other programs share.
 
-    Attributes:
-        hub_id: as it was asked for; name: ``owner/name``; revision: ``main`` unless another is wanted.
+    Args:
+        hub_id: ``owner/name``, with ``@revision`` when another than ``main`` is wanted.
+
+    Raises:
+        ArtifactError: it is none.
     """
 
-    hub_id: str
-    name: str
-    revision: str
-
-    @classmethod
-    def named(cls, hub_id: str) -> "Repository":
-        """The repository of an id.
-
-        Raises:
-            ArtifactError: it is none.
-        """
+    def __init__(self, hub_id: str) -> None:
         from huggingface_hub.utils import validate_repo_id
 
-        name, _, revision = hub_id.partition("@")
+        self.hub_id, (self.name, _, revision) = hub_id, hub_id.partition("@")
         with fetching(hub_id):
-            validate_repo_id(name)
+            validate_repo_id(self.name)
         if revision and {"", "..", "."} & {*revision.split("/")}:  # a path of its own, were it joined to another
             raise ArtifactError(f"{hub_id[:120]}: no revision; check what stands behind the @")
-        return cls(hub_id, name, revision or "main")
+        self.revision = revision or "main"
 
     @property
     def place(self) -> Path:
@@ -179,11 +170,9 @@ def _weights_of(names: Sequence[str], library: str) -> list[str]:
     clip = [name for name in CLIP_WEIGHTS if name in names]
     if clip and (library == "open_clip" or not {WEIGHTS_NAME, INDEX_NAME} & {*names}):
         return clip[:1]
-    return (
-        [WEIGHTS_NAME]
-        if WEIGHTS_NAME in names and library != SHARED
-        else [name for name in names if name.endswith(SAFE)]
-    )
+    if WEIGHTS_NAME in names and library != SHARED:
+        return [WEIGHTS_NAME]
+    return [name for name in names if name.endswith(SAFE)]
 
 
 def _link(path: Path, blob: Path) -> None:
@@ -280,15 +269,10 @@ def _names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
-def count_parameters(files: Sequence[Path], prefix: str = "") -> int:
+def count_parameters(files: Sequence[Path]) -> int:
     """Numbers in the tensors of safetensors files, buffers left out; only their headers are read.
-
-    Args:
-        files: the files.
-        prefix: count only tensors whose name begins so.
 
     Raises:
         ArtifactError: a file is damaged.
     """
-    shapes = read_shapes(files).items()
-    return sum(math.prod(shape) for name, shape in shapes if name.startswith(prefix) and not name.endswith(BUFFERS))
+    return sum(math.prod(shape) for name, shape in read_shapes(files).items() if not name.endswith(BUFFERS))
