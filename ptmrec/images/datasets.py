@@ -9,7 +9,7 @@ from ptmrec.core.errors import DataError
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import picture
 from ptmrec.images.folders import part_of
-from ptmrec.images.labels import is_missing
+from ptmrec.images.labels import as_objects, is_missing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -100,13 +100,7 @@ def _labels(source: Any, kind: str) -> np.ndarray | None:
     told = told.tolist() if hasattr(told, "tolist") else list(told)
     if any(isinstance(label, list | tuple | set | dict) for label in told):
         raise DataError(f"{kind}: several labels for an image; give one label per image")
-    return _objects(told) if len(told) == len(source) else None
-
-
-def _objects(values: list) -> np.ndarray:
-    held = np.empty(len(values), dtype=object)
-    held[:] = values
-    return held
+    return as_objects(told) if len(told) == len(source) else None
 
 
 def _labelled(told: np.ndarray, account: Account) -> np.ndarray:
