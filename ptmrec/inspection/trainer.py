@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from ptmrec.core.errors import PtmrecError
+from ptmrec.inspection.examples import MOST_BATCHES
 from ptmrec.inspection.findings import Finding, Report, close_report
+from ptmrec.inspection.flow import EXPLODING, norm_of
 from ptmrec.inspection.subjects import describe
-from ptmrec.inspection.trainers import MOST_BATCHES, TrainerExample
+from ptmrec.inspection.trainers import TrainerExample
 from ptmrec.train.base_trainer import BaseTrainer
 from ptmrec.train.batches import to_device
 
@@ -23,8 +25,6 @@ SECONDS = 10.0
 """Time of the repeated batch."""
 FALL = 0.01
 """Share of the loss that the steps on a repeated batch have to gain."""
-EXPLODING = 1e3
-"""Norm of the gradient over that of the weights from which on a step wrecks them, before clipping."""
 WRONG_GRADIENT = 10.0
 
 
@@ -126,8 +126,7 @@ class TrainerProbe:
         reached = {name: p for name, p in model.named_parameters() if p.grad is not None and bool(p.grad.any())}
         forgotten = [name for name, p in reached.items() if id(p) not in taken]
         unused = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
-        gradient = math.sqrt(sum(float(p.grad.double().norm()) ** 2 for p in reached.values()))
-        weight = math.sqrt(sum(float(p.detach().double().norm()) ** 2 for p in reached.values()))
+        gradient, weight = norm_of(p.grad for p in reached.values()), norm_of(reached.values())
         findings = []
         if forgotten:
             what = f"{len(forgotten)} parameter(s) get a gradient, but no step: {', '.join(forgotten[:3])}"
@@ -135,9 +134,8 @@ class TrainerProbe:
             findings.append(Finding("forgotten_parameter", "fault", what, "they stay as they were drawn", do))
         if unused:
             what = f"{len(unused)} parameter(s) got no gradient on the first batch: {', '.join(unused[:3])}"
-            findings.append(
-                Finding("unused_parameter", "advice", what, "they may not be used", "check the forward pass")
-            )
+            do = "check the forward pass"
+            findings.append(Finding("unused_parameter", "advice", what, "they may not be used", do))
         ratio = gradient / max(weight, 1e-8)
         what, why = f"the gradient is {ratio:.1g} times the weights", "one step of an unclipped optimiser wrecks them"
         exploding = not ratio <= EXPLODING
@@ -182,9 +180,7 @@ class TrainerProbe:
             self.trainer._forward_batch(self.batches[0])
         if self.trainer.model.training:
             return [_mode("a validation batch leaves the model in training mode")], {}
-        losses = []
-        for _ in range(2):
-            losses.append(self.trainer._run_epoch("validation", self.batches)["validation_loss"])
+        losses = [self.trainer._run_epoch("validation", self.batches)["validation_loss"] for _ in range(2)]
         findings = []
         if not same_bits(before, self.trainer.model.state_dict()):
             what = "a validation pass changes the weights or the running statistics"
