@@ -27,7 +27,6 @@ class Profile:
         kind: ``CPU`` or ``GPU``.
         memory_gib: memory that models can use.
         gflops: 1e9 float32 operations a second at the peak.
-        bandwidth_gbs: 1e9 bytes a second to and from memory.
         watts: power under load.
         source: how the numbers come about.
     """
@@ -35,7 +34,6 @@ class Profile:
     kind: str
     memory_gib: float | None
     gflops: float
-    bandwidth_gbs: float
     watts: float
     source: str
 

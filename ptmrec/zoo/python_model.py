@@ -16,7 +16,7 @@ from ptmrec.zoo.feed import USUAL, Asked, FedModel, Feed, as_vectors, check_feat
 from ptmrec.zoo.hub import HubSnapshot
 
 LIBRARY = "python"
-_held: "dict[str, PythonSnapshot]" = {}
+HELD: "dict[str, PythonSnapshot]" = {}
 """Networks given in this process, by the hash of their weights: an answer in it can run them."""
 
 
@@ -130,11 +130,6 @@ class SharedSnapshot(HubSnapshot):
         raise NoWeightsError(f"{self.name} is ranked by its registration, its weights are not here; {how}")
 
 
-def held_snapshot(weights: str) -> PythonSnapshot | None:
-    """The network of this process with these weights, None where there is none."""
-    return _held.get(weights)
-
-
 def open_module(
     network: nn.Module,
     transform: Callable[[Any], Tensor] | None = None,
@@ -178,7 +173,7 @@ def open_module(
     size = sum(part.numel() for part in network.parameters())
     counted |= {"num_params": max(size, 1), "num_features": model.num_features}
     snapshot = replace(snapshot, card=replace(card, **counted))
-    _held[snapshot.digest()] = snapshot
+    HELD[snapshot.digest()] = snapshot
     return snapshot
 
 

@@ -140,10 +140,10 @@ def from_record(record: Mapping[str, Any]) -> Snapshot:
     card = card_from(stated, folder, gaps=True)
     library = card.architecture.get("library")
     if record.get("imported") or library == "python":
-        from ptmrec.zoo.python_model import SharedSnapshot, held_snapshot
+        from ptmrec.zoo.python_model import HELD, SharedSnapshot
 
         weights = str(record.get("weights"))
-        held = held_snapshot(weights)
+        held = HELD.get(weights)
         return held if held is not None and held.card == card else SharedSnapshot(folder, card, weights)
     if library in FILES:
         from ptmrec.zoo.file_model import FileSnapshot
