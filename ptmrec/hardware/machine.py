@@ -80,10 +80,8 @@ def read_counters(folder: Path = COUNTERS) -> dict[str, tuple[int, int]]:
         if path.name.count(":") > 1:  # a part of a package, which the package counts as well
             continue
         try:
-            found[path.name] = (
-                int((path / "energy_uj").read_text()),
-                int((path / "max_energy_range_uj").read_text()),
-            )
+            used, full = (int((path / name).read_text()) for name in ("energy_uj", "max_energy_range_uj"))
+            found[path.name] = (used, full)
         except (OSError, ValueError):  # only root may read them on many systems
             return {}
     return found

@@ -102,10 +102,8 @@ def card_from(data: Any, path: Path, gaps: bool = False) -> Card:
         raise ArtifactError(f"{path}: a card is a JSON object, found {type(data).__name__}")
     values = {entry.name: _checked(data, entry, path, gaps) for entry in fields(Card) if entry.name != "datasets"}
     if not NAME_PATTERN.fullmatch(values["name"]) or len(values["name"]) > LONGEST_NAME:
-        raise ArtifactError(
-            f"{path}: name {values['name'][:60]!r} may hold letters, digits, '.', '_' and '-' only, {LONGEST_NAME} "
-            "in all"
-        )
+        kept = f"letters, digits, '.', '_' and '-' only, {LONGEST_NAME} in all"
+        raise ArtifactError(f"{path}: name {values['name'][:60]!r} may hold {kept}")
     datasets = data.get("datasets", [values["source_dataset"]])
     if not isinstance(datasets, list) or not all(isinstance(name, str) for name in datasets):
         raise ArtifactError(f"{path}: field 'datasets' should be a list of names, found {str(datasets)[:60]!r}")

@@ -97,9 +97,9 @@ class Program(nn.Module):
         self._input = inputs[0]
         self._steps = [(_resolve(node["target"]), node["inputs"], node["outputs"]) for node in self._nodes]
         last = {name: place for place, (_, given, _) in enumerate(self._steps) for name in _used(given)}
-        self._ends = [
-            [name for name in _used(given) if last[name] == place] for place, (_, given, _) in enumerate(self._steps)
-        ]
+        self._ends = [[] for _ in self._steps]
+        for name, place in last.items():
+            self._ends[place].append(name)
 
     def _feed(self) -> Feed:
         """The pictures it takes; sizes that export left open are those it was exported with."""
@@ -174,9 +174,8 @@ def _tensors(archive: zipfile.ZipFile, names: Mapping[str, str], kind: str) -> d
     found, storages = {}, {}
     for name, entry in _object(_json(archive, listed), "config").items():
         if entry.get("use_pickle") or not entry.get("tensor_meta"):
-            raise ArtifactError(
-                f"its {kind} {name[:60]!r} is a pickle, which is never read; take it out of the network"
-            )
+            what = f"its {kind} {name[:60]!r} is a pickle"
+            raise ArtifactError(f"{what}, which is never read; take it out of the network")
         place = names.get(f"data/{kind}/{entry['path_name']}")
         if place is None:
             raise ArtifactError(f"{entry['path_name'][:60]!r} is missing in it")

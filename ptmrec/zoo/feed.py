@@ -238,10 +238,8 @@ def check_features(model: FedModel, name: str) -> FedModel:
     if float(together.std(dim=0).max()) <= 1e-6 * size:
         raise ArtifactError(f"{name}: its features are the same for all images; {NAME_A_LAYER}")
     if float((alone - together).abs().max()) > CLOSE * size:
-        raise ArtifactError(
-            f"{name}: an image has other features alone than among others; put the network into evaluation mode "
-            "(network.eval()) before it is saved"
-        )
+        do = "put the network into evaluation mode (network.eval()) before it is saved"
+        raise ArtifactError(f"{name}: an image has other features alone than among others; {do}")
     model.num_features = together.shape[1]
     return model
 

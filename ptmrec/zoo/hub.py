@@ -169,9 +169,8 @@ def restore(folder: Path, card: Card) -> HubSnapshot:
         hub_id = card.architecture.get("hub_id")
         if not hub_id:
             raise ArtifactError(f"{folder}: the folder of {card.name} is gone")
-        snapshot = replace(
-            snapshot, folder=hub_folder(str(hub_id), offline=True, library=str(card.architecture["library"]))
-        )
+        moved = hub_folder(str(hub_id), offline=True, library=str(card.architecture["library"]))
+        snapshot = replace(snapshot, folder=moved)
     model_files(snapshot.folder)
     return snapshot
 

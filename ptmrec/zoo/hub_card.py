@@ -180,10 +180,6 @@ def _size(places: Iterable[Mapping[str, Any]], text: str) -> int | None:
 def check_size(name: str, stated: int | None, measured: int) -> int:
     """Parameters as measured; warns when a card states another number."""
     if stated is not None and abs(stated - measured) > TOLERANCE * measured:
-        logger.warning(
-            "%s: its card says %s parameters, its tensors hold %s; the measured number is used",
-            name,
-            f"{stated:,}",
-            f"{measured:,}",
-        )
+        told = f"its card says {stated:,} parameters, its tensors hold {measured:,}"
+        logger.warning("%s: %s; the measured number is used", name, told)
     return measured

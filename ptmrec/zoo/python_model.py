@@ -158,9 +158,8 @@ def open_module(
     kind = type(network).__name__
     feed = _feed(network).asked(asked)
     if transform is None and asked.input_size is None and not hasattr(network, "default_cfg"):
-        logger.warning(
-            "%s: nothing states its images; %d pixels, centred as for ImageNet, are taken", kind, feed.height
-        )
+        taken = f"{feed.height} pixels, centred as for ImageNet, are taken"
+        logger.warning("%s: nothing states its images; %s", kind, taken)
     model = check_features(FedModel(Layer(network, asked.features), feed, transform).eval(), kind)
     architecture = {"library": LIBRARY, "model": kind, "source": f"{LIBRARY}:{kind}", "feed": feed.to_dict()}
     shown = hashlib.sha256(repr(transform).encode()).hexdigest()[:16]  # another one gives other features

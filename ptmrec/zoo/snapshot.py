@@ -120,10 +120,8 @@ def check_finite(snapshot: Snapshot) -> None:
         if not tensor.is_floating_point() or (finite := tensor.float().isfinite()).all():
             continue
         if tensor.isnan().any() or tensor[finite].any():
-            raise ArtifactError(
-                f"{snapshot.source}: tensor {name!r} holds values that are not finite; its weights are damaged, "
-                "fetch them again"
-            )
+            what = f"tensor {name!r} holds values that are not finite"
+            raise ArtifactError(f"{snapshot.source}: {what}; its weights are damaged, fetch them again")
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -304,9 +302,8 @@ def read_zoo(folder: Path | str, read: Callable[[Path], Snapshot] = read_snapsho
             continue
         snapshot = read(path)
         if snapshot.name in snapshots:
-            raise ArtifactError(
-                f"{path}: model name {snapshot.name!r} is already taken by {snapshots[snapshot.name].folder}"
-            )
+            taken = snapshots[snapshot.name].folder
+            raise ArtifactError(f"{path}: model name {snapshot.name!r} is already taken by {taken}")
         snapshots[snapshot.name] = snapshot
     if not snapshots:
         raise ArtifactError(f"{folder}: no models there; build a zoo with: ptmrec zoo build")

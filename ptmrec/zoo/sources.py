@@ -183,9 +183,8 @@ def _find_timm(name: str, paths: PathsConfig) -> "RealSnapshot | PretrainedCfg":
         if "." not in name and packaged.card.architecture.get("model") == model:
             return packaged
     if not stated or not stated.hf_hub_id:
-        raise ArtifactError(
-            f"{TIMM}{name}: timm names no repository with safetensors for it; {_random_too(TIMM, model)}"
-        )
+        what = "timm names no repository with safetensors for it"
+        raise ArtifactError(f"{TIMM}{name}: {what}; {_random_too(TIMM, model)}")
     return stated
 
 
@@ -226,9 +225,8 @@ def _find_clip(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     model, _, tag = name.partition("/")
     stated = None if ":" in model else open_clip.get_model_config(model)  # a colon would name another source
     if stated is None:
-        raise ArtifactError(
-            f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{suggest(model, open_clip.list_models())}"
-        )
+        like = suggest(model, open_clip.list_models())
+        raise ArtifactError(f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{like}")
     return stated, open_clip.get_pretrained_cfg(model, tag) if tag else {}
 
 
