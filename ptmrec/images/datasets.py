@@ -18,8 +18,6 @@ IMAGE_KEYS, LABEL_KEYS = ("image", "img", "pixel_values"), ("label", "labels", "
 UNLABELLED_IMAGES = 400
 MOST = 4000
 """Items read of a data set that does not tell its labels without its images."""
-
-
 IMAGES_PER_CLASS, IMAGES = 40, 1000
 """Images used: so many of each class, and more where there are few classes, up to so many in all. Decoding and looking
 at a thousand takes two or three seconds; candidates that are verified are judged on all of them."""
