@@ -359,12 +359,9 @@ class _Finder:
             rest = "/".join(parts[start:])
             found = [self._exact[rest]] if rest in self._exact else self._loose.get(rest.casefold(), [])
             if len(found) == 1:
-                return self._say(found[0], absolute=bool(start), exact=rest in self._exact)
+                if start:
+                    self.notes["paths in the list are taken within the folder"] = None
+                if rest not in self._exact:
+                    self.notes["file names in the list were completed (folder, suffix or case)"] = None
+                return found[0]
         return None
-
-    def _say(self, path: Path, absolute: bool, exact: bool) -> Path:
-        if absolute:
-            self.notes["paths in the list are taken within the folder"] = None
-        if not exact:
-            self.notes["file names in the list were completed (folder, suffix or case)"] = None
-        return path

@@ -54,8 +54,7 @@ def inspect_data(
     facts = {"images": scan.total, "looked_into": len(scan.paths) + len(scan.unreadable), "unreadable": scan.unreadable}
     if scan.paths:
         findings += [_composition(scan), *_account(scan), *_balance(scan), *_shapes(scan), _blank(scan)]
-        for check in (check_duplicates, lambda found: check_labels(found, encode)):
-            more, numbers = check(scan)
+        for more, numbers in (check_duplicates(scan), check_labels(scan, encode)):
             findings, facts = findings + more, facts | numbers
         facts |= {"classes": dict(Counter(scan.labels)), "parts": dict(Counter(scan.parts))}
         facts["sizes"] = {f"{w}x{h}": n for (w, h), n in Counter(map(tuple, scan.sizes.tolist())).most_common(10)}

@@ -54,18 +54,18 @@ def measure_flow(model: nn.Module, batch: Any) -> tuple[float, dict[str, Flow]]:
     """Loss of a batch in training mode and the flow through each block; model and gradients stay as they were."""
     twin = copy.deepcopy(model).train()
     twin.zero_grad(set_to_none=True)
-    loss = loss_of(_answer(twin, batch), targets_of(batch))
+    loss = _loss(twin, batch)
     if loss.requires_grad:
         loss.backward()
     blocks = parameters_by_block(twin, split_blocks(twin))
     return float(loss.detach()), {name: _flow(list(parameters.values())) for name, parameters in blocks.items()}
 
 
-def _answer(model: nn.Module, batch: Any) -> Tensor:
+def _loss(model: nn.Module, batch: Any) -> Tensor:
     output = output_of(model(inputs_of(batch)))
     if output is None:
         raise ValueError("the model gives no tensor")
-    return output
+    return loss_of(output, targets_of(batch))
 
 
 def _flow(parameters: list[nn.Parameter]) -> Flow:
@@ -128,7 +128,7 @@ def range_test(model: nn.Module, batches: list[Any]) -> tuple[float | None, list
 def _range_test(twin: nn.Module, batches: list[Any]) -> tuple[float | None, list[tuple[float, float]]]:
     low, high, most = RATES
     began = time.perf_counter()
-    loss_of(_answer(twin, batches[0]), targets_of(batches[0])).backward()
+    _loss(twin, batches[0]).backward()
     steps = int(min(most, max(LEAST_STEPS, SECONDS / (time.perf_counter() - began))))
     optimizer = torch.optim.AdamW([p for p in twin.parameters() if p.requires_grad], lr=low)
     curve: list[tuple[float, float]] = []
@@ -136,9 +136,8 @@ def _range_test(twin: nn.Module, batches: list[Any]) -> tuple[float | None, list
     for step in range(steps):
         rate = low * (high / low) ** (step / (steps - 1))
         optimizer.param_groups[0]["lr"] = rate
-        batch = batches[step % len(batches)]
         optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(_answer(twin, batch), targets_of(batch))
+        loss = _loss(twin, batches[step % len(batches)])
         value = float(loss.detach())
         if not math.isfinite(value):
             break

@@ -92,19 +92,19 @@ class TrainerProbe:
         self.trainer.model.load_state_dict(model)
         self.trainer._run.optimizer.load_state_dict(optimizer)
 
-    def _forward(self, batch: Any) -> Any:
+    def _forward(self) -> Any:
+        """Loss of the first batch."""
         self.trainer.model.train()
         self.trainer._last_batch_metrics = {}
-        return self.trainer._forward_batch(batch)
+        return self.trainer._forward_batch(self.batches[0])
 
     def _step(self, batch: Any) -> float:
         self.trainer.model.train()
         self.trainer._last_batch_metrics = {}
-        with torch.enable_grad():
-            return self.trainer._train_batch(batch)
+        return self.trainer._train_batch(batch)
 
     def _loss(self) -> Finding:
-        loss, why = self._forward(self.batches[0]), "the base trainer takes a step down this number"
+        loss, why = self._forward(), "the base trainer takes a step down this number"
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
             do = "return the mean over the batch; put other numbers into self._last_batch_metrics"
@@ -121,7 +121,7 @@ class TrainerProbe:
         model, optimizer = self.trainer.model, self.trainer._run.optimizer
         optimizer.zero_grad(set_to_none=True)
         model.zero_grad(set_to_none=True)
-        self._forward(self.batches[0]).backward()
+        self._forward().backward()
         taken = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         reached = {name: p for name, p in model.named_parameters() if p.grad is not None and bool(p.grad.any())}
         forgotten = [name for name, p in reached.items() if id(p) not in taken]
