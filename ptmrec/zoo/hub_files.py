@@ -11,7 +11,7 @@ from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_text
 from ptmrec.zoo.card import CARD_NAME, CLIP_CONFIG
 from ptmrec.zoo.hub_download import DamagedError, Stated, UnreachableError, download, fetching, is_hash, refuse_large
-from ptmrec.zoo.snapshot import INDEX_NAME, PICKLES, WEIGHTS_NAME, read_shapes, weight_files
+from ptmrec.zoo.snapshot import INDEX_NAME, WEIGHTS_NAME, no_weights, read_shapes, weight_files
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 """``owner/name``, and a revision when one is wanted: ``owner/name@revision``."""
@@ -194,7 +194,7 @@ def _check_complete(folder: Path, library: str) -> None:
 
 def _lacking(folder: Path) -> str:
     """What the cache does not have of a repository."""
-    names = _names(folder)
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     if not names:
         return "nothing of it is"
     if not any(name.endswith(SAFE) for name in names):
@@ -227,19 +227,6 @@ def _is_fetched(name: str) -> bool:
     return "/" not in name and any(fnmatchcase(name, pattern) for pattern in PATTERNS)
 
 
-def no_weights(names: Sequence[str]) -> str:
-    """Why files of these names cannot be used as weights, for an error."""
-    pickles = find_pickles(names)
-    if pickles:
-        return f"weights as pickles only ({pickles[0]}), which are never read; ask its author for safetensors"
-    return f"no {WEIGHTS_NAME} there"
-
-
-def find_pickles(names: Sequence[str]) -> list[str]:
-    """Those names that are of pickled files."""
-    return sorted(name for name in names if Path(name).suffix in PICKLES)
-
-
 def model_files(folder: Path, library: str = "") -> list[Path]:
     """Safetensors of a Hub-style folder, whatever its library calls them.
 
@@ -255,18 +242,10 @@ def model_files(folder: Path, library: str = "") -> list[Path]:
         return named[:1]
     if (folder / WEIGHTS_NAME).is_file() or (folder / INDEX_NAME).is_file():
         return weight_files(folder)
-    found = sorted(folder.glob("*.safetensors"))
-    if named:
-        return named[:1]
-    if len(found) == 1:
-        return found
-    if found:
+    found = named[:1] or sorted(folder.glob("*.safetensors"))
+    if len(found) > 1:
         raise ArtifactError(f"{folder}: {len(found)} safetensors and no {INDEX_NAME}; which one is the model?")
-    raise ArtifactError(f"{folder}: {no_weights(_names(folder))}")
-
-
-def _names(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return found or weight_files(folder)
 
 
 def count_parameters(files: Sequence[Path]) -> int:

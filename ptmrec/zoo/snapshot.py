@@ -134,9 +134,15 @@ def weight_files(folder: Path) -> list[Path]:
         return [folder / WEIGHTS_NAME]
     if (folder / INDEX_NAME).is_file():
         return _read_index(folder)
-    pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
-    hint = f"; {pickles[0]} is a pickle, which is never loaded" if pickles else ""
-    raise ArtifactError(f"{folder}: no {WEIGHTS_NAME}{hint}")
+    raise ArtifactError(f"{folder}: {no_weights([path.name for path in folder.glob('*')])}")
+
+
+def no_weights(names: Sequence[str]) -> str:
+    """Why files of these names cannot be used as weights, for an error."""
+    pickles = sorted(name for name in names if Path(name).suffix in PICKLES)
+    if pickles:
+        return f"weights as pickles only ({pickles[0]}), which are never read; ask its author for safetensors"
+    return f"no {WEIGHTS_NAME} there"
 
 
 def check_links(folder: Path) -> None:

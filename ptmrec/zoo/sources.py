@@ -22,7 +22,7 @@ from ptmrec.zoo.hub import (
     untrained,
 )
 from ptmrec.zoo.hub_card import check_size
-from ptmrec.zoo.hub_files import HUB_ID, count_parameters, find_pickles, hub_folder
+from ptmrec.zoo.hub_files import HUB_ID, count_parameters, hub_folder
 from ptmrec.zoo.real import RealSnapshot, read_real
 from ptmrec.zoo.snapshot import PICKLES, Snapshot, check_links, holds_model, read_snapshot, weight_files
 
@@ -240,7 +240,9 @@ def _clip_id(name: str, colours: Mapping[str, Any]) -> str:
         raise ArtifactError(f"{OPEN_CLIP}{name}: name its weights, one of {', '.join(tags) or 'none that is known'}")
     hub_id = str(colours.get("hf_hub") or "").rstrip("/")
     if not HUB_ID.fullmatch(hub_id):
-        what = f"{hub_id.rpartition('/')[2]} is a pickle" if find_pickles([hub_id]) else "they are not on the Hub"
+        what = (
+            f"{hub_id.rpartition('/')[2]} is a pickle" if Path(hub_id).suffix in PICKLES else "they are not on the Hub"
+        )
         raise ArtifactError(f"{OPEN_CLIP}{name}: {what}, which is never read; {_random_too(OPEN_CLIP, model)}")
     return hub_id
 
