@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ptmrec.core.errors import ArtifactError, describe_os_error, one_line
 from ptmrec.core.files import file_hash
@@ -229,7 +229,7 @@ def _refusal(error: "HfHubHTTPError") -> str:
     from huggingface_hub import errors
 
     status = error.response.status_code
-    advice: dict[Any, str] = {
+    advice = {
         errors.GatedRepoError: "its owner gives access on request; ask on its page, then log in with: hf auth login",
         errors.RepositoryNotFoundError: "there is no such repository; check its name, or log in if it is private",
         errors.RevisionNotFoundError: "there is no such revision; check what stands behind the @",
