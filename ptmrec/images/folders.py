@@ -305,10 +305,9 @@ def _listed(folder: Path, labels: Path, images: list[Path], account: Account) ->
         raise DataError(f"{labels}: its column split names no training part; mend it")
     if values and not any(parts):
         account.note(f"all rows, as no value of the column split ({', '.join(values[:3])}, ...) is known as a part")
-    part = "train" in parts
-    if part:
+    if "train" in parts:
         account.note(f"the training rows of {labels.name}")
-    parts = tuple(own or "other" for own in parts) if part else parts
+        parts = tuple(own or "other" for own in parts)
     names = tuple(row.label for row in rows.values())
     check_names({*names}, str(labels))
     return Listing(folder, tuple(rows), names, parts, "", folder, account=account)

@@ -156,11 +156,11 @@ def _of_zoo(name: str, paths: PathsConfig) -> Example:
     model = snapshots[name].load()
     part = read_battery(paths.battery)[DEMO]
     size = LARGE_BATCH if is_real(snapshots[name]) else BATCH
-    order = torch.randperm(len(part.labels), generator=torch.Generator().manual_seed(0)).numpy()
-    pixels = getattr(model, "prepare", normalise)(part.images[order[: MOST_BATCHES * size]])
+    order = torch.randperm(len(part.labels), generator=torch.Generator().manual_seed(0)).numpy()[: MOST_BATCHES * size]
+    pixels = getattr(model, "prepare", normalise)(part.images[order])
     with torch.no_grad():
         outputs = model(pixels[:2]).shape[-1]
-    labels = torch.from_numpy(part.labels[order[: MOST_BATCHES * size]] % outputs)
+    labels = torch.from_numpy(part.labels[order] % outputs)
     batches = list(zip(pixels.split(size), labels.split(size), strict=True))
     architecture = snapshots[name].card.architecture
     return Example(name, model, batches, int(architecture.get("num_classes", outputs)))
