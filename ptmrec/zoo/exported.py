@@ -57,7 +57,6 @@ class Program(nn.Module):
 
     def __init__(self, path: Path, features: str = "") -> None:
         super().__init__()
-        self.path = path
         try:
             with zipfile.ZipFile(path) as archive:
                 self._read(archive)
@@ -201,12 +200,11 @@ def _tensor(data: bytearray, meta: Mapping[str, Any], name: str) -> Tensor:
 
 def _size(part: Mapping[str, Any]) -> tuple[int, bool]:
     """A length, and whether it was left open; it is then that of the example it was exported with."""
-    value = part.get("as_int")
-    hint = None if value is not None else _object(part, "as_expr").get("hint") or {}
-    value = hint.get("as_int") if hint is not None else value
+    left_open = part.get("as_int") is None
+    value = ((_object(part, "as_expr").get("hint") or {}) if left_open else part).get("as_int")
     if not isinstance(value, int) or isinstance(value, bool):
         raise ArtifactError("it leaves a length open without an example; export it with images of a size")
-    return value, hint is not None
+    return value, left_open
 
 
 def _resolve(target: Any) -> Any:
@@ -253,15 +251,14 @@ def _argument(argument: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         return None
     if kind == "as_tensor":
         return values[value["name"]]
-    if kind == "as_tensors":
-        return [values[part["name"]] for part in value]
-    if kind in ("as_optional_tensor", "as_optional_tensors"):
-        parts = [_argument(part, values) for part in (value if kind.endswith("s") else [value])]
-        return parts if kind.endswith("s") else parts[0]
+    if kind == "as_tensors" or (kind.startswith("as_sym") and kind.endswith("s")):
+        return [_argument({kind[:-1]: part}, values) for part in value]
+    if kind == "as_optional_tensor":
+        return _argument(value, values)
+    if kind == "as_optional_tensors":
+        return [_argument(part, values) for part in value]
     if kind.startswith("as_sym"):
-        parts = value if kind.endswith("s") else [value]
-        found = [values[part["as_name"]] if "as_name" in part else next(iter(part.values())) for part in parts]
-        return found if kind.endswith("s") else found[0]
+        return values[value["as_name"]] if "as_name" in value else next(iter(value.values()))
     constants = {"as_scalar_type": DTYPES, "as_memory_format": FORMATS, "as_layout": {7: torch.strided}}
     if kind in constants:
         return constants[kind][value]
@@ -283,11 +280,6 @@ def _keep(values: dict[str, Any], outputs: list[Any], found: Any) -> None:
     else:
         for output, part in zip(outputs, found if found is not None else [None] * len(outputs), strict=True):
             _keep(values, [output], part)
-    biggest = max((part.numel() for part in _flat(found)), default=0)
-    if biggest > NUMBERS:
-        raise ArtifactError(f"a step gives {biggest:,} numbers at once, more than {NUMBERS:,}")
-
-
-def _flat(found: Any) -> list[Tensor]:
-    parts = found if isinstance(found, list | tuple) else [found]
-    return [part for part in parts if isinstance(part, Tensor)]
+    for part in found if isinstance(found, list | tuple) else [found]:
+        if isinstance(part, Tensor) and part.numel() > NUMBERS:
+            raise ArtifactError(f"a step gives {part.numel():,} numbers at once, more than {NUMBERS:,}")
