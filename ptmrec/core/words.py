@@ -3,7 +3,7 @@
 import difflib
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -48,6 +48,11 @@ def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     hint = f"did you mean {near[0]}?" if near else otherwise
     return f"; {hint}" if hint else ""
+
+
+def first_few(names: Sequence[str], mark: str = ", ", most: int = 3) -> str:
+    """The first few of some names, and dots where there are more."""
+    return mark.join(names[:most]) + f"{mark}..." * (len(names) > most)
 
 
 def count_of(count: int, what: str) -> str:

@@ -1,7 +1,7 @@
 """Devices by name: this machine, those with a table of latencies, and those with a profile alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,6 @@ from ptmrec.hardware.estimates import Estimate, LatencyModel, conformal_factor, 
 from ptmrec.hardware.timings import Timings, read_timings
 
 PROFILES = "profiles.json"
-FIELDS = {"memory_gib": float, "gflops": float, "bandwidth_gbs": float, "watts": float, "kind": str, "source": str}
 CALIBRATING = ("i9-10940X", "i7-12700H")
 """Processors with both a profile and a table: how well peaks foretell times is measured on them."""
 
@@ -28,7 +27,6 @@ class Profile:
         kind: ``CPU`` or ``GPU``.
         memory_gib: memory that models can use.
         gflops: 1e9 float32 operations a second at the peak.
-        bandwidth_gbs: 1e9 bytes a second to and from memory.
         watts: power under load.
         source: how the numbers come about.
     """
@@ -36,7 +34,6 @@ class Profile:
     kind: str
     memory_gib: float | None
     gflops: float
-    bandwidth_gbs: float
     watts: float
     source: str
 
@@ -80,10 +77,8 @@ class Device:
             return Estimate(ms, ms, ms), f"table ({self.name}: {self.timings.source}; means, no percentiles)"
         found = self.model.estimate(counts) if self.model is not None else None
         if found is not None:
-            return (
-                found,
-                f"estimated ({self.name}: from operations, activations and parameters, {len(self.timings)} models)",
-            )
+            how = f"from operations, activations and parameters, {len(self.timings)} models"
+            return found, f"estimated ({self.name}: {how})"
         if here_ms and self.bridge is not None:
             return self.bridge.times(here_ms), f"estimated ({self.name}: from the time here, by models timed on both)"
         if self.base is not None:
@@ -185,13 +180,14 @@ def read_profiles(path: Path) -> dict[str, Profile]:
 
 def _profile(where: str, entry: Any) -> Profile:
     if not isinstance(entry, Mapping):
-        raise ArtifactError(f"{where}: expected an object with {', '.join(FIELDS)}")
-    for name, kind in FIELDS.items():
-        value = entry.get(name)
+        raise ArtifactError(f"{where}: expected an object with {', '.join(part.name for part in fields(Profile))}")
+    for part in fields(Profile):
+        value, text = entry.get(part.name), part.type is str
         number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-        if not (number if kind is float else isinstance(value, str)) and (name != "memory_gib" or name not in entry):
-            raise ArtifactError(f"{where}: {name!r} should be {'a positive number' if kind is float else 'text'}")
-    return Profile(**{name: entry[name] for name in FIELDS})
+        left_open = value is None and part.name in entry and part.type == float | None
+        if not (isinstance(value, str) if text else number or left_open):
+            raise ArtifactError(f"{where}: {part.name!r} should be {'text' if text else 'a positive number'}")
+    return Profile(**{part.name: entry[part.name] for part in fields(Profile)})
 
 
 def _plain(name: str) -> str:

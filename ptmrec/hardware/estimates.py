@@ -40,7 +40,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class LatencyModel:
-    """Regression of log milliseconds on logarithms of counts (and of times on other devices).
+    """Regression of log milliseconds on logarithms of counts.
 
     Attributes:
         regression: the fitted ridge.
@@ -53,20 +53,11 @@ class LatencyModel:
     high: np.ndarray
     factor: float
 
-    def covers(self, inputs: np.ndarray) -> np.ndarray:
-        """Mark the models ``(n, k)`` that are like those of the table, ``(n,)`` bool."""
-        inside = (inputs >= self.low / BEYOND) & (inputs <= self.high * BEYOND)
-        return inside.all(axis=1)
-
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Milliseconds ``(n,)`` of models with inputs ``(n, k)``."""
-        return np.exp(self.regression.predict(np.log(inputs)))
-
     def estimate(self, inputs: np.ndarray) -> Estimate | None:
-        """One model with inputs ``(k,)``; None when it is unlike those of the table."""
-        if not np.isfinite(inputs).all() or not self.covers(inputs[None])[0]:
+        """One model with inputs ``(k,)``; None when it is unlike those of the table, or one of them is NaN."""
+        if not ((inputs >= self.low / BEYOND) & (inputs <= self.high * BEYOND)).all():
             return None
-        return Estimate.around(float(self.predict(inputs[None])[0]), self.factor)
+        return Estimate.around(float(np.exp(self.regression.predict(np.log(inputs[None]))[0])), self.factor)
 
 
 def _regression(count: int) -> "Pipeline":
@@ -80,11 +71,10 @@ def _regression(count: int) -> "Pipeline":
 
 def leave_families_out(inputs: np.ndarray, ms: np.ndarray, families: tuple[str, ...]) -> np.ndarray:
     """Milliseconds ``(n,)`` predicted for each model from those of other families."""
-    predicted = np.full(len(ms), np.nan)
     from sklearn.model_selection import GroupKFold
 
-    folds = GroupKFold(min(FOLDS, len(set(families))))
-    for rest, out in folds.split(inputs, groups=families):
+    predicted = np.full(len(ms), np.nan)
+    for rest, out in GroupKFold(min(FOLDS, len(set(families)))).split(inputs, groups=families):
         fitted = _regression(len(rest)).fit(np.log(inputs[rest]), np.log(ms[rest]))
         predicted[out] = np.exp(fitted.predict(np.log(inputs[out])))
     return predicted

@@ -7,9 +7,9 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,46 +80,32 @@ def read_counters(folder: Path = COUNTERS) -> dict[str, tuple[int, int]]:
         if path.name.count(":") > 1:  # a part of a package, which the package counts as well
             continue
         try:
-            found[path.name] = (
-                int((path / "energy_uj").read_text()),
-                int((path / "max_energy_range_uj").read_text()),
-            )
+            used, full = (int((path / name).read_text()) for name in ("energy_uj", "max_energy_range_uj"))
+            found[path.name] = (used, full)
         except (OSError, ValueError):  # only root may read them on many systems
             return {}
     return found
 
 
-@dataclass
-class EnergyMeter:
-    """Joule between two moments.
+def start_meter(watts: float, folder: Path = COUNTERS) -> Callable[[], tuple[float, str]]:
+    """Start an energy meter: a function that gives the joule since then and their basis.
+
+    Counters count the whole processor, whoever uses it.
 
     Args:
-        threads: that work in between.
-        watts_per_core: power of a busy core, assumed without counters.
+        watts: power of the busy cores, assumed without counters.
         folder: of the counters.
     """
+    before, started = read_counters(folder), time.perf_counter()
 
-    threads: int
-    watts_per_core: float
-    folder: Path = COUNTERS
-    _before: dict[str, tuple[int, int]] = field(init=False)
-    _started: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._before = read_counters(self.folder)
-        self._started = time.perf_counter()
-
-    def stop(self) -> tuple[float, str]:
-        """Joule since the meter was made, and their basis.
-
-        Counters count the whole processor, whoever uses it.
-        """
-        seconds, after = time.perf_counter() - self._started, read_counters(self.folder)
-        if self._before and set(after) == set(self._before):
-            used = ((after[name][0] - now) % full for name, (now, full) in self._before.items())
+    def stop() -> tuple[float, str]:
+        seconds, after = time.perf_counter() - started, read_counters(folder)
+        if before and set(after) == set(before):
+            used = ((after[name][0] - now) % full for name, (now, full) in before.items())
             return sum(used) / 1e6, "measured (RAPL, whole processor)"
-        watts = self.threads * self.watts_per_core
         return seconds * watts, f"estimated ({watts:g} W while it runs)"
+
+    return stop
 
 
 def fresh_process_memory(snapshot: "Snapshot", input_size: int) -> int | None:

@@ -9,7 +9,7 @@ reference network is timed before the first and after the last model; a drift ab
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from torch import nn
 from ptmrec.config.sections import HardwareConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
-from ptmrec.hardware.machine import EnergyMeter, describe_machine, fresh_process_memory, wait_until_quiet
+from ptmrec.hardware.machine import describe_machine, fresh_process_memory, start_meter, wait_until_quiet
 from ptmrec.zoo.snapshot import Snapshot
 
 REFERENCE = "resnet18"
@@ -71,32 +71,28 @@ class Measurement:
         return asdict(self) | {"marks": list(self.marks)}
 
 
-def measure_models(
-    snapshots: Sequence[Snapshot], config: HardwareConfig, wait: float | None = None
-) -> Iterator[Measurement]:
+def measure_models(snapshots: Sequence[Snapshot], config: HardwareConfig) -> Iterator[Measurement]:
     """Measure models on this machine; each as soon as all its reference timings are there.
 
     Args:
         snapshots: models that can be rebuilt.
         config: how long.
-        wait: seconds to wait for a quiet machine before each model; the configured ones without it.
 
     Raises:
         ArtifactError: a model cannot be rebuilt.
     """
-    before, patience = torch.get_num_threads(), config.wait if wait is None else wait
+    before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
         ask = _reference()
         first = _median(ask, config)
         for snapshot in snapshots:
-            found = _measure(snapshot, config, wait_until_quiet(config.quiet, patience))
+            found = _measure(snapshot, config, wait_until_quiet(config.quiet, config.wait))
             last = _median(ask, config)
-            marks = (
-                (f"a reference network drifted by {100 * (last / first - 1):+.0f} %",) if drifted(first, last) else ()
-            )
-            first = last
-            yield Measurement(**found | {"marks": (*found["marks"], *marks)})
+            drift, first = last / first - 1, last
+            if abs(drift) > MARKED_DRIFT:
+                found = replace(found, marks=(*found.marks, f"a reference network drifted by {100 * drift:+.0f} %"))
+            yield found
     finally:
         torch.set_num_threads(before)
 
@@ -117,76 +113,65 @@ def _asking(model: nn.Module, images: torch.Tensor) -> Callable[[], object]:
 
 
 def _median(ask: Callable[[], object], config: HardwareConfig) -> float:
-    protocol = Protocol(config.warm_up, config.reference_queries, 0.0, config.most)
-    return float(np.median(time_queries(ask, protocol)))
+    return float(np.median(time_queries(ask, config.warm_up, config.reference_queries, 0.0, config.most)))
 
 
-def _measure(snapshot: Snapshot, config: HardwareConfig, busy: float) -> dict[str, Any]:
+def _measure(snapshot: Snapshot, config: HardwareConfig, busy: float) -> Measurement:
     model, size = snapshot.load(), snapshot.card.input_size
     if size is None:
         raise ArtifactError(f"{snapshot.name}: its card does not state the input size; state it there")
     single, digest = torch.zeros(1, 3, size, size), snapshot.digest()
     stored = sum(tensor.nbytes for _, tensor in snapshot.tensors())
     batches = {str(count): _throughput(model, count, size, config) for count in config.batch_sizes}
-    times = time_queries(_asking(model, single), Protocol(config.warm_up, config.queries, config.seconds, config.most))
+    times = time_queries(_asking(model, single), config.warm_up, config.queries, config.seconds, config.most)
     energy, basis = _energy(model, single, times, config)
     memory, summary = fresh_process_memory(snapshot, size), summarise_queries(times)
     summary |= {"throughput": max(batches.values()), "batches": batches}
     loaded = f"the machine was loaded ({busy:.0%} busy)" if busy > config.quiet else ""
     few = "" if summary["latency_high_ms"] else f"{len(times)} queries are too few for an upper bound"
-    return {
+    return Measurement(
         **{"model": snapshot.name, "hash": digest, "machine": describe_machine()},
         **{"num_params": sum(p.numel() for p in model.parameters()), "file_mib": round(stored / 2**20, 3)},
-        "gmacs": round(count_flops(model, single) / 2e9, 6),
-        "macts": round(count_activations(model, single) / 1e6, 6),
-        "peak_memory_mib": round(peak_memory(model, single) / 2**20, 4),
-        "process_memory_mib": None if memory is None else round(memory / 2**20, 2),
-        "threads": {str(config.threads): summary},
+        gmacs=round(count_flops(model, single) / 2e9, 6),
+        macts=round(count_activations(model, single) / 1e6, 6),
+        peak_memory_mib=round(peak_memory(model, single) / 2**20, 4),
+        process_memory_mib=None if memory is None else round(memory / 2**20, 2),
+        threads={str(config.threads): summary},
         **{"energy_j": float(f"{energy:.4g}"), "energy_basis": basis, "busy": round(busy, 3)},
-        "marks": tuple(mark for mark in (loaded, few) if mark),
-    }
+        marks=tuple(mark for mark in (loaded, few) if mark),
+    )
 
 
 def _throughput(model: nn.Module, count: int, size: int, config: HardwareConfig) -> float:
-    protocol = Protocol(1, 3, config.batch_seconds, config.most)
-    times = time_queries(_asking(model, torch.zeros(count, 3, size, size)), protocol)
+    times = time_queries(_asking(model, torch.zeros(count, 3, size, size)), 1, 3, config.batch_seconds, config.most)
     return round(count / float(np.median(times)), 1)
 
 
 def _energy(model: nn.Module, single: torch.Tensor, times: np.ndarray, config: HardwareConfig) -> tuple[float, str]:
     """Joule of one image: over enough queries that counters have moved."""
     count = max(1, math.ceil(config.batch_seconds / float(np.median(times))))
-    ask, meter = _asking(model, single), EnergyMeter(config.threads, config.watts_per_core)
+    ask, stop = _asking(model, single), start_meter(config.threads * config.watts_per_core)
     for _ in range(count):
         ask()
-    joule, basis = meter.stop()
+    joule, basis = stop()
     return joule / count, basis
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """Length of a timing.
+def time_queries(ask: Callable[[], object], warm_up: int, queries: int, seconds: float, most: float) -> np.ndarray:
+    """Time queries: seconds ``(n,)`` of each timed one.
 
-    Attributes:
+    Args:
+        ask: one query.
         warm_up: untimed queries.
         queries: timed ones, at least.
         seconds: of timed queries, at least.
-        max_seconds: seconds after which no query is asked any more, whatever is missing.
+        most: seconds after which no query is asked any more, whatever is missing.
     """
-
-    warm_up: int = 20
-    queries: int = 200
-    seconds: float = 2.0
-    max_seconds: float = 10.0
-
-
-def time_queries(ask: Callable[[], object], protocol: Protocol) -> np.ndarray:
-    """Time queries: seconds ``(n,)`` of each timed one."""
-    for _ in range(protocol.warm_up):
+    for _ in range(warm_up):
         ask()
     times: list[float] = []
     total = 0.0
-    while total < protocol.max_seconds and (len(times) < protocol.queries or total < protocol.seconds):
+    while total < most and (len(times) < queries or total < seconds):
         started = time.perf_counter()
         ask()
         times.append(time.perf_counter() - started)
@@ -207,23 +192,12 @@ def upper_rank(count: int) -> int | None:
     return rank if rank <= count else None
 
 
-def upper_bound(times: np.ndarray) -> float:
-    """Upper bound of the 90th percentile of the times; infinite when there are too few of them."""
-    rank = upper_rank(len(times))
-    return math.inf if rank is None else float(np.sort(times)[rank - 1])
-
-
 def summarise_queries(times: np.ndarray) -> dict[str, float | int | None]:
     """``latency_p50_ms``, ``latency_p90_ms``, ``latency_high_ms`` (95 % upper bound of p90) and ``queries``."""
-    high = upper_bound(times)
+    rank = upper_rank(len(times))
     return {
         "latency_p50_ms": round(1e3 * float(np.percentile(times, 50)), 4),
         "latency_p90_ms": round(1e3 * float(np.percentile(times, 90)), 4),
-        "latency_high_ms": round(1e3 * high, 4) if math.isfinite(high) else None,
+        "latency_high_ms": None if rank is None else round(1e3 * float(np.sort(times)[rank - 1]), 4),
         "queries": len(times),
     }
-
-
-def drifted(first: float, last: float) -> bool:
-    """True when a reference timed before and after others shows that the machine has changed in between."""
-    return abs(last / first - 1) > MARKED_DRIFT

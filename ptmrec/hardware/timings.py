@@ -1,6 +1,5 @@
 """Published latencies: one table a device, with the counts of each model."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ import numpy as np
 
 from ptmrec.benchmark.published import PublishedZoo, read_published
 from ptmrec.core.errors import ArtifactError
+from ptmrec.core.text import read_rows
 
 COUNTED = ("gmacs", "macts", "num_params")
 """Counts of a model: 1e9 multiply-accumulates, 1e6 activations, parameters."""
@@ -62,7 +62,8 @@ def read_timings(published: Path, devices: Path) -> dict[str, Timings]:
     Raises:
         ArtifactError: a table is damaged.
     """
-    found = [*_of_timm(published / "timm.json"), *_of_ai_hub(published / "aihub.json")]
+    tables = {published / "timm.json": _of_timm, published / "aihub.json": _of_ai_hub}
+    found = [own for path, take in tables.items() if path.is_file() for own in take(read_published(path))]
     found += [_of_table(path) for path in sorted(devices.glob("*.csv"))]
     return {timings.device: timings for timings in found if len(timings)}
 
@@ -72,9 +73,8 @@ def architecture(name: str, card: Mapping[str, Any]) -> str:
     return f"{str(card.get('weights', name)).partition('.')[0]}@{card.get('input_size')}"
 
 
-def _of_timm(path: Path) -> Iterator[Timings]:
-    zoo = _read(path)
-    for device, how in zoo.about.devices.items() if zoo else ():
+def _of_timm(zoo: PublishedZoo) -> Iterator[Timings]:
+    for device, how in zoo.about.devices.items():
         rows = {}
         for name, card in zoo.cards.items():
             ms = card.get("speed", {}).get(device, {}).get("latency_ms")
@@ -83,9 +83,9 @@ def _of_timm(path: Path) -> Iterator[Timings]:
         yield _timings(device, f"timm ({zoo.about.origin}), {how}", rows)
 
 
-def _of_ai_hub(path: Path) -> Iterator[Timings]:
-    zoo, rows = _read(path), {}
-    for row in zoo.latencies if zoo else ():
+def _of_ai_hub(zoo: PublishedZoo) -> Iterator[Timings]:
+    rows = {}
+    for row in zoo.latencies:
         if all(row.get(key) == value for key, value in AI_HUB.items()):
             card = zoo.cards[row["model"]]
             rows.setdefault(row["device"], {})[architecture(row["model"], card)] = (card, row["latency_ms"])
@@ -94,9 +94,8 @@ def _of_ai_hub(path: Path) -> Iterator[Timings]:
 
 
 def _of_table(path: Path) -> Timings:
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
-    rows = {}
+    rows, write = {}, "write it with: ptmrec measure -o"
+    lines = read_rows(path, write)
     try:
         for line in lines:
             counts = {"gmacs": float(line["infer_gmacs"]), "macts": float(line["infer_macts"])}
@@ -105,12 +104,8 @@ def _of_table(path: Path) -> Timings:
             rows[f"{name}@{line['infer_img_size']}"] = (card, float(line["infer_step_time"]))
         device = lines[0]["device"]
     except (KeyError, ValueError, IndexError) as error:
-        raise ArtifactError(f"{path}: no device table ({error!r}); write it with: ptmrec measure -o") from None
+        raise ArtifactError(f"{path}: no device table ({error!r}); {write}") from None
     return _timings(device, f"{path.name}, measured query by query", rows)
-
-
-def _read(path: Path) -> PublishedZoo | None:
-    return read_published(path) if path.is_file() else None
 
 
 def _timings(device: str, source: str, rows: Mapping[str, tuple[Mapping[str, Any], float]]) -> Timings:

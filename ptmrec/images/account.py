@@ -40,11 +40,9 @@ class Account:
 
     def lines(self, used: int) -> list[str]:
         """The account in words; empty when all was used as it stands."""
-        lines = []
-        if self.left_out:
-            out = sum(self.left_out.values())
-            lines.append(f"found {self.found(used)} = used {used} + left out {out}: {self.why()}")
-        return [*lines, *(f"read as: {'; '.join(self.notes)}" for _ in self.notes[:1])]
+        out = self.found(0)
+        left = [f"found {self.found(used)} = used {used} + left out {out}: {self.why()}"] if out else []
+        return left + ([f"read as: {'; '.join(self.notes)}"] if self.notes else [])
 
     def why(self) -> str:
         """Reasons why some were left out, with their numbers; empty when none was."""

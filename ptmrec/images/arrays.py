@@ -9,6 +9,7 @@ import numpy as np
 
 from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.files import read_npz
+from ptmrec.core.words import first_few
 from ptmrec.images.account import Account
 from ptmrec.images.files import open_image, to_rgb
 from ptmrec.images.labels import check_names, index_labels
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 SIZE = 32
 """Height and width in which the models of the zoo see images."""
-EXPECTED = "expected uint8 (n, height, width, 3)"
+WANTED = "give a path, PIL images, or an array (n, height, width, 3) uint8"
 LAYOUTS = (("train_images", "train_labels"), ("images", "labels"))
 """Names of images and labels in an NPZ, the first that is there."""
 TEST_LAYOUT = ("test_images", "test_labels")
@@ -82,7 +83,7 @@ def check_pixels(images: Any, where: str, account: Account) -> np.ndarray:
         account.note("channels come first")
         images = np.moveaxis(images, 1, 3)
     if images.ndim != 4 or images.shape[-1] not in (1, 3, 4) or images.dtype != np.uint8 or 0 in images.shape:
-        raise DataError(f"{where}: is {images.dtype} {images.shape}, {EXPECTED}")
+        raise DataError(f"{where}: is {images.dtype} {images.shape}, expected uint8 (n, height, width, 3)")
     if images.shape[-1] == 1:
         account.note("one channel is read as grey")
         return np.repeat(images, 3, axis=3)
@@ -113,10 +114,9 @@ def read_list(items: Sequence[Any], account: Account, skip_unreadable: bool) -> 
             reason = "a folder" if os.path.isdir(path) else str(error) if os.path.exists(path) else "no such file"
             broken.append(f"{str(path)[:200]} ({reason})")
     if broken and not skip_unreadable:
-        shown = "; ".join(broken[:3]) + ("; ..." if len(broken) > 3 else "")
-        raise DataError(f"images: {len(broken)} file(s) cannot be read: {shown}; mend the list")
+        raise DataError(f"images: {len(broken)} file(s) cannot be read: {first_few(broken, '; ')}; mend the list")
     if not images:
-        raise DataError("images: nothing; give a path, PIL images, or an array (n, height, width, 3) uint8")
+        raise DataError(f"images: nothing; {WANTED}")
     account.leave("that do not decode", broken)
     return images, kept
 
@@ -142,10 +142,7 @@ def picture(image: Any, where: str) -> "Image.Image":
         if image.ndim == 2 or image.shape[2] in (3, 4):
             return to_rgb(Image.fromarray(image))
     what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else ""
-    raise DataError(
-        f"{where}: a list with a {type(image).__name__} {what} in it; give a path, PIL images, or an array "
-        "(n, height, width, 3) uint8"
-    )
+    raise DataError(f"{where}: a list with a {type(image).__name__} {what} in it; {WANTED}")
 
 
 def shrink(images: "np.ndarray | Sequence[Image.Image]", side: int = SIZE) -> np.ndarray:

@@ -9,7 +9,7 @@ from ptmrec.core.errors import DataError
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import picture
 from ptmrec.images.folders import part_of
-from ptmrec.images.labels import is_missing
+from ptmrec.images.labels import as_objects, is_missing
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,8 +18,6 @@ IMAGE_KEYS, LABEL_KEYS = ("image", "img", "pixel_values"), ("label", "labels", "
 UNLABELLED_IMAGES = 400
 MOST = 4000
 """Items read of a data set that does not tell its labels without its images."""
-
-
 IMAGES_PER_CLASS, IMAGES = 40, 1000
 """Images used: so many of each class, and more where there are few classes, up to so many in all. Decoding and looking
 at a thousand takes two or three seconds; candidates that are verified are judged on all of them."""
@@ -100,13 +98,7 @@ def _labels(source: Any, kind: str) -> np.ndarray | None:
     told = told.tolist() if hasattr(told, "tolist") else list(told)
     if any(isinstance(label, list | tuple | set | dict) for label in told):
         raise DataError(f"{kind}: several labels for an image; give one label per image")
-    return _objects(told) if len(told) == len(source) else None
-
-
-def _objects(values: list) -> np.ndarray:
-    held = np.empty(len(values), dtype=object)
-    held[:] = values
-    return held
+    return as_objects(told) if len(told) == len(source) else None
 
 
 def _labelled(told: np.ndarray, account: Account) -> np.ndarray:

@@ -39,10 +39,8 @@ LOOSE = {".tga": "TGA", ".icb": "TGA", ".vda": "TGA", ".vst": "TGA", ".msp": "MS
 IMAGE_FORMATS = tuple(FORMATS)
 IMAGE_SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes) | {*LOOSE}
 UNREAD = frozenset(
-    (
-        ".heic .heif .hif .jxl .jxr .svg .eps .ps .psd .ai .dcm .exr .hdr .raw .cr2 .cr3 .nef .arw .dng .orf .rw2 .raf"
-    ).split()
-    + [".mp4", ".mov", ".avi", ".webm", ".mkv", ".nii", ".npy", ".icns", ".fits", ".wmf", ".emf"]
+    ".heic .heif .hif .jxl .jxr .svg .eps .ps .psd .ai .dcm .exr .hdr .raw .cr2 .cr3 .nef .arw .dng .orf .rw2 .raf "
+    ".mp4 .mov .avi .webm .mkv .nii .npy .icns .fits .wmf .emf".split()
 )
 """Suffixes of pictures that are not read here: a class of nothing else is named, never passed over."""
 CONVERT = "convert them to PNG or JPEG, such as with: magick mogrify -format png FILES"

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -152,20 +152,24 @@ def _find_images(folder: Path, account: Account, lists: set[Path]) -> list[Path]
     if odd:
         account.note(f"{odd} by first bytes, as the names do not say that they are images")
     if not images:
-        unread = sorted({path.suffix for path in files if path.suffix.lower() in UNREAD})
-        if unread:
-            raise DataError(f"{folder}: its images are {', '.join(unread)}, which are not read here; {CONVERT}")
-        raise DataError(f"{folder}: no images found (looked for {', '.join(sorted(IMAGE_SUFFIXES))})")
+        looked = f"no images found (looked for {', '.join(sorted(IMAGE_SUFFIXES))})"
+        raise DataError(f"{folder}: {_unread(files) or looked}")
     return images
+
+
+def _unread(files: Iterable[Path]) -> str:
+    """Say that there are pictures among some files that are not read here; empty where there are none."""
+    suffixes = sorted({path.suffix for path in files if path.suffix.lower() in UNREAD})
+    return f"its images are {', '.join(suffixes)}, which are not read here; {CONVERT}" if suffixes else ""
 
 
 def _refuse_unread_training(folder: Path, images: Sequence[Path]) -> None:
     """Refuse a training part of nothing but files that are not read: another part would be taken for the data set."""
     there = {path.relative_to(folder).parts[0] for path in images}
     for part in sorted(path for path in folder.iterdir() if path.is_dir() and part_of(path.name) == "train"):
-        unread = sorted({path.suffix for path in part.rglob("*") if path.suffix.lower() in UNREAD})
+        unread = _unread(part.rglob("*"))
         if unread and part.name not in there:
-            raise DataError(f"{part}: its images are {', '.join(unread)}, which are not read here; {CONVERT}")
+            raise DataError(f"{part}: {unread}")
 
 
 def _by_folder(base: Path, images: Sequence[Path]) -> dict[str, list[Path]]:
@@ -247,12 +251,11 @@ def _empty_classes(folder: Path, place: Path, inner: dict[str, list[Path]]) -> d
     for path in list_folders(place):
         if path.name in inner or part_of(path.name):
             continue
-        suffixes = {file.suffix for file in find_files(path)[0]}
-        unread = sorted(suffix for suffix in suffixes if suffix.lower() in UNREAD)
-        if unread:
-            found[str(path.relative_to(folder))] = f"its images are {', '.join(unread)}, which are not read; {CONVERT}"
-        elif "" not in inner and not path.is_symlink() and not any(suffix.lower() in BESIDE for suffix in suffixes):
-            found[str(path.relative_to(folder))] = "no image in this class; remove the folder or add images"
+        files = find_files(path)[0]
+        why = _unread(files)
+        beside = "" in inner or path.is_symlink() or any(file.suffix.lower() in BESIDE for file in files)
+        if why or not beside:
+            found[str(path.relative_to(folder))] = why or "no image in this class; remove the folder or add images"
     return found
 
 
@@ -302,10 +305,9 @@ def _listed(folder: Path, labels: Path, images: list[Path], account: Account) ->
         raise DataError(f"{labels}: its column split names no training part; mend it")
     if values and not any(parts):
         account.note(f"all rows, as no value of the column split ({', '.join(values[:3])}, ...) is known as a part")
-    part = "train" in parts
-    if part:
+    if "train" in parts:
         account.note(f"the training rows of {labels.name}")
-    parts = tuple(own or "other" for own in parts) if part else parts
+        parts = tuple(own or "other" for own in parts)
     names = tuple(row.label for row in rows.values())
     check_names({*names}, str(labels))
     return Listing(folder, tuple(rows), names, parts, "", folder, account=account)
@@ -313,23 +315,21 @@ def _listed(folder: Path, labels: Path, images: list[Path], account: Account) ->
 
 def _with_metadata(listing: Listing) -> Listing:
     """The same with classes from the Hub's list beside images that have none."""
-    whole = listing.folder if listing.part else listing.base
-    for path in (*(listing.base / name for name in METADATA), *(whole / name for name in METADATA)):
-        if path.parent != listing.base and path.is_file() and has_labels(path):  # a list of all parts, at the top
-            return _listed(listing.folder, path, list(listing.files), listing.account)
-        if path.is_file() and has_labels(path):
-            images = [image for group in listing.groups().values() for image in group]
-            found = _listed(listing.base, path, images, listing.account)
-            listing.account.note(f"classes are those of {path.relative_to(listing.folder)}")
-            own = tuple(
-                part or kind
-                for part, kind in zip(found.parts, ["train" * bool(listing.part)] * len(found.parts), strict=True)
-            )
-            rest = [at for at, part in enumerate(listing.parts) if part not in ("", "train")]
-            return replace(
-                listing,
-                files=(*found.files, *(listing.files[at] for at in rest)),
-                classes=(*found.classes, *("" for _ in rest)),
-                parts=(*own, *(listing.parts[at] for at in rest)),
-            )
-    return listing
+    places = (listing.base, listing.folder if listing.part else listing.base)
+    paths = [place / name for place in places for name in METADATA]
+    path = next((path for path in paths if path.is_file() and has_labels(path)), None)
+    if path is None:
+        return listing
+    if path.parent != listing.base:  # a list of all parts, at the top
+        return _listed(listing.folder, path, list(listing.files), listing.account)
+    images = [image for group in listing.groups().values() for image in group]
+    found = _listed(listing.base, path, images, listing.account)
+    listing.account.note(f"classes are those of {path.relative_to(listing.folder)}")
+    part = "train" if listing.part else ""
+    rest = [at for at, other in enumerate(listing.parts) if other not in ("", "train")]
+    return replace(
+        listing,
+        files=(*found.files, *(listing.files[at] for at in rest)),
+        classes=(*found.classes, *("" for _ in rest)),
+        parts=(*(own or part for own in found.parts), *(listing.parts[at] for at in rest)),
+    )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ptmrec.core.errors import DataError
+from ptmrec.core.words import first_few
 from ptmrec.images.account import Account
 
 FILE_COLUMNS = ("file", "filename", "file_name", "image", "path", "name", "img", "filepath", "file_path", "image_path")
@@ -23,8 +24,6 @@ LISTS = frozenset((".csv", ".tsv", ".txt", ".jsonl", ".json", ".xlsx", ".parquet
 MISSING = frozenset(("", "nan", "<na>", "n/a", "#n/a", "null", "nat"))
 """Texts, in lower case, that stand for no label; ``NA`` as well."""
 MOST_BYTES = 256 << 20
-NAMED = 3
-"""Missing files an error names."""
 _FRACTION = re.compile(r"-?\d*\.\d*[1-9]\d*")
 _WHOLE = re.compile(r"-?\d+(\.0+)?")
 HOW = "write a line 'file,label' and one per image"
@@ -74,10 +73,13 @@ def _to_array(labels: Any, where: str) -> np.ndarray:
     if isinstance(labels, list | tuple):
         if any(isinstance(label, list | tuple | set | dict) for label in labels):
             raise DataError(f"{where}: several labels for an image; give one label per image")
-        held = np.empty(len(labels), dtype=object)
-        held[:] = [label.item() if hasattr(label, "item") and np.ndim(label) == 0 else label for label in labels]
-        return held
+        return as_objects(label.item() if hasattr(label, "item") and np.ndim(label) == 0 else label for label in labels)
     return np.asarray(labels)
+
+
+def as_objects(values: Iterable[Any]) -> np.ndarray:
+    """Values ``(n,)`` of an array, each as it is, be they of several kinds."""
+    return np.fromiter(values, dtype=object)
 
 
 def _plain(labels: np.ndarray, count: int, where: str) -> np.ndarray:
@@ -184,8 +186,7 @@ def read_label_file(path: Path, folder: Path, images: Sequence[Path], account: A
             raise DataError(f"{path}: {image.relative_to(folder)} is {both}; give one label per image")
         found[image], lines[image] = own, number
     if missing or not found:
-        named = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
-        what = f"{len(missing)} image(s) are not in {folder}: {named}" if missing else "no image is listed"
+        what = f"{len(missing)} image(s) are not in {folder}: {first_few(missing)}" if missing else "no image is listed"
         raise DataError(f"{path}: {what}; mend the list")
     _refuse_several(path, {row.label for row in found.values()})
     if all(_WHOLE.fullmatch(row.label) for row in found.values()):  # 1 and 1.0 are one class
@@ -213,14 +214,17 @@ def _read_rows(path: Path, account: Account) -> list[list[str]]:
         text = text.lstrip("\r\n")
         if text[:4].lower() == "sep=":  # Excel's
             text = text.partition("\n")[2]
-        dialect = _delimiter(text)
-        rows = [line.split() for line in text.splitlines()] if dialect == " " else None
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=dialect)) if rows is None else rows
+        mark = _delimiter(text)
+        lines = (
+            [line.split() for line in text.splitlines()]
+            if mark == " "
+            else csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+        )
+        if not (rows := list(lines)):
+            raise ValueError("empty")
+        return rows
     except (csv.Error, ValueError, RecursionError):
         raise DataError(f"{path}: cannot be read as labels (not a CSV with a head and rows); {HOW}") from None
-    if not rows:
-        raise DataError(f"{path}: cannot be read as labels (not a CSV with a head and rows); {HOW}")
-    return rows
 
 
 def _json_rows(text: str) -> list[list[str]]:
@@ -229,8 +233,8 @@ def _json_rows(text: str) -> list[list[str]]:
     if not all(isinstance(item, dict) for item in items):
         raise ValueError("lines are no objects")
     plain = [{name: value for name, value in item.items() if not isinstance(value, list | dict)} for item in items]
-    items, head = plain, list(dict.fromkeys(name for item in plain for name in item))
-    cells = [[item.get(name) for name in head] for item in items]
+    head = list(dict.fromkeys(name for item in plain for name in item))
+    cells = [[item.get(name) for name in head] for item in plain]
     return [head, *(["" if cell is None else str(cell) for cell in row] for row in cells)]
 
 
@@ -355,12 +359,9 @@ class _Finder:
             rest = "/".join(parts[start:])
             found = [self._exact[rest]] if rest in self._exact else self._loose.get(rest.casefold(), [])
             if len(found) == 1:
-                return self._say(found[0], absolute=bool(start), exact=rest in self._exact)
+                if start:
+                    self.notes["paths in the list are taken within the folder"] = None
+                if rest not in self._exact:
+                    self.notes["file names in the list were completed (folder, suffix or case)"] = None
+                return found[0]
         return None
-
-    def _say(self, path: Path, absolute: bool, exact: bool) -> Path:
-        if absolute:
-            self.notes["paths in the list are taken within the folder"] = None
-        if not exact:
-            self.notes["file names in the list were completed (folder, suffix or case)"] = None
-        return path

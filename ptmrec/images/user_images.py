@@ -12,8 +12,9 @@ import numpy as np
 from ptmrec.core.errors import ArtifactError, DataError
 from ptmrec.core.files import read_npz
 from ptmrec.core.log import logger
+from ptmrec.core.words import count_of, first_few
 from ptmrec.images.account import Account
-from ptmrec.images.arrays import TEST_LAYOUT, check_pixels, read_labelled_npz, read_list
+from ptmrec.images.arrays import TEST_LAYOUT, WANTED, check_pixels, read_labelled_npz, read_list
 from ptmrec.images.datasets import (
     UNLABELLED_IMAGES,
     evenly,
@@ -91,10 +92,11 @@ def read_user_images(
     """
     if isinstance(source, str) and not source.strip():
         raise DataError("the path of the images is empty; give a folder of images or an NPZ image set")
+    reading = _Reading(skip_unreadable, whole)
     if isinstance(source, str | Path):
-        images = _read_path(Path(source).expanduser(), labels, skip_unreadable, whole)
+        images = reading.from_path(Path(source).expanduser(), labels)
     else:
-        images = _read_memory(source, labels, skip_unreadable, whole)
+        images = reading.from_memory(source, labels)
     if images.smallest_class == 1 and not whole:
         single = int((np.bincount(images.labels) == 1).sum())
         classes = f"{single} of {images.num_classes} classes {'has' if single == 1 else 'have'}"
@@ -114,152 +116,146 @@ def read_test_images(
     """
     if not isinstance(source, str | Path):
         return None
-    path, account = Path(source).expanduser(), Account()
+    path, reading = Path(source).expanduser(), _Reading(skip_unreadable, whole=True)
     if path.suffix.lower() == ".npz" and not path.is_dir():
         if not set(TEST_LAYOUT) <= set(read_npz(path)):
             return None
-        return _chosen(*read_labelled_npz(path, account, test=True), account, whole=True)
+        return reading.choose(*read_labelled_npz(path, reading.account, test=True))
     groups = list_images(path, None if labels is None else Path(labels).expanduser()).groups(("test",))
-    if not groups:
-        return None
-    images, held = _decode(path, groups, account, skip_unreadable, TUNED_SIDE)
-    names = tuple(sorted(groups))
-    return _chosen(images, np.array([names.index(name) for name in held]), names, account, whole=True)
+    return reading.choose(*reading.decode(path, groups)) if groups else None
 
 
-def _read_path(path: Path, labels: "Sequence | Path | str | None", skip_unreadable: bool, whole: bool) -> UserImages:
-    if labels is not None and path.suffix.lower() == ".npz" and os.path.isfile(path):
-        raise DataError(f"{path}: an NPZ brings its own labels; leave the others away")
-    if labels is not None and (not isinstance(labels, str | Path) or os.path.isfile(path)):
-        raise DataError(f"{path}: labels in memory go with images in memory; beside a folder give a CSV of labels")
-    if path.suffix.lower() == ".npz" and not os.path.isdir(path):
-        account = Account()
-        try:
-            return _chosen(*read_labelled_npz(path, account), account, whole=whole)
-        except ArtifactError as error:  # a user's NPZ is data, and its mistakes are mistakes of data
-            raise DataError(str(error)) from None
-    return _read_folder(path, None if labels is None else Path(labels).expanduser(), skip_unreadable, whole)
+@dataclass
+class _Reading:
+    """One reading of images, and what becomes of them; for its options see :func:`read_user_images`."""
 
+    skip_unreadable: bool
+    whole: bool
+    account: Account = field(default_factory=Account)
 
-def _read_folder(folder: Path, labels: Path | None, skip_unreadable: bool, whole: bool) -> UserImages:
-    listing = list_images(folder, labels)
-    for place, why in listing.empty.items():
-        raise DataError(f"{folder / place}: {why}")
-    account, groups = listing.account, listing.groups()
-    for part, count in Counter(part for part in listing.parts if part not in ("", "train")).items():
-        account.leave(f"in the {part} part" if part != "other" else "in no training part", count=count)
-    if listing.part:
-        account.note(f"training part {listing.part}")
-        if not whole:  # of all images the parts are read once more, and it was said before
-            logger.info("%s is split into parts; its training part %s/ is used", folder, listing.part)
-    if len(groups) == 1 and "" not in groups:
-        raise DataError(f"{folder}: only one class ({next(iter(groups))}); a ranking needs at least two")
-    sizes = {name: len(files) for name, files in groups.items()}
-    limit = UNLABELLED_IMAGES if "" in groups else images_per_class(len(groups), whole)
-    if sum(sizes.values()) > CHECK_ALL:
-        groups = {name: [files[index] for index in evenly(len(files), limit)] for name, files in groups.items()}
-    images, held = _decode(folder, groups, account, skip_unreadable, TUNED_SIDE if whole else MAX_SIDE, whole)
-    account.leave(not_needed(limit, "" in groups), count=sum(sizes.values()) - sum(map(len, groups.values())))
-    names = () if "" in groups else tuple(sorted(groups))
-    indices = None if not names else np.array([names.index(name) for name in held])
-    return _chosen(images, indices, names, account, 0 if not names else min(sizes.values()), listing.part, whole)
-
-
-def _decode(
-    folder: Path,
-    groups: dict[str, list[Path]],
-    account: Account,
-    skip_unreadable: bool,
-    side: int = MAX_SIDE,
-    quiet: bool = False,
-) -> "tuple[list[Image.Image], list[str]]":
-    """Images of each class, and the class of each image."""
-    images, held, broken = [], [], []
-    for name, files in groups.items():
-        for path in files:
+    def from_path(self, path: Path, labels: "Sequence | Path | str | None") -> UserImages:
+        """An NPZ image set, or a folder."""
+        if labels is not None and path.suffix.lower() == ".npz" and os.path.isfile(path):
+            raise DataError(f"{path}: an NPZ brings its own labels; leave the others away")
+        if labels is not None and (not isinstance(labels, str | Path) or os.path.isfile(path)):
+            raise DataError(f"{path}: labels in memory go with images in memory; beside a folder give a CSV of labels")
+        if path.suffix.lower() == ".npz" and not os.path.isdir(path):
             try:
-                images.append(open_image(path))
-                images[-1].thumbnail((side, side))
-                held.append(name)
-            except DataError as error:
-                broken.append(f"{path.relative_to(folder)} ({error})")
-    if broken and not skip_unreadable:
-        shown = "; ".join(broken[:3]) + ("; ..." if len(broken) > 3 else "")
-        raise DataError(f"{folder}: {len(broken)} image(s) do not decode: {shown}; mend them or pass --skip-unreadable")
-    for text in () if quiet else broken:
-        logger.warning("skipped, does not decode: %s", text)
-    account.leave("that do not decode", broken)
-    lost = [name for name in groups if name not in held]
-    if lost:
-        raise DataError(f"{folder}: no readable image left in {lost[0] or 'the folder'}")
-    return images, held
+                return self.choose(*read_labelled_npz(path, self.account))
+            except ArtifactError as error:  # a user's NPZ is data, and its mistakes are mistakes of data
+                raise DataError(str(error)) from None
+        return self._from_folder(path, None if labels is None else Path(labels).expanduser())
 
+    def _from_folder(self, folder: Path, labels: Path | None) -> UserImages:
+        listing = list_images(folder, labels)
+        for place, why in listing.empty.items():
+            raise DataError(f"{folder / place}: {why}")
+        self.account, groups = listing.account, listing.groups()
+        for part, count in Counter(part for part in listing.parts if part not in ("", "train")).items():
+            self.account.leave(f"in the {part} part" if part != "other" else "in no training part", count=count)
+        if listing.part:
+            self.account.note(f"training part {listing.part}")
+            if not self.whole:  # of all images the parts are read once more, and it was said before
+                logger.info("%s is split into parts; its training part %s/ is used", folder, listing.part)
+        if len(groups) == 1 and "" not in groups:
+            raise DataError(f"{folder}: only one class ({next(iter(groups))}); a ranking needs at least two")
+        sizes = {name: len(files) for name, files in groups.items()}
+        limit = UNLABELLED_IMAGES if "" in groups else images_per_class(len(groups), self.whole)
+        if sum(sizes.values()) > CHECK_ALL:
+            groups = {name: [files[index] for index in evenly(len(files), limit)] for name, files in groups.items()}
+        images, indices, names = self.decode(folder, groups, quiet=self.whole)
+        self.account.leave(not_needed(limit, not names), count=sum(sizes.values()) - sum(map(len, groups.values())))
+        return self.choose(images, indices, names, min(sizes.values()) if names else 0, listing.part)
 
-def _read_memory(source: Any, labels: Any, skip_unreadable: bool, whole: bool) -> UserImages:
-    account, kind = Account(), type(source).__name__
-    if hasattr(source, "iloc") and not hasattr(source, "columns"):
-        source = source.tolist()
-    if hasattr(source, "iloc") or isinstance(source, bytes):
-        what = f"images: a {kind}; give a folder and a CSV of labels"
-        raise DataError(f"{what}, or a list of its paths and, as labels, its column of classes")
-    if hasattr(source, "batch_size") and hasattr(source, "dataset"):
-        raise DataError(f"images: a {kind} gives batches; give its data set, loader.dataset")
-    if hasattr(source, "detach") or (isinstance(source, np.ndarray) and source.dtype.kind not in "OU"):
-        images = check_pixels(source, "images", account)
-        return _labelled(images, labels, np.arange(len(images)), account, whole=whole)
-    if is_dataset(source) and not isinstance(source, np.ndarray):
-        if labels is not None:
-            raise DataError("labels go with images in a list or an array; a data set brings its own")
-        images, own, sizes = read_dataset(source, account, whole=whole)
-        return _labelled(images, own, np.arange(len(images)), account, min(sizes.values(), default=0), whole=whole)
-    if not hasattr(source, "__iter__"):
-        raise DataError(f"images: a {kind}; give a path, PIL images, or an array (n, height, width, 3) uint8")
-    items = list(source)
-    if labels is None and items and all(isinstance(item, tuple) and len(item) == 2 for item in items):
-        items, labels = (list(column) for column in zip(*items, strict=True))
-    images, kept = read_list(items, account, skip_unreadable)
-    return _labelled(images, labels, np.array(kept), account, total=len(items), whole=whole)
+    def decode(
+        self, folder: Path, groups: dict[str, list[Path]], quiet: bool = False
+    ) -> "tuple[list[Image.Image], np.ndarray | None, tuple[str, ...]]":
+        """Images, the class indices of each, and the names of the classes; None and no names without classes."""
+        images, held, broken = [], [], []
+        side = TUNED_SIDE if self.whole else MAX_SIDE
+        for name, files in groups.items():
+            for path in files:
+                try:
+                    images.append(open_image(path))
+                    images[-1].thumbnail((side, side))
+                    held.append(name)
+                except DataError as error:
+                    broken.append(f"{path.relative_to(folder)} ({error})")
+        if broken and not self.skip_unreadable:
+            what = f"{len(broken)} image(s) do not decode: {first_few(broken, '; ')}"
+            raise DataError(f"{folder}: {what}; mend them or pass --skip-unreadable")
+        for text in () if quiet else broken:
+            logger.warning("skipped, does not decode: %s", text)
+        self.account.leave("that do not decode", broken)
+        lost = [name for name in groups if name not in held]
+        if lost:
+            raise DataError(f"{folder}: no readable image left in {lost[0] or 'the folder'}")
+        names = () if "" in groups else tuple(sorted(groups))
+        return images, np.array([names.index(name) for name in held]) if names else None, names
 
+    def from_memory(self, source: Any, labels: Any) -> UserImages:
+        """Arrays, tensors, lists and data sets."""
+        kind = type(source).__name__
+        if hasattr(source, "iloc") and not hasattr(source, "columns"):
+            source = source.tolist()
+        if hasattr(source, "iloc") or isinstance(source, bytes):
+            what = f"images: a {kind}; give a folder and a CSV of labels"
+            raise DataError(f"{what}, or a list of its paths and, as labels, its column of classes")
+        if hasattr(source, "batch_size") and hasattr(source, "dataset"):
+            raise DataError(f"images: a {kind} gives batches; give its data set, loader.dataset")
+        if hasattr(source, "detach") or (isinstance(source, np.ndarray) and source.dtype.kind not in "OU"):
+            return self._labelled(check_pixels(source, "images", self.account), labels)
+        if is_dataset(source) and not isinstance(source, np.ndarray):
+            if labels is not None:
+                raise DataError("labels go with images in a list or an array; a data set brings its own")
+            images, own, sizes = read_dataset(source, self.account, self.whole)
+            return self._labelled(images, own, smallest=min(sizes.values(), default=0))
+        if not hasattr(source, "__iter__"):
+            raise DataError(f"images: a {kind}; {WANTED}")
+        items = list(source)
+        if labels is None and items and all(isinstance(item, tuple) and len(item) == 2 for item in items):
+            items, labels = (list(column) for column in zip(*items, strict=True))
+        images, kept = read_list(items, self.account, self.skip_unreadable)
+        return self._labelled(images, labels, kept, len(items))
 
-def _labelled(
-    images: Any,
-    labels: Any,
-    kept: np.ndarray,
-    account: Account,
-    smallest: int | None = None,
-    total: int | None = None,
-    whole: bool = False,
-) -> UserImages:
-    """Images with the labels of those that were kept of so many."""
-    if labels is None:
-        return _chosen(images, None, (), account, whole=whole)
-    indices, names = index_labels(labels, len(images) if total is None else total, "labels")
-    if len(np.unique(indices[kept])) < len(names):
-        raise DataError("labels: no image of some class can be read; mend the list")
-    return _chosen(images, indices[kept], names, account, smallest, whole=whole)
+    def _labelled(
+        self,
+        images: Any,
+        labels: Any,
+        kept: Sequence[int] | None = None,
+        total: int = 0,
+        smallest: int | None = None,
+    ) -> UserImages:
+        """Images with the labels of those that were kept of so many; of all without ``kept``."""
+        if labels is None:
+            return self.choose(images, None, ())
+        indices, names = index_labels(labels, total or len(images), "labels")
+        if kept is not None:
+            indices = indices[kept]
+        if len(np.unique(indices)) < len(names):
+            raise DataError("labels: no image of some class can be read; mend the list")
+        return self.choose(images, indices, names, smallest)
 
-
-def _chosen(
-    images: list | np.ndarray,
-    labels: np.ndarray | None,
-    names: tuple[str, ...],
-    account: Account,
-    smallest: int | None = None,
-    part: str = "",
-    whole: bool = False,
-) -> UserImages:
-    """The images that are used; the smallest class is that of what was read unless it is known."""
-    groups = np.zeros(len(images), dtype=np.int64) if labels is None else labels
-    limit = UNLABELLED_IMAGES if labels is None else images_per_class(len(np.unique(labels)), whole)
-    kept = spread(groups, limit)
-    account.leave(not_needed(limit, labels is None), count=len(images) - len(kept))
-    if smallest is None:
-        smallest = 0 if labels is None else int(np.unique(labels, return_counts=True)[1].min())
-    used = images[kept] if isinstance(images, np.ndarray) else [images[index] for index in kept]
-    changes = Counter(change for image in used for change in getattr(image, "info", {}).get("read_as", ()))
-    for change, count in changes.items():
-        account.note(f"{count} {'image' if count == 1 else 'images'} {change}")
-    return UserImages(used, None if labels is None else labels[kept], smallest, part, names, account)
+    def choose(
+        self,
+        images: list | np.ndarray,
+        labels: np.ndarray | None,
+        names: tuple[str, ...],
+        smallest: int | None = None,
+        part: str = "",
+    ) -> UserImages:
+        """The images that are used; the smallest class is that of what was read unless it is known."""
+        groups = np.zeros(len(images), dtype=np.int64) if labels is None else labels
+        limit = UNLABELLED_IMAGES if labels is None else images_per_class(len(np.unique(labels)), self.whole)
+        kept = spread(groups, limit)
+        self.account.leave(not_needed(limit, labels is None), count=len(images) - len(kept))
+        if smallest is None:
+            smallest = 0 if labels is None else int(np.unique(labels, return_counts=True)[1].min())
+        used = images[kept] if isinstance(images, np.ndarray) else [images[index] for index in kept]
+        changes = Counter(change for image in used for change in getattr(image, "info", {}).get("read_as", ()))
+        for change, count in changes.items():
+            self.account.note(f"{count_of(count, 'image')} {change}")
+        return UserImages(used, None if labels is None else labels[kept], smallest, part, names, self.account)
 
 
 def choose_regime(images: UserImages) -> str:

@@ -21,21 +21,16 @@ OWN = "(own)"
 
 def split_blocks(model: nn.Module) -> dict[str, nn.Module]:
     """Sub-modules by name, in order: the children, large ones replaced by theirs while few blocks hold everything."""
-    blocks = dict(model.named_children())
-    total = sum(parameter.numel() for parameter in model.parameters()) or 1
-    opened = True
-    while opened and len(blocks) < MOST_BLOCKS:
-        opened = False
-        for name, block in blocks.items():
-            own = sum(parameter.numel() for parameter in block.parameters())
-            inner = {f"{name}.{child}": module for child, module in block.named_children()}
-            if own > LARGE * total and len(inner) > 0:
-                place = list(blocks.items())
-                index = list(blocks).index(name)
-                blocks = dict(place[:index] + list(inner.items()) + place[index + 1 :])
-                opened = True
-                break
-    return blocks
+    blocks, large = list(model.named_children()), LARGE * sum(parameter.numel() for parameter in model.parameters())
+    index = 0
+    while index < len(blocks) < MOST_BLOCKS:
+        name, block = blocks[index]
+        inner = [(f"{name}.{child}", module) for child, module in block.named_children()]
+        if inner and sum(parameter.numel() for parameter in block.parameters()) > large:
+            blocks[index : index + 1] = inner
+        else:
+            index += 1
+    return dict(blocks)
 
 
 def parameters_by_block(model: nn.Module, blocks: dict[str, nn.Module]) -> dict[str, dict[str, nn.Parameter]]:

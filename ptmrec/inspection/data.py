@@ -9,7 +9,7 @@ import numpy as np
 from torch.utils.data import DataLoader
 
 from ptmrec.core.errors import DataError
-from ptmrec.core.words import count_of
+from ptmrec.core.words import count_of, first_few
 from ptmrec.inspection.duplicates import check_duplicates
 from ptmrec.inspection.findings import Finding, Report, close_report
 from ptmrec.inspection.labels import check_labels
@@ -50,12 +50,11 @@ def inspect_data(
         DataError: no such folder, or no images in it.
     """
     scan = scan_folder(folder, labels)
-    findings = [*_readable(scan)]
+    findings = _readable(scan)
     facts = {"images": scan.total, "looked_into": len(scan.paths) + len(scan.unreadable), "unreadable": scan.unreadable}
     if scan.paths:
         findings += [_composition(scan), *_account(scan), *_balance(scan), *_shapes(scan), _blank(scan)]
-        for check in (check_duplicates, lambda found: check_labels(found, encode)):
-            more, numbers = check(scan)
+        for more, numbers in (check_duplicates(scan), check_labels(scan, encode)):
             findings, facts = findings + more, facts | numbers
         facts |= {"classes": dict(Counter(scan.labels)), "parts": dict(Counter(scan.parts))}
         facts["sizes"] = {f"{w}x{h}": n for (w, h), n in Counter(map(tuple, scan.sizes.tolist())).most_common(10)}
@@ -71,15 +70,13 @@ def _readable(scan: Scan) -> list[Finding]:
     why = "a run stops at the first image that does not decode"
     findings = [Finding("unreadable", "ok", f"all {len(scan.paths)} images looked into decode", why)]
     if scan.unreadable:
-        shown = "; ".join(f"{name} ({reason})" for name, reason in list(scan.unreadable.items())[:3])
-        more = "; ..." if len(scan.unreadable) > 3 else ""
-        what = f"{len(scan.unreadable)} image(s) do not decode: {shown}{more}"
+        shown = first_few([f"{name} ({reason})" for name, reason in scan.unreadable.items()], "; ")
+        what = f"{len(scan.unreadable)} image(s) do not decode: {shown}"
         findings = [Finding("unreadable", "fault", what, why, "mend or remove them")]
     if scan.empty:
         what = f"no image in {len(scan.empty)} class(es): {', '.join(scan.empty[:3])}"
-        findings.append(
-            Finding("empty_class", "fault", what, "a class without images cannot be learned", "add images or remove it")
-        )
+        why, do = "a class without images cannot be learned", "add images or remove it"
+        findings.append(Finding("empty_class", "fault", what, why, do))
     return findings
 
 
@@ -107,22 +104,16 @@ def _balance(scan: Scan) -> list[Finding]:
     what = f"the classes have {least} ({small}) to {most} ({large}) images"
     if least == most:
         what = f"each class has {count_of(most, 'image')}"
-    why = "a model learns to say the large classes, and accuracy hides it"
+    severity, why, do = "ok", "a model learns to say the large classes, and accuracy hides it", ""
     missing = set(scan.labels) - set(sizes) - {""}
     if missing:
         what = f"class {min(missing)} has images in test or val, none in train"
-        return [
-            Finding("balance", "fault", what, "a class that was never seen cannot be named", "put some into train/")
-        ]
-    if most >= IMBALANCE * least:
-        return [
-            Finding(
-                "balance", "fault", what, why, "weigh the classes in the loss, sample evenly, or collect more of it"
-            )
-        ]
-    if most >= UNEVEN * least:
-        return [Finding("balance", "advice", what, why, "report the mean accuracy over classes, too")]
-    return [Finding("balance", "ok", what, why)]
+        severity, why, do = "fault", "a class that was never seen cannot be named", "put some into train/"
+    elif most >= IMBALANCE * least:
+        severity, do = "fault", "weigh the classes in the loss, sample evenly, or collect more of it"
+    elif most >= UNEVEN * least:
+        severity, do = "advice", "report the mean accuracy over classes, too"
+    return [Finding("balance", severity, what, why, do)]
 
 
 def _shapes(scan: Scan) -> list[Finding]:
@@ -134,17 +125,15 @@ def _shapes(scan: Scan) -> list[Finding]:
         what += f"; pixels are {', '.join(f'{mode} ({count})' for mode, count in modes.most_common())}"
     findings = [Finding("shape_mix", "ok", what, "images are resized to one size before a model sees them")]
     tiny, wide = float((short < TINY).mean()), float((long > WIDE * short).mean())
-    if tiny:
-        severity = "fault" if tiny >= SHARE else "advice"
-        text = f"{tiny:.0%} of the images have a side of fewer than {TINY} pixels, the smallest {short.min()}"
-        findings.append(
-            Finding("tiny_images", severity, text, "enlarging adds no detail", "find larger ones, or remove them")
-        )
-    if wide:
-        severity = "fault" if wide >= SHARE else "advice"
-        text = f"{wide:.0%} of the images are more than {WIDE:.0f} times as long as wide"
-        do = "cut them into pieces, or pad them to a square"
-        findings.append(Finding("aspect", severity, text, "a square crop loses most of them", do))
+    few = f"have a side of fewer than {TINY} pixels, the smallest {short.min()}"
+    odd, square = f"are more than {WIDE:.0f} times as long as wide", "cut them into pieces, or pad them to a square"
+    for check, share, text, why, do in (
+        ("tiny_images", tiny, few, "enlarging adds no detail", "find larger ones, or remove them"),
+        ("aspect", wide, odd, "a square crop loses most of them", square),
+    ):
+        if share:
+            severity = "fault" if share >= SHARE else "advice"
+            findings.append(Finding(check, severity, f"{share:.0%} of the images {text}", why, do))
     return findings
 
 

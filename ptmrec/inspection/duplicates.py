@@ -1,9 +1,12 @@
 """Images that are there twice: to the pixel, or nearly."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from itertools import combinations
 
 import numpy as np
 
+from ptmrec.core.words import first_few
 from ptmrec.inspection.findings import Finding
 from ptmrec.inspection.scan import Scan
 
@@ -32,7 +35,6 @@ def near_pairs(scan: Scan) -> list[tuple[int, int]]:
 
     Compared by hash in chunks, so that memory grows with the number of images, not with its square.
     """
-    vectors = _standardised(scan.grey)
     pairs: list[tuple[int, int]] = []
     for start in range(0, len(scan.hashes), CHUNK):
         apart = np.bitwise_count(scan.hashes[start : start + CHUNK, None] ^ scan.hashes[None, start:])
@@ -40,19 +42,12 @@ def near_pairs(scan: Scan) -> list[tuple[int, int]]:
         rows, columns = rows[columns > rows] + start, columns[columns > rows] + start
         for place in range(0, len(rows), CHUNK):
             first, second = rows[place : place + CHUNK], columns[place : place + CHUNK]
-            alike = np.einsum("nd,nd->n", vectors[first], vectors[second]) >= LEAST_CORRELATION
+            alike = np.einsum("nd,nd->n", scan.forms[first], scan.forms[second]) >= LEAST_CORRELATION
             found = zip(first[alike].tolist(), second[alike].tolist(), strict=True)
             pairs += [pair for pair in found if scan.digests[pair[0]] != scan.digests[pair[1]]]
             if len(pairs) >= MOST_PAIRS:
                 return pairs[:MOST_PAIRS]
     return pairs
-
-
-def _standardised(grey: np.ndarray) -> np.ndarray:
-    """Thumbnails as vectors ``(n, d)`` float32 of mean 0 and length 1; blank ones as 0, they look like nothing."""
-    vectors = grey.reshape(len(grey), -1).astype(np.float32)
-    vectors -= vectors.mean(axis=1, keepdims=True)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1.0)
 
 
 def check_duplicates(scan: Scan) -> tuple[list[Finding], dict]:
@@ -62,7 +57,7 @@ def check_duplicates(scan: Scan) -> tuple[list[Finding], dict]:
     findings = [
         _within(scan, linked, "exact_duplicates", "the same to the pixel"),
         _within(scan, pairs, "near_duplicates", "nearly the same"),
-        _across(scan, groups, pairs),
+        _across(scan, groups, linked, pairs),
         _conflicts(scan, groups),
     ]
     facts = {
@@ -81,35 +76,29 @@ def _within(scan: Scan, pairs: list[tuple[int, int]], check: str, what: str) -> 
         return Finding(check, "ok", f"no two images of a part are {what}", why)
     images = len({second for _, second in kept})
     severity = "fault" if images >= max(2, LEAST_SHARE * len(scan.paths)) else "advice"
-    shown = _shown(scan, kept)
-    return Finding(
-        check, severity, f"{images} of {len(scan.paths)} images are {what} as another: {shown}", why, "keep one of each"
-    )
+    what = f"{images} of {len(scan.paths)} images are {what} as another: {_shown(scan, kept)}"
+    return Finding(check, severity, what, why, "keep one of each")
 
 
-def _across(scan: Scan, groups: list[list[int]], pairs: list[tuple[int, int]]) -> Finding | None:
+def _across(
+    scan: Scan, groups: list[list[int]], linked: list[tuple[int, int]], pairs: list[tuple[int, int]]
+) -> Finding | None:
     if len(set(scan.parts)) < 2:
         return None
     why = "what a model has learned by heart is then counted as skill"
-    exact = [(group[0], other) for group in groups for other in group[1:] if scan.parts[group[0]] != scan.parts[other]]
-    exact += [pair for group in groups for pair in _mixed(scan, group[1:])]
-    near = [pair for pair in pairs if scan.parts[pair[0]] != scan.parts[pair[1]]]
+    further = [pair for group in groups for pair in _apart(scan, combinations(group[1:], 2))[:SHOWN]]
+    exact, near = _apart(scan, linked) + further, _apart(scan, pairs)
     if not exact and not near:
         return Finding("leak", "ok", "no image is in two parts", why)
     judged = sum(part != "train" for part in scan.parts)
-    severity = "fault" if exact or len({pair for pair in near}) >= max(2, LEAST_SHARE * judged) else "advice"
+    severity = "fault" if exact or len(near) >= max(2, LEAST_SHARE * judged) else "advice"
     what = f"{len(exact)} pair(s) of images the same to the pixel and {len(near)} nearly the same lie in two parts"
     return Finding("leak", severity, f"{what}: {_shown(scan, exact + near)}", why, "take them out of test/ and val/")
 
 
-def _mixed(scan: Scan, group: list[int]) -> list[tuple[int, int]]:
-    """Pairs of a group's further images that lie in two parts."""
-    return [
-        (first, second)
-        for place, first in enumerate(group)
-        for second in group[place + 1 :]
-        if scan.parts[first] != scan.parts[second]
-    ][:SHOWN]
+def _apart(scan: Scan, pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those pairs whose images lie in two parts."""
+    return [(first, second) for first, second in pairs if scan.parts[first] != scan.parts[second]]
 
 
 def _conflicts(scan: Scan, groups: list[list[int]]) -> Finding | None:
@@ -125,5 +114,4 @@ def _conflicts(scan: Scan, groups: list[list[int]]) -> Finding | None:
 
 
 def _shown(scan: Scan, pairs: list[tuple[int, int]]) -> str:
-    named = [f"{scan.name(first)} and {scan.name(second)}" for first, second in pairs[:SHOWN]]
-    return "; ".join(named) + ("; ..." if len(pairs) > SHOWN else "")
+    return first_few([f"{scan.name(first)} and {scan.name(second)}" for first, second in pairs], "; ", SHOWN)

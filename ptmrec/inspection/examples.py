@@ -63,10 +63,13 @@ def read_example(subject: str, paths: PathsConfig) -> Example:
     module = run_file(path)
     made = getattr(module, name, None) if name else None
     if isinstance(made, type) and issubclass(made, nn.Module):
-        batches = call_example(module, path, EXAMPLE)[1]
-        return Example(subject, guarded(made, path, f"{name}() fails"), first_batches(batches, path))
-    model, batches, *_ = call_example(module, path, name or EXAMPLE)
-    return Example(subject, model, first_batches(batches, path))
+        _, batches, *_ = call_example(module, path, EXAMPLE)
+        model = guarded(made, path, f"{name}() fails")
+    else:
+        model, batches, *_ = call_example(module, path, name or EXAMPLE)
+    batches = first_batches(batches, path)
+    guarded(lambda: inputs_of(batches[0]), path, "the first batch is not usable")
+    return Example(subject, model, batches)
 
 
 def call_example(module: Any, path: Path, name: str) -> tuple[Any, ...]:
@@ -86,12 +89,11 @@ def first_batches(batches: Any, path: Path) -> list[Any]:
     """The first few batches of a list or loader.
 
     Raises:
-        DataError: there is none, or it holds no tensor of more than one dimension first.
+        DataError: there is none, or giving them fails.
     """
     found = guarded(lambda: list(islice(iter(batches), MOST_BATCHES)), path, "the batches fail")
     if not found:
         raise DataError(f"{path}: no batch given; return a model and at least one batch")
-    guarded(lambda: inputs_of(found[0]), path, "the first batch is not usable")
     return found
 
 
@@ -101,24 +103,24 @@ def inputs_of(batch: Any) -> Tensor:
     Raises:
         DataError: there is none.
     """
-    if isinstance(batch, Mapping):
-        batch = next((batch[key] for key in INPUTS if key in batch), None)
-    elif isinstance(batch, list | tuple) and batch:
-        batch = batch[0]
-    if not isinstance(batch, Tensor) or not batch.ndim:
+    found = batch if isinstance(batch, Tensor) else _part_of(batch, INPUTS, 0)
+    if found is None or not found.ndim:
         raise DataError(f"a batch is a tensor, (inputs, targets) or a dict with one of {', '.join(INPUTS)}")
-    return batch
+    return found
 
 
 def targets_of(batch: Any) -> Tensor | None:
     """The tensor of a batch that the output is compared with; None when there is none."""
+    return _part_of(batch, TARGETS, 1)
+
+
+def _part_of(batch: Any, names: tuple[str, ...], place: int) -> Tensor | None:
+    """The tensor of a dict under one of some names, or at a place of a tuple."""
     if isinstance(batch, Mapping):
-        batch = next((batch[key] for key in TARGETS if key in batch), None)
-    elif isinstance(batch, list | tuple):
-        batch = batch[1] if len(batch) > 1 else None
+        found = next((batch[name] for name in names if name in batch), None)
     else:
-        return None
-    return batch if isinstance(batch, Tensor) else None
+        found = batch[place] if isinstance(batch, list | tuple) and len(batch) > place else None
+    return found if isinstance(found, Tensor) else None
 
 
 def output_of(given: Any) -> Tensor | None:
@@ -154,11 +156,11 @@ def _of_zoo(name: str, paths: PathsConfig) -> Example:
     model = snapshots[name].load()
     part = read_battery(paths.battery)[DEMO]
     size = LARGE_BATCH if is_real(snapshots[name]) else BATCH
-    order = torch.randperm(len(part.labels), generator=torch.Generator().manual_seed(0)).numpy()
-    pixels = getattr(model, "prepare", normalise)(part.images[order[: MOST_BATCHES * size]])
+    order = torch.randperm(len(part.labels), generator=torch.Generator().manual_seed(0)).numpy()[: MOST_BATCHES * size]
+    pixels = getattr(model, "prepare", normalise)(part.images[order])
     with torch.no_grad():
         outputs = model(pixels[:2]).shape[-1]
-    labels = torch.from_numpy(part.labels[order[: MOST_BATCHES * size]] % outputs)
+    labels = torch.from_numpy(part.labels[order] % outputs)
     batches = list(zip(pixels.split(size), labels.split(size), strict=True))
     architecture = snapshots[name].card.architecture
     return Example(name, model, batches, int(architecture.get("num_classes", outputs)))

@@ -7,8 +7,6 @@ from typing import Any
 
 SCHEMA = 1
 """Number of the form of a report's JSON."""
-SEVERITIES = ("ok", "advice", "fault")
-"""From nothing to do, over what is worth doing, to what spoils the result."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +15,7 @@ class Finding:
 
     Attributes:
         check: name of what was checked, such as ``dead_block``; stable, for scripts.
-        severity: one of :data:`SEVERITIES`.
+        severity: ``ok``, ``advice`` (worth doing) or ``fault`` (spoils the result).
         what: what was found, with numbers and places.
         why: why that matters.
         do: what to do about it; empty where nothing is to be done.
@@ -28,10 +26,6 @@ class Finding:
     what: str
     why: str
     do: str = ""
-
-    def __post_init__(self) -> None:
-        if self.severity not in SEVERITIES:
-            raise ValueError(f"severity {self.severity!r} is not one of {', '.join(SEVERITIES)}")
 
 
 @dataclass(frozen=True)
@@ -77,9 +71,8 @@ class Report:
         """The report for people: one line per finding, and what to do with the reason below what is not in order."""
         shown = []
         for finding in self.findings:
-            shown.append(
-                f"{finding.severity.upper() if finding.severity == 'fault' else finding.severity:8}{finding.what}"
-            )
+            word = "FAULT" if finding.severity == "fault" else finding.severity
+            shown.append(f"{word:8}{finding.what}")
             if finding.do:
                 shown.append(f"        {finding.do} ({finding.why})")
         return shown
@@ -95,13 +88,11 @@ def close_report(colleague: str, subject: str, findings: Iterable[Finding], fact
         facts: what is behind it.
     """
     findings = tuple(findings)
-    for severity in ("fault", "advice"):
-        first = next((finding for finding in findings if finding.severity == severity and finding.do), None)
-        if first:
-            last = Finding("next", "advice", f"first: {first.check.replace('_', ' ')}", first.why, first.do)
-            return Report(colleague, subject, (*findings, last), facts)
-    last = Finding("next", "advice", "nothing speaks against it", "every check passed", f"go on with this {colleague}")
-    return Report(colleague, subject, (*findings, last), facts)
+    todo = sorted((finding for finding in findings if finding.do), key=lambda finding: finding.severity != "fault")
+    last = ("nothing speaks against it", "every check passed", f"go on with this {colleague}")
+    if todo:
+        last = (f"first: {todo[0].check.replace('_', ' ')}", todo[0].why, todo[0].do)
+    return Report(colleague, subject, (*findings, Finding("next", "advice", *last)), facts)
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,18 +54,18 @@ def measure_flow(model: nn.Module, batch: Any) -> tuple[float, dict[str, Flow]]:
     """Loss of a batch in training mode and the flow through each block; model and gradients stay as they were."""
     twin = copy.deepcopy(model).train()
     twin.zero_grad(set_to_none=True)
-    loss = loss_of(_answer(twin, batch), targets_of(batch))
+    loss = _loss(twin, batch)
     if loss.requires_grad:
         loss.backward()
     blocks = parameters_by_block(twin, split_blocks(twin))
     return float(loss.detach()), {name: _flow(list(parameters.values())) for name, parameters in blocks.items()}
 
 
-def _answer(model: nn.Module, batch: Any) -> Tensor:
+def _loss(model: nn.Module, batch: Any) -> Tensor:
     output = output_of(model(inputs_of(batch)))
     if output is None:
         raise ValueError("the model gives no tensor")
-    return output
+    return loss_of(output, targets_of(batch))
 
 
 def _flow(parameters: list[nn.Parameter]) -> Flow:
@@ -72,14 +73,14 @@ def _flow(parameters: list[nn.Parameter]) -> Flow:
     count = sum(parameter.numel() for parameter in trained)
     given = [parameter for parameter in trained if parameter.grad is not None]
     reached = sum(int(torch.count_nonzero(parameter.grad)) for parameter in given)
-    norms = [parameter.grad.double().norm() for parameter in given]
-    return Flow(
-        sum(parameter.numel() for parameter in parameters),
-        count,
-        math.sqrt(sum(float(parameter.detach().double().norm()) ** 2 for parameter in trained)),
-        math.sqrt(sum(float(norm) ** 2 for norm in norms)),
-        1 - reached / count if count else 0.0,
-    )
+    weight, gradient = norm_of(trained), norm_of(parameter.grad for parameter in given)
+    without = 1 - reached / count if count else 0.0
+    return Flow(sum(parameter.numel() for parameter in parameters), count, weight, gradient, without)
+
+
+def norm_of(tensors: Iterable[Tensor]) -> float:
+    """Norm of some tensors as one vector."""
+    return math.sqrt(sum(float(tensor.detach().double().norm()) ** 2 for tensor in tensors))
 
 
 def check_flow(flows: dict[str, Flow]) -> list[Finding]:
@@ -88,7 +89,12 @@ def check_flow(flows: dict[str, Flow]) -> list[Finding]:
     if not trained:
         why = "nothing can be learned"
         return [Finding("gradient", "fault", "no parameter asks for a gradient", why, "set requires_grad on some")]
-    findings = _dead(trained)
+    findings = []
+    dead = [f"{name} ({flow.without:.0%} of its weights)" for name, flow in trained.items() if flow.without >= DEAD]
+    if dead:
+        do = "check that forward uses it, that nothing is detached, and that its weights are not all 0"
+        what = f"no gradient reaches {', '.join(dead[:3])}"
+        findings.append(Finding("dead_block", "fault", what, "it will never change, and costs time and memory", do))
     alive = {name: flow.relative for name, flow in trained.items() if flow.without < DEAD}
     wild = [name for name, value in alive.items() if not value <= EXPLODING]
     top = max(alive.values(), default=0.0)
@@ -107,16 +113,6 @@ def check_flow(flows: dict[str, Flow]) -> list[Finding]:
     return findings
 
 
-def _dead(flows: dict[str, Flow]) -> list[Finding]:
-    dead = {name: flow.without for name, flow in flows.items() if flow.without >= DEAD}
-    if not dead:
-        return []
-    shown = ", ".join(f"{name} ({share:.0%} of its weights)" for name, share in list(dead.items())[:3])
-    do = "check that forward uses it, that nothing is detached, and that its weights are not all 0"
-    what = f"no gradient reaches {shown}"
-    return [Finding("dead_block", "fault", what, "it will never change, and costs time and memory", do)]
-
-
 def range_test(model: nn.Module, batches: list[Any]) -> tuple[float | None, list[tuple[float, float]]]:
     """A learning rate for AdamW from losses under growing rates; works on a copy.
 
@@ -132,7 +128,7 @@ def range_test(model: nn.Module, batches: list[Any]) -> tuple[float | None, list
 def _range_test(twin: nn.Module, batches: list[Any]) -> tuple[float | None, list[tuple[float, float]]]:
     low, high, most = RATES
     began = time.perf_counter()
-    loss_of(_answer(twin, batches[0]), targets_of(batches[0])).backward()
+    _loss(twin, batches[0]).backward()
     steps = int(min(most, max(LEAST_STEPS, SECONDS / (time.perf_counter() - began))))
     optimizer = torch.optim.AdamW([p for p in twin.parameters() if p.requires_grad], lr=low)
     curve: list[tuple[float, float]] = []
@@ -140,9 +136,8 @@ def _range_test(twin: nn.Module, batches: list[Any]) -> tuple[float | None, list
     for step in range(steps):
         rate = low * (high / low) ** (step / (steps - 1))
         optimizer.param_groups[0]["lr"] = rate
-        batch = batches[step % len(batches)]
         optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(_answer(twin, batch), targets_of(batch))
+        loss = _loss(twin, batches[step % len(batches)])
         value = float(loss.detach())
         if not math.isfinite(value):
             break

@@ -18,14 +18,6 @@ LEAST = 24
 """Images from which on an answer means something."""
 
 
-def pixel_features(scan: Scan) -> dict[str, np.ndarray]:
-    """Features ``(n, d)`` float32: ``form`` is the grey thumbnail without brightness and contrast, and ``colour``."""
-    grey = scan.grey.reshape(len(scan.grey), -1).astype(np.float32)
-    grey -= grey.mean(axis=1, keepdims=True)
-    grey /= np.linalg.norm(grey, axis=1, keepdims=True) + 1e-6
-    return {"form": grey, "colour": scan.colour.reshape(len(scan.colour), -1).astype(np.float32)}
-
-
 def agreement(features: np.ndarray, labels: np.ndarray) -> tuple[float, float, float]:
     """How often the nearest other images share a label.
 
@@ -64,7 +56,8 @@ def check_labels(scan: Scan, encode: Callable[[list], np.ndarray] | None = None)
         return [], {}
     chosen = np.sort(np.random.default_rng(0).permutation(len(first))[:MOST])
     kept, labels = np.array(first)[chosen], labels[chosen]
-    answers = {basis: agreement(features[kept], labels) for basis, features in pixel_features(scan).items()}
+    colours = scan.colour.reshape(len(scan.colour), -1).astype(np.float32)
+    answers = {"form": agreement(scan.forms[kept], labels), "colour": agreement(colours[kept], labels)}
     basis = min(answers, key=lambda name: answers[name][2])
     own, null, p = answers[basis]
     p = min(1.0, p * len(answers))  # the better of two answers: Bonferroni's correction

@@ -26,17 +26,16 @@ GAIN = 1.2
 
 
 class Files(Dataset):
-    """Image files as tensors ``(3, side, side)`` uint8, as a training run would read them."""
+    """Image files as tensors ``(3, 224, 224)`` uint8, as a training run would read them."""
 
-    def __init__(self, paths: Sequence[Path], side: int = 224) -> None:
-        self.paths, self.side = list(paths), side
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        pixels = np.asarray(open_image(self.paths[index]).resize((self.side, self.side)))
-        return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+        return torch.from_numpy(np.array(open_image(self.paths[index]).resize((224, 224)))).permute(2, 0, 1)
 
 
 def worker_counts() -> tuple[int, ...]:
@@ -58,12 +57,11 @@ class Repeated(Dataset):
         return self.data[index % len(self.data)]
 
 
-def measure_loading(data: Dataset, workers: Sequence[int] | None = None, **options: Any) -> list[dict[str, float]]:
+def measure_loading(data: Dataset, **options: Any) -> list[dict[str, float]]:
     """Images per second of each setting; starting the workers is not counted.
 
     Args:
         data: a data set with a length.
-        workers: numbers of worker processes.
         options: of the DataLoader, such as ``collate_fn``.
 
     Raises:
@@ -71,7 +69,7 @@ def measure_loading(data: Dataset, workers: Sequence[int] | None = None, **optio
     """
     most = max(1, int(SECONDS * item_rate(data)))
     rows = []
-    for count in worker_counts() if workers is None else workers:
+    for count in worker_counts():
         for size in sorted({min(size, most) for size in BATCHES}):
             ahead = {"prefetch_factor": 1} if count else {}
             rate = loader_rate(DataLoader(Repeated(data), size, num_workers=count, **ahead, **options))
@@ -87,13 +85,12 @@ def item_rate(data: Dataset) -> float:
     """
     if not len(data):
         raise DataError("the data set is empty; give it data")
-    first = _guarded(lambda: _seconds(data, 0))
     times: list[float] = []
-    for index in range(1, min(len(data), 1000)):
+    for index in range(min(len(data), 1000)):
         times.append(_guarded(lambda place=index: _seconds(data, place)))
-        if sum(times) > SECONDS / 2:
+        if sum(times[1:]) > SECONDS / 2:
             break
-    return 1 / max(1e-9, float(np.mean(times)) if times else first)
+    return 1 / max(1e-9, float(np.mean(times[1:] or times)))
 
 
 def loader_rate(loader: Any) -> float:
@@ -144,16 +141,8 @@ def check_loading(rows: list[dict[str, float]], where: str) -> list[Finding]:
     if rate < SLOW:
         do = "shrink the images once and store them, take slow work out of __getitem__, or keep the data in memory"
         return [Finding("slow_loader", "fault", what, why, do)]
-    return [
-        Finding("slow_loader", "ok", what, why),
-        Finding(
-            "loader_setting",
-            "advice",
-            f"suggested: {setting}",
-            "the fewest workers near the best rate",
-            f"use {setting}",
-        ),
-    ]
+    suggested = (f"suggested: {setting}", "the fewest workers near the best rate", f"use {setting}")
+    return [Finding("slow_loader", "ok", what, why), Finding("loader_setting", "advice", *suggested)]
 
 
 def suggest(rows: list[dict[str, float]]) -> dict[str, float]:

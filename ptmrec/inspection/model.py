@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ptmrec.core.errors import DataError
+from ptmrec.core.words import first_few
 from ptmrec.inspection.blocks import split_blocks, watch
 from ptmrec.inspection.examples import Example, inputs_of, loss_of, output_of, targets_of
 from ptmrec.inspection.findings import Finding, Report, close_report
@@ -60,8 +61,7 @@ def _weights(model: torch.nn.Module) -> Finding:
     bad = [name for name, value in named if value.is_floating_point() and not value.isfinite().all()]
     why = "whatever is computed from them is not a number, either"
     if bad:
-        more = "..." if len(bad) > 3 else ""
-        what = f"{len(bad)} tensor(s) hold NaN or infinity: {', '.join(bad[:3])}{more}"
+        what = f"{len(bad)} tensor(s) hold NaN or infinity: {first_few(bad)}"
         return Finding("nan_weights", "fault", what, why, "load the last good checkpoint, and lower the learning rate")
     return Finding("nan_weights", "ok", f"all {len(named)} tensors are finite", why)
 
@@ -83,9 +83,8 @@ def _forward(model: torch.nn.Module, example: Example) -> tuple[list[Finding], T
         return [Finding("forward", "fault", what, why, "return the output as a tensor")], None
     if output.is_floating_point() and not output.isfinite().all():
         what = f"{(~output.isfinite()).float().mean():.0%} of the output is NaN or infinite"
-        return [
-            Finding("nan_output", "fault", what, "no loss can be computed", "look for a division, log or exp")
-        ], None
+        do = "look for a division, log or exp"
+        return [Finding("nan_output", "fault", what, "no loss can be computed", do)], None
     wrong = _wrong_shape(output, example)
     if wrong:
         do = "give one row per sample and one score per class"
@@ -130,10 +129,9 @@ def _steady(output: Tensor, again: Tensor | None, alone: Tensor | None) -> list[
 
 def _dead_units(shares: dict[str, float]) -> list[Finding]:
     why = "a unit that says the same of every image takes part in nothing"
-    worst = max(shares, key=shares.get, default=None)
-    if worst is None:
+    if not shares:
         return []
-    share = shares[worst]
+    worst, share = max(shares.items(), key=lambda item: item[1])
     what = f"{share:.0%} of the units of layer {worst} give one value for all images"
     do = "lower the learning rate, initialise biases at 0, or use LeakyReLU or GELU"
     severity = "fault" if share > MOST_DEAD else "advice" if share > SOME_DEAD else "ok"
@@ -171,9 +169,8 @@ def _training(example: Example) -> tuple[list[Finding], dict[str, Any]]:
         loss, flows = measure_flow(example.model, example.batches[0])
     except Exception as error:  # a model runs whatever its author wrote
         what = f"a training step fails: {describe(error)}"
-        return [
-            Finding("training_step", "fault", what, "the model cannot be trained", "mend forward in train mode")
-        ], {}
+        do = "mend forward in train mode"
+        return [Finding("training_step", "fault", what, "the model cannot be trained", do)], {}
     rows = {
         name: {"parameters": flow.parameters, "trainable": flow.trainable, "gradient_over_weight": flow.relative}
         for name, flow in flows.items()
@@ -185,10 +182,8 @@ def _training(example: Example) -> tuple[list[Finding], dict[str, Any]]:
     facts |= {"learning_rate": rate, "range_test": [list(pair) for pair in curve]}
     why = "where the loss fell fastest in a range test with AdamW, at most a tenth of where it was lowest"
     if rate:
-        return [
-            *findings,
-            Finding("learning_rate", "advice", f"suggested: {rate:.1e}", why, f"start at {rate:.1e}"),
-        ], facts
-    what = "the loss fell at no learning rate of a short range test"
-    do = "check loss and targets, or train for longer"
-    return [*findings, Finding("learning_rate", "advice", what, "it may be at its lowest already", do)], facts
+        what, do = f"suggested: {rate:.1e}", f"start at {rate:.1e}"
+    else:
+        what, why = "the loss fell at no learning rate of a short range test", "it may be at its lowest already"
+        do = "check loss and targets, or train for longer"
+    return [*findings, Finding("learning_rate", "advice", what, why, do)], facts

@@ -29,7 +29,7 @@ import torch
 $imports
 from ptmrec.config.section import setting
 from ptmrec.config.sections import TrainingOptions
-from ptmrec.train.base_trainer import BaseTrainer
+${ours}from ptmrec.train.base_trainer import BaseTrainer
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,10 @@ $example
 ''')
 
 F_IMPORT = "import torch.nn.functional as F\nfrom torch import nn\n"
+LABELLED = """    model = nn.Sequential(nn.Linear(8, options.width), nn.GELU(), nn.Linear(options.width, 3))
+    features = torch.randn(64, 8)
+    labels = features[:, :3].argmax(dim=1)
+    batches = [{"features": x, "labels": y} for x, y in zip(features.split(16), labels.split(16), strict=True)]"""
 BODIES = {
     "tensor": (
         F_IMPORT,
@@ -74,10 +78,7 @@ BODIES = {
         '''    def compute_loss(self, batch):
         """Cross-entropy of ``features (B, 8)`` and ``labels (B,)``."""
         return F.cross_entropy(self.model(batch["features"]), batch["labels"])''',
-        """    model = nn.Sequential(nn.Linear(8, options.width), nn.GELU(), nn.Linear(options.width, 3))
-    features = torch.randn(64, 8)
-    labels = features[:, :3].argmax(dim=1)
-    batches = [{"features": x, "labels": y} for x, y in zip(features.split(16), labels.split(16), strict=True)]""",
+        LABELLED,
     ),
     "multi": (
         F_IMPORT,
@@ -90,10 +91,7 @@ BODIES = {
         right = (scores.argmax(dim=1) == batch["labels"]).float().mean()
         self._last_batch_metrics = {"error": error, "size": size, "accuracy": right}
         return error + self.options.penalty * size''',
-        """    model = nn.Sequential(nn.Linear(8, options.width), nn.GELU(), nn.Linear(options.width, 3))
-    features = torch.randn(64, 8)
-    labels = features[:, :3].argmax(dim=1)
-    batches = [{"features": x, "labels": y} for x, y in zip(features.split(16), labels.split(16), strict=True)]""",
+        LABELLED,
     ),
     "similarity": (
         "",
@@ -212,12 +210,8 @@ def _texts(name: str, pattern: str) -> dict[str, str]:
     title = "".join(part.capitalize() for part in name.split("_"))
     imports, settings, body, example = BODIES[pattern]
     values = {"name": name, "title": title, "about": PATTERNS[pattern], "imports": imports, "settings": settings}
-    source = HEAD.substitute(values, body=body, example=example)
-    if pattern in OURS:
-        anchor = "from ptmrec.train.base_trainer"
-        source = source.replace(anchor, OURS[pattern] + anchor)
     return {
-        f"{name}.py": source,
+        f"{name}.py": HEAD.substitute(values, ours=OURS.get(pattern, ""), body=body, example=example),
         f"{name}.ini": CONFIG.substitute(values),
         f"test_{name}.py": TEST.substitute(values),
     }

@@ -1,7 +1,8 @@
 """One pass over the image files of a folder; what stays in memory of an image is small and of fixed size."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,6 @@ class Scan:
         parts: ``train``, ``test``, ``val`` or empty, one per image.
         labels: class names, empty where there is none.
         digests: ``(n,)`` bytes, BLAKE2 of size and decoded pixels.
-        hashes: ``(n,)`` uint64, signs of the 64 lowest frequencies of the grey thumbnail.
         grey: ``(n, 32, 32)`` uint8; colour: ``(n, 8, 8, 3)`` uint8.
         sizes: ``(n, 2)`` width and height on disk, in pixels.
         modes: Pillow's name of the pixels, such as ``RGB`` or ``L``.
@@ -45,19 +45,30 @@ class Scan:
     """
 
     folder: Path
-    paths: list[Path] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    digests: list[bytes] = field(default_factory=list)
-    hashes: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
-    grey: np.ndarray = field(default_factory=lambda: np.zeros((0, THUMBNAIL, THUMBNAIL), np.uint8))
-    colour: np.ndarray = field(default_factory=lambda: np.zeros((0, COLOURS, COLOURS, 3), np.uint8))
-    sizes: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.int64))
-    modes: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    empty: list[str] = field(default_factory=list)
-    total: int = 0
-    account: Account = field(default_factory=Account)
+    paths: list[Path]
+    parts: list[str]
+    labels: list[str]
+    digests: list[bytes]
+    grey: np.ndarray
+    colour: np.ndarray
+    sizes: np.ndarray
+    modes: list[str]
+    unreadable: dict[str, str]
+    empty: list[str]
+    total: int
+    account: Account
+
+    @cached_property
+    def hashes(self) -> np.ndarray:
+        """See :func:`perceptual_hashes`."""
+        return perceptual_hashes(self.grey)
+
+    @cached_property
+    def forms(self) -> np.ndarray:
+        """Grey thumbnails as vectors ``(n, d)`` float32 of mean 0 and length 1; blank ones are 0, like nothing."""
+        vectors = self.grey.reshape(len(self.grey), -1).astype(np.float32)
+        vectors -= vectors.mean(axis=1, keepdims=True)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1.0)
 
     def name(self, index: int) -> str:
         """Place of an image within the folder."""
@@ -75,7 +86,7 @@ def scan_folder(folder: Path, labels: Path | None = None) -> Scan:
         DataError: no such folder, no image in it, or a folder that may not be read.
     """
     listing = list_images(folder, labels)
-    listed, empty = list(zip(listing.files, listing.parts, listing.classes, strict=True)), list(listing.empty)
+    listed = list(zip(listing.files, listing.parts, listing.classes, strict=True))
     step = -(-len(listed) // MAX_IMAGES)
     rows, unreadable = [], {}
     for path, part, label in progress(listed[::step], "looking into images"):
@@ -83,14 +94,10 @@ def scan_folder(folder: Path, labels: Path | None = None) -> Scan:
             rows.append((path, part, label, *_look(path)))
         except DataError as error:
             unreadable[str(path.relative_to(folder))] = str(error)
-    if not rows:
-        return Scan(folder, unreadable=unreadable, empty=empty, total=len(listed), account=listing.account)
-    paths, parts, names, digests, grey, colour, sizes, modes = map(list, zip(*rows, strict=True))
-    grey = np.stack(grey)
-    return Scan(
-        *(folder, paths, parts, names, digests, perceptual_hashes(grey), grey, np.stack(colour), np.array(sizes)),
-        *(modes, unreadable, empty, len(listed), listing.account),
-    )
+    columns = map(list, zip(*rows, strict=True)) if rows else [[] for _ in range(8)]
+    paths, parts, names, digests, *arrays, modes = columns
+    known = (folder, paths, parts, names, digests, *map(np.array, arrays), modes)
+    return Scan(*known, unreadable, list(listing.empty), len(listed), listing.account)
 
 
 def perceptual_hashes(grey: np.ndarray) -> np.ndarray:

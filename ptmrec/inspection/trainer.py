@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from ptmrec.core.errors import PtmrecError
+from ptmrec.inspection.examples import MOST_BATCHES
 from ptmrec.inspection.findings import Finding, Report, close_report
+from ptmrec.inspection.flow import EXPLODING, norm_of
 from ptmrec.inspection.subjects import describe
-from ptmrec.inspection.trainers import MOST_BATCHES, TrainerExample
+from ptmrec.inspection.trainers import TrainerExample
 from ptmrec.train.base_trainer import BaseTrainer
 from ptmrec.train.batches import to_device
 
@@ -23,8 +25,6 @@ SECONDS = 10.0
 """Time of the repeated batch."""
 FALL = 0.01
 """Share of the loss that the steps on a repeated batch have to gain."""
-EXPLODING = 1e3
-"""Norm of the gradient over that of the weights from which on a step wrecks them, before clipping."""
 WRONG_GRADIENT = 10.0
 
 
@@ -92,19 +92,19 @@ class TrainerProbe:
         self.trainer.model.load_state_dict(model)
         self.trainer._run.optimizer.load_state_dict(optimizer)
 
-    def _forward(self, batch: Any) -> Any:
+    def _forward(self) -> Any:
+        """Loss of the first batch."""
         self.trainer.model.train()
         self.trainer._last_batch_metrics = {}
-        return self.trainer._forward_batch(batch)
+        return self.trainer._forward_batch(self.batches[0])
 
     def _step(self, batch: Any) -> float:
         self.trainer.model.train()
         self.trainer._last_batch_metrics = {}
-        with torch.enable_grad():
-            return self.trainer._train_batch(batch)
+        return self.trainer._train_batch(batch)
 
     def _loss(self) -> Finding:
-        loss, why = self._forward(self.batches[0]), "the base trainer takes a step down this number"
+        loss, why = self._forward(), "the base trainer takes a step down this number"
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
             do = "return the mean over the batch; put other numbers into self._last_batch_metrics"
@@ -121,13 +121,12 @@ class TrainerProbe:
         model, optimizer = self.trainer.model, self.trainer._run.optimizer
         optimizer.zero_grad(set_to_none=True)
         model.zero_grad(set_to_none=True)
-        self._forward(self.batches[0]).backward()
+        self._forward().backward()
         taken = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         reached = {name: p for name, p in model.named_parameters() if p.grad is not None and bool(p.grad.any())}
         forgotten = [name for name, p in reached.items() if id(p) not in taken]
         unused = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
-        gradient = math.sqrt(sum(float(p.grad.double().norm()) ** 2 for p in reached.values()))
-        weight = math.sqrt(sum(float(p.detach().double().norm()) ** 2 for p in reached.values()))
+        gradient, weight = norm_of(p.grad for p in reached.values()), norm_of(reached.values())
         findings = []
         if forgotten:
             what = f"{len(forgotten)} parameter(s) get a gradient, but no step: {', '.join(forgotten[:3])}"
@@ -135,9 +134,8 @@ class TrainerProbe:
             findings.append(Finding("forgotten_parameter", "fault", what, "they stay as they were drawn", do))
         if unused:
             what = f"{len(unused)} parameter(s) got no gradient on the first batch: {', '.join(unused[:3])}"
-            findings.append(
-                Finding("unused_parameter", "advice", what, "they may not be used", "check the forward pass")
-            )
+            do = "check the forward pass"
+            findings.append(Finding("unused_parameter", "advice", what, "they may not be used", do))
         ratio = gradient / max(weight, 1e-8)
         what, why = f"the gradient is {ratio:.1g} times the weights", "one step of an unclipped optimiser wrecks them"
         exploding = not ratio <= EXPLODING
@@ -182,9 +180,7 @@ class TrainerProbe:
             self.trainer._forward_batch(self.batches[0])
         if self.trainer.model.training:
             return [_mode("a validation batch leaves the model in training mode")], {}
-        losses = []
-        for _ in range(2):
-            losses.append(self.trainer._run_epoch("validation", self.batches)["validation_loss"])
+        losses = [self.trainer._run_epoch("validation", self.batches)["validation_loss"] for _ in range(2)]
         findings = []
         if not same_bits(before, self.trainer.model.state_dict()):
             what = "a validation pass changes the weights or the running statistics"

@@ -1,7 +1,6 @@
 """A trainer that can be made anew as often as the inspection needs: one of the project's, or out of a file."""
 
 import dataclasses
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,13 @@ from torch.utils.data import DataLoader
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig, TrainingOptions
 from ptmrec.core.errors import ConfigError, DataError
-from ptmrec.inspection.examples import call_example
+from ptmrec.inspection.examples import call_example, first_batches
 from ptmrec.inspection.subjects import EXAMPLE, guarded, is_file, run_file, split_subject
 from ptmrec.model.build import build_autoencoder, build_ranker
 from ptmrec.train.autoencoder_trainer import AutoEncoderTrainer
 from ptmrec.train.base_trainer import BaseTrainer
 from ptmrec.train.ranker_trainer import RankerTrainer
 
-MOST_BATCHES = 4
 SHORT = 16
 """Batches up to which a loader is used as it is; of a longer one the first few."""
 FIXED = {
@@ -80,10 +78,8 @@ def example_of(
         torch.manual_seed(0)
         model, batches, options = example()
         options = dataclasses.replace(options, epochs=epochs, **FIXED)
-        if not isinstance(batches, DataLoader) or len(batches) > SHORT:
-            batches = guarded(lambda: list(itertools.islice(batches, MOST_BATCHES)), where, "the batches fail")
-        if not len(batches):
-            raise DataError(f"{where}: no batch given; return a model and at least one batch")
+        if not isinstance(batches, DataLoader) or not 0 < len(batches) <= SHORT:
+            batches = first_batches(batches, where)
         return guarded(lambda: trainer(model, options, folder, batches), where, f"{trainer.__name__} cannot be made")
 
     return TrainerExample(subject, make)
@@ -134,9 +130,9 @@ def _ranker(folder: Path, epochs: int) -> BaseTrainer:
     return RankerTrainer(build_ranker(config, {"card": 4, "source": 8}, 8, 3), config, folder, batches)
 
 
-def make_lists(seed: int, lists: int = 4, models: int = 7, classes: int = 3) -> dict[str, Any]:
+def make_lists(seed: int) -> dict[str, Any]:
     """A batch of lists as :meth:`CombinedSimilarityDataset.collate` makes them, with numbers made by chance."""
-    generator = torch.Generator().manual_seed(seed)
+    generator, lists, models, classes = torch.Generator().manual_seed(seed), 4, 7, 3
     scores = torch.rand(lists, models, generator=generator)
     return {
         "model_tokens": torch.randn(1, models, 12, generator=generator).expand(lists, -1, -1),

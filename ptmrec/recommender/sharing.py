@@ -295,7 +295,7 @@ def _import_from(source: str, paths: PathsConfig) -> list[str]:
         target = paths.artifacts / FETCHED / hashlib.sha256(source.encode()).hexdigest()
         place = fetch_address(source, target, LARGEST)
     else:
-        place = Repository.named(source).fetch(SHARED, LARGEST)
+        place = Repository(source).fetch(SHARED, LARGEST)
     try:
         return import_registrations(place, paths)
     except ArtifactError as error:

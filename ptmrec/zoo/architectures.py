@@ -79,14 +79,11 @@ def _vgg(width: int) -> tuple[nn.Module, int]:
 
 
 def _resnet(width: int) -> tuple[nn.Module, int]:
-    return _pooled(*_stem(width), BasicBlock(width, 2 * width, 2), BasicBlock(2 * width, 4 * width, 2)), 4 * width
+    return _pooled(*_stem(width), BasicBlock(width, 2 * width), BasicBlock(2 * width, 4 * width)), 4 * width
 
 
 def _regnet(width: int) -> tuple[nn.Module, int]:
-    layers = [
-        RegNetBlock(width, 3 * width, 2, width // 2, 0.25),
-        RegNetBlock(3 * width, 4 * width, 2, width // 2, 0.25),
-    ]
+    layers = [RegNetBlock(width, 3 * width, width // 2), RegNetBlock(3 * width, 4 * width, width // 2)]
     return _pooled(*_stem(width), *layers), 4 * width
 
 
@@ -95,9 +92,9 @@ def _densenet(width: int) -> tuple[nn.Module, int]:
     last = width + 4 * growth
     layers = [
         *_stem(width),
-        DenseBlock(2, width, growth, widening=2),
+        DenseBlock(2, width, growth),
         dense_transition(2 * width, width),
-        DenseBlock(4, width, growth, widening=2),
+        DenseBlock(4, width, growth),
         nn.BatchNorm2d(last),
         nn.ReLU(inplace=True),
     ]
@@ -107,9 +104,9 @@ def _densenet(width: int) -> tuple[nn.Module, int]:
 def _mobilenet(width: int) -> tuple[nn.Module, int]:
     layers = [
         *_stem(width),
-        InvertedResidual(width, 2 * width, 3, stride=2),
-        InvertedResidual(2 * width, 2 * width, 3),
-        InvertedResidual(2 * width, 4 * width, 3, stride=2),
+        InvertedResidual(width, 2 * width, stride=2),
+        InvertedResidual(2 * width, 2 * width),
+        InvertedResidual(2 * width, 4 * width, stride=2),
     ]
     return _pooled(*layers), 4 * width
 
@@ -117,11 +114,11 @@ def _mobilenet(width: int) -> tuple[nn.Module, int]:
 def _convnext(width: int) -> tuple[nn.Module, int]:
     layers = [
         nn.Conv2d(3, width, 4, 4),
-        ConvNeXtBlock(width, kernel=3),
+        ConvNeXtBlock(width),
         nn.GroupNorm(1, width),
         nn.Conv2d(width, 2 * width, 2, 2),
-        ConvNeXtBlock(2 * width, kernel=3),
-        ConvNeXtBlock(2 * width, kernel=3),
+        ConvNeXtBlock(2 * width),
+        ConvNeXtBlock(2 * width),
         nn.GroupNorm(1, 2 * width),
     ]
     return _pooled(*layers), 2 * width
@@ -156,11 +153,11 @@ class _Patches(nn.Module):
 
 
 def _vit(width: int) -> tuple[nn.Module, int]:
-    return _Patches(width, 8, lambda _: ViTBlock(width, width // 16, 2.0), depth=3), width
+    return _Patches(width, 8, lambda _: ViTBlock(width, width // 16), depth=3), width
 
 
 def _mixer(width: int) -> tuple[nn.Module, int]:
-    return _Patches(width, 4, lambda length: MixerBlock(width, length, (0.5, 2.0)), depth=2), width
+    return _Patches(width, 4, lambda length: MixerBlock(width, length), depth=2), width
 
 
 FAMILIES: dict[str, tuple[Callable[[int], tuple[nn.Module, int]], dict[str, int]]] = {

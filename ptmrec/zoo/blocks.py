@@ -41,10 +41,10 @@ class Mlp(nn.Module):
 class BasicBlock(nn.Module):
     """ResNet: two 3 x 3 convolutions beside a shortcut that halves the resolution (https://arxiv.org/abs/1512.03385)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, 2, bias=False), nn.BatchNorm2d(outputs))
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
@@ -71,13 +71,13 @@ class SqueezeExcite(nn.Module):
 class RegNetBlock(nn.Module):
     """RegNet-Y: grouped convolution and squeeze-and-excitation (https://arxiv.org/abs/2003.13678)."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, group: int, squeeze: float) -> None:
+    def __init__(self, inputs: int, outputs: int, group: int) -> None:
         super().__init__()
         self.conv1 = conv_norm_act(inputs, outputs, 1)
-        self.conv2 = conv_norm_act(outputs, outputs, 3, stride, outputs // group)
-        self.se = SqueezeExcite(outputs, round(inputs * squeeze))
+        self.conv2 = conv_norm_act(outputs, outputs, 3, 2, outputs // group)
+        self.se = SqueezeExcite(outputs, round(inputs / 4))
         self.conv3 = conv_norm_act(outputs, outputs, 1, act=False)
-        self.downsample = conv_norm_act(inputs, outputs, 1, stride, act=False)
+        self.downsample = conv_norm_act(inputs, outputs, 1, 2, act=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps ``(B, C, H, W)`` after the block."""
@@ -87,12 +87,12 @@ class RegNetBlock(nn.Module):
 class DenseLayer(nn.Module):
     """DenseNet: reads all maps before it (https://arxiv.org/abs/1608.06993)."""
 
-    def __init__(self, inputs: int, growth: int, widening: int) -> None:
+    def __init__(self, inputs: int, growth: int) -> None:
         super().__init__()
         self.norm1 = nn.BatchNorm2d(inputs)
-        self.conv1 = nn.Conv2d(inputs, widening * growth, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(widening * growth)
-        self.conv2 = nn.Conv2d(widening * growth, growth, 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(inputs, 2 * growth, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(2 * growth)
+        self.conv2 = nn.Conv2d(2 * growth, growth, 3, padding=1, bias=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps ``(B, C, H, W)`` after the block."""
@@ -102,10 +102,10 @@ class DenseLayer(nn.Module):
 class DenseBlock(nn.Module):
     """Dense layers ``denselayer1``, ...; each adds ``growth`` maps."""
 
-    def __init__(self, layers: int, inputs: int, growth: int, widening: int) -> None:
+    def __init__(self, layers: int, inputs: int, growth: int) -> None:
         super().__init__()
         for place in range(layers):
-            self.add_module(f"denselayer{place + 1}", DenseLayer(inputs + place * growth, growth, widening))
+            self.add_module(f"denselayer{place + 1}", DenseLayer(inputs + place * growth, growth))
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps ``(B, C, H, W)`` after the block."""
@@ -127,10 +127,10 @@ def dense_transition(inputs: int, outputs: int) -> nn.Module:
 class InvertedResidual(nn.Module):
     """MobileNet-V2: narrow, wide by depth, narrow (https://arxiv.org/abs/1801.04381)."""
 
-    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
         self.has_skip = inputs == outputs and stride == 1
-        hidden = _divisible(inputs * expansion)
+        hidden = _divisible(3 * inputs)
         self.conv_pw, self.bn1 = nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden)
         self.conv_dw = nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False)
         self.bn2 = nn.BatchNorm2d(hidden)
@@ -152,9 +152,9 @@ def _divisible(width: int) -> int:
 class ConvNeXtBlock(nn.Module):
     """ConvNeXt: depthwise convolution, then an MLP per pixel (https://arxiv.org/abs/2201.03545)."""
 
-    def __init__(self, width: int, kernel: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv_dw = nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.conv_dw = nn.Conv2d(width, width, 3, padding=1, groups=width)
         self.norm = nn.LayerNorm(width, EPSILON)
         self.mlp = Mlp(width, 4 * width)
         self.gamma = nn.Parameter(1e-6 * torch.ones(width))
@@ -225,10 +225,10 @@ class Attention(nn.Module):
 class ViTBlock(nn.Module):
     """Vision transformer: self-attention and an MLP, norms first (https://arxiv.org/abs/2010.11929)."""
 
-    def __init__(self, width: int, heads: int, ratio: float) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.norm1, self.attn = nn.LayerNorm(width, EPSILON), Attention(width, heads)
-        self.norm2, self.mlp = nn.LayerNorm(width, EPSILON), Mlp(width, int(ratio * width))
+        self.norm2, self.mlp = nn.LayerNorm(width, EPSILON), Mlp(width, 2 * width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens ``(B, T, D)`` after the block."""
@@ -239,10 +239,10 @@ class ViTBlock(nn.Module):
 class MixerBlock(nn.Module):
     """MLP-Mixer: an MLP across tokens, then one across channels (https://arxiv.org/abs/2105.01601)."""
 
-    def __init__(self, width: int, length: int, ratios: tuple[float, float]) -> None:
+    def __init__(self, width: int, length: int) -> None:
         super().__init__()
-        self.norm1, self.mlp_tokens = nn.LayerNorm(width, EPSILON), Mlp(length, int(ratios[0] * width))
-        self.norm2, self.mlp_channels = nn.LayerNorm(width, EPSILON), Mlp(width, int(ratios[1] * width))
+        self.norm1, self.mlp_tokens = nn.LayerNorm(width, EPSILON), Mlp(length, width // 2)
+        self.norm2, self.mlp_channels = nn.LayerNorm(width, EPSILON), Mlp(width, 2 * width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens ``(B, T, D)`` after the block."""

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json
 
 CARD_NAME = "config.json"
+CLIP_CONFIG = "open_clip_config.json"
+"""What open_clip writes beside or in place of it."""
+UNKNOWN = "unknown"
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 LONGEST_NAME = 200
 """Characters of the longest name: files and folders are called by it, and systems take no more than 255."""
@@ -46,14 +49,14 @@ class Card:
     architecture: Mapping[str, Any]
     num_params: int
     input_size: int | None
-    source_dataset: str
-    source_accuracy: float | None
-    licence: str
-    seed: int
-    recipe: Mapping[str, Any]
-    gmacs: float | None
-    num_features: int | None
-    datasets: Sequence[str] = ()
+    source_dataset: str = UNKNOWN
+    source_accuracy: float | None = None
+    licence: str = UNKNOWN
+    seed: int = 0
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    gmacs: float | None = None
+    num_features: int | None = None
+    datasets: Sequence[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The card as plain data for JSON."""
@@ -99,10 +102,8 @@ def card_from(data: Any, path: Path, gaps: bool = False) -> Card:
         raise ArtifactError(f"{path}: a card is a JSON object, found {type(data).__name__}")
     values = {entry.name: _checked(data, entry, path, gaps) for entry in fields(Card) if entry.name != "datasets"}
     if not NAME_PATTERN.fullmatch(values["name"]) or len(values["name"]) > LONGEST_NAME:
-        raise ArtifactError(
-            f"{path}: name {values['name'][:60]!r} may hold letters, digits, '.', '_' and '-' only, {LONGEST_NAME} "
-            "in all"
-        )
+        kept = f"letters, digits, '.', '_' and '-' only, {LONGEST_NAME} in all"
+        raise ArtifactError(f"{path}: name {values['name'][:60]!r} may hold {kept}")
     datasets = data.get("datasets", [values["source_dataset"]])
     if not isinstance(datasets, list) or not all(isinstance(name, str) for name in datasets):
         raise ArtifactError(f"{path}: field 'datasets' should be a list of names, found {str(datasets)[:60]!r}")

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ptmrec.core.errors import UNFIT, ArtifactError, one_line
-from ptmrec.zoo.feed import Feed
+from ptmrec.zoo.feed import Feed, find_axes
 
 DTYPES = {
     **{1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16},
@@ -57,7 +57,6 @@ class Program(nn.Module):
 
     def __init__(self, path: Path, features: str = "") -> None:
         super().__init__()
-        self.path = path
         try:
             with zipfile.ZipFile(path) as archive:
                 self._read(archive)
@@ -97,18 +96,15 @@ class Program(nn.Module):
         self._input = inputs[0]
         self._steps = [(_resolve(node["target"]), node["inputs"], node["outputs"]) for node in self._nodes]
         last = {name: place for place, (_, given, _) in enumerate(self._steps) for name in _used(given)}
-        self._ends = [
-            [name for name in _used(given) if last[name] == place] for place, (_, given, _) in enumerate(self._steps)
-        ]
+        self._ends = [[] for _ in self._steps]
+        for name, place in last.items():
+            self._ends[place].append(name)
 
     def _feed(self) -> Feed:
         """The pictures it takes; sizes that export left open are those it was exported with."""
         meta = self._metas[self._input]
         sizes = [_size(part) for part in meta["sizes"]]
-        if len(sizes) != 4:
-            raise ArtifactError(f"it takes {len(sizes)} axes, not images with colours, height and width")
-        last = sizes[1][0] not in (1, 3) and sizes[3][0] in (1, 3)
-        channels, height, width = (sizes[place][0] for place in ((3, 1, 2) if last else (1, 2, 3)))
+        channels, height, width, last = find_axes([size for size, _ in sizes])
         self.open_size = any(open_ for _, open_ in (sizes[1:3] if last else sizes[2:]))
         kind = str(DTYPES.get(meta["dtype"])).removeprefix("torch.")
         return Feed(height, width, channels, kind, last, batch=0 if sizes[0][1] else sizes[0][0])
@@ -177,9 +173,8 @@ def _tensors(archive: zipfile.ZipFile, names: Mapping[str, str], kind: str) -> d
     found, storages = {}, {}
     for name, entry in _object(_json(archive, listed), "config").items():
         if entry.get("use_pickle") or not entry.get("tensor_meta"):
-            raise ArtifactError(
-                f"its {kind} {name[:60]!r} is a pickle, which is never read; take it out of the network"
-            )
+            what = f"its {kind} {name[:60]!r} is a pickle"
+            raise ArtifactError(f"{what}, which is never read; take it out of the network")
         place = names.get(f"data/{kind}/{entry['path_name']}")
         if place is None:
             raise ArtifactError(f"{entry['path_name'][:60]!r} is missing in it")
@@ -205,12 +200,11 @@ def _tensor(data: bytearray, meta: Mapping[str, Any], name: str) -> Tensor:
 
 def _size(part: Mapping[str, Any]) -> tuple[int, bool]:
     """A length, and whether it was left open; it is then that of the example it was exported with."""
-    value = part.get("as_int")
-    hint = None if value is not None else _object(part, "as_expr").get("hint") or {}
-    value = hint.get("as_int") if hint is not None else value
+    left_open = part.get("as_int") is None
+    value = ((_object(part, "as_expr").get("hint") or {}) if left_open else part).get("as_int")
     if not isinstance(value, int) or isinstance(value, bool):
         raise ArtifactError("it leaves a length open without an example; export it with images of a size")
-    return value, hint is not None
+    return value, left_open
 
 
 def _resolve(target: Any) -> Any:
@@ -257,15 +251,14 @@ def _argument(argument: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
         return None
     if kind == "as_tensor":
         return values[value["name"]]
-    if kind == "as_tensors":
-        return [values[part["name"]] for part in value]
-    if kind in ("as_optional_tensor", "as_optional_tensors"):
-        parts = [_argument(part, values) for part in (value if kind.endswith("s") else [value])]
-        return parts if kind.endswith("s") else parts[0]
+    if kind == "as_tensors" or (kind.startswith("as_sym") and kind.endswith("s")):
+        return [_argument({kind[:-1]: part}, values) for part in value]
+    if kind == "as_optional_tensor":
+        return _argument(value, values)
+    if kind == "as_optional_tensors":
+        return [_argument(part, values) for part in value]
     if kind.startswith("as_sym"):
-        parts = value if kind.endswith("s") else [value]
-        found = [values[part["as_name"]] if "as_name" in part else next(iter(part.values())) for part in parts]
-        return found if kind.endswith("s") else found[0]
+        return values[value["as_name"]] if "as_name" in value else next(iter(value.values()))
     constants = {"as_scalar_type": DTYPES, "as_memory_format": FORMATS, "as_layout": {7: torch.strided}}
     if kind in constants:
         return constants[kind][value]
@@ -287,11 +280,6 @@ def _keep(values: dict[str, Any], outputs: list[Any], found: Any) -> None:
     else:
         for output, part in zip(outputs, found if found is not None else [None] * len(outputs), strict=True):
             _keep(values, [output], part)
-    biggest = max((part.numel() for part in _flat(found)), default=0)
-    if biggest > NUMBERS:
-        raise ArtifactError(f"a step gives {biggest:,} numbers at once, more than {NUMBERS:,}")
-
-
-def _flat(found: Any) -> list[Tensor]:
-    parts = found if isinstance(found, list | tuple) else [found]
-    return [part for part in parts if isinstance(part, Tensor)]
+    for part in found if isinstance(found, list | tuple) else [found]:
+        if isinstance(part, Tensor) and part.numel() > NUMBERS:
+            raise ArtifactError(f"a step gives {part.numel():,} numbers at once, more than {NUMBERS:,}")

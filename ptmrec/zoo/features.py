@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
@@ -11,9 +12,17 @@ if TYPE_CHECKING:
     from ptmrec.zoo.photo_model import PhotoModel
 
 
+def to_pixels(images: np.ndarray, size: tuple[int, int] | None = None) -> Tensor:
+    """Images ``(n, H, W, 3)`` uint8 as ``(n, 3, height, width)`` float32 from 0 to 1, of a size where one is given."""
+    pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float().div_(255)
+    if size in (None, pixels.shape[-2:]):
+        return pixels
+    return F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp_(0, 1)
+
+
 def normalise(images: np.ndarray) -> Tensor:
     """Images ``(n, H, W, 3)`` uint8 as the models take them: ``(n, 3, H, W)`` float32, centred."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float().div_(255).sub_(0.5).div_(0.25)
+    return to_pixels(images).sub_(0.5).div_(0.25)
 
 
 @torch.inference_mode()

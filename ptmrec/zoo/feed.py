@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ptmrec.core.errors import ArtifactError, ConfigError, first_line
 from ptmrec.zoo.card import LARGEST_IMAGE
+from ptmrec.zoo.features import to_pixels
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 KINDS = ("float32", "float16", "uint8")
@@ -89,15 +90,12 @@ class Feed:
 
     def asked(self, asked: Asked) -> "Feed":
         """With what a person asks for in place of what was read."""
-        size = dict(zip(("height", "width"), asked.input_size, strict=True)) if asked.input_size else {}
-        colours = {key: value for key in ("mean", "std") if (value := getattr(asked, key)) is not None}
-        return replace(self, **size, **colours)
+        height, width = asked.input_size or (self.height, self.width)
+        return replace(self, height=height, width=width, mean=asked.mean or self.mean, std=asked.std or self.std)
 
     def prepare(self, images: np.ndarray) -> Tensor:
         """Images ``(n, H, W, 3)`` uint8 as the network takes them: ``(n, C, height, width)``, or channels last."""
-        pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float().div_(255)
-        if pixels.shape[-2:] != (self.height, self.width):
-            pixels = F.interpolate(pixels, (self.height, self.width), mode="bicubic", antialias=True).clamp_(0, 1)
+        pixels = to_pixels(images, (self.height, self.width))
         if self.channels == 1:  # as Pillow makes grey of colours
             pixels = (pixels * torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)).sum(dim=1, keepdim=True)
         if self.kind == "uint8":
@@ -106,6 +104,18 @@ class Feed:
             mean, std = (_per_channel(values, self.channels) for values in (self.mean, self.std))
             pixels = ((pixels - mean) / std).to(getattr(torch, self.kind))
         return pixels.permute(0, 2, 3, 1).contiguous() if self.last else pixels
+
+
+def find_axes(sizes: Sequence[int]) -> tuple[int, int, int, bool]:
+    """Channels, height and width of an input's four axes, and whether the channels come last.
+
+    Raises:
+        ArtifactError: there are more or fewer axes.
+    """
+    if len(sizes) != 4:
+        raise ArtifactError(f"it takes {len(sizes)} axes, not images with colours, height and width")
+    last = sizes[1] not in (1, 3) and sizes[3] in (1, 3)
+    return *(sizes[place] for place in ((3, 1, 2) if last else (1, 2, 3))), last
 
 
 def feed_of(stated: Any) -> Feed:
@@ -224,15 +234,12 @@ def check_features(model: FedModel, name: str) -> FedModel:
         raise ArtifactError(f"{name}: it cannot be run on images ({first_line(error)}); state --input-size") from None
     if not together.isfinite().all():
         raise ArtifactError(f"{name}: its features are not finite; its weights are damaged, fetch them again")
-    spread = float(together.std(dim=0).max())
     size = float(together.abs().max())
-    if spread <= 1e-6 * size:
+    if float(together.std(dim=0).max()) <= 1e-6 * size:
         raise ArtifactError(f"{name}: its features are the same for all images; {NAME_A_LAYER}")
     if float((alone - together).abs().max()) > CLOSE * size:
-        raise ArtifactError(
-            f"{name}: an image has other features alone than among others; put the network into evaluation mode "
-            "(network.eval()) before it is saved"
-        )
+        do = "put the network into evaluation mode (network.eval()) before it is saved"
+        raise ArtifactError(f"{name}: an image has other features alone than among others; {do}")
     model.num_features = together.shape[1]
     return model
 
@@ -253,14 +260,10 @@ def as_size(value: Any) -> tuple[int, int]:
     Raises:
         ConfigError: it is neither, or larger than images are made.
     """
-    sides = (value, value) if _whole(value) else value
-    if (
-        not isinstance(sides, list | tuple)
-        or len(sides) != 2
-        or not all(_whole(side) and 1 <= side <= LARGEST_IMAGE for side in sides)
-    ):
+    sides = (value, value) if _whole(value) else tuple(value) if isinstance(value, list | tuple) else ()
+    if len(sides) != 2 or not all(_whole(side) and 1 <= side <= LARGEST_IMAGE for side in sides):
         raise ConfigError(f"input size {str(value)[:60]!r}: give pixels up to {LARGEST_IMAGE}, such as 224 or 256x128")
-    return tuple(sides)
+    return sides
 
 
 def parse_colours(name: str, text: str) -> tuple[float, ...]:

@@ -1,7 +1,7 @@
 """Models that are one file: ONNX, an exported program of torch, or a torchvision architecture with its safetensors."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from ptmrec.core.words import suggest
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.feed import Asked, FedModel, Feed, check_features, feed_of
 from ptmrec.zoo.hub import HubSnapshot
-from ptmrec.zoo.hub_card import UNKNOWN
 from ptmrec.zoo.snapshot import PICKLES, count_held, read_tensors
 
 if TYPE_CHECKING:
@@ -33,14 +32,12 @@ SAVE = (
 class FileSnapshot(HubSnapshot):
     """A model whose ``folder`` is the one file it lies in."""
 
-    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
-        """Name and tensor of each weight."""
-        if self.card.architecture.get("library") == TORCHVISION and not self.untrained:
-            yield from read_tensors(self.folder, backwards)
-            return
-        body = _body(self)
-        held = list(body.weights() if hasattr(body, "weights") else body.state_dict().items())
-        yield from reversed(held) if backwards else held
+    def _in_memory(self) -> "list[tuple[str, Tensor]] | None":
+        stored = self.card.architecture.get("library") == TORCHVISION and not self.untrained
+        return None if stored else list(_body(self).state_dict().items())
+
+    def _files(self) -> list[Path]:
+        return [self.folder]
 
     def digest(self) -> str:
         """SHA-256 of the file."""
@@ -59,17 +56,21 @@ class FileSnapshot(HubSnapshot):
 
 def _body(snapshot: FileSnapshot) -> "nn.Module":
     architecture, path = snapshot.card.architecture, snapshot.folder
-    features = str(architecture.get("features", ""))
-    if architecture.get("library") == "onnx":
+    if architecture["library"] == TORCHVISION:
+        return _torchvision(str(architecture.get("model")), None if snapshot.untrained else path)
+    feed, features = feed_of(architecture.get("feed")), str(architecture.get("features", ""))
+    return _network(architecture["library"], path, Asked(features=features, input_size=(feed.height, feed.width)))
+
+
+def _network(library: str, path: Path, asked: Asked) -> Any:
+    """The network in a file, as far as its features."""
+    if library == "onnx":
         from ptmrec.zoo.onnx_network import OnnxNetwork
 
-        feed = feed_of(architecture.get("feed"))
-        return OnnxNetwork(path, Asked(features=features, input_size=(feed.height, feed.width)))
-    if architecture.get("library") == "torch.export":
-        from ptmrec.zoo.exported import Program
+        return OnnxNetwork(path, asked)
+    from ptmrec.zoo.exported import Program
 
-        return Program(path, features)
-    return _torchvision(str(architecture.get("model")), None if snapshot.untrained else path)
+    return Program(path, asked.features)
 
 
 def open_file(path: Path, asked: Asked) -> FileSnapshot:
@@ -81,21 +82,14 @@ def open_file(path: Path, asked: Asked) -> FileSnapshot:
     library = FORMS.get(path.suffix.lower())
     if library is None:
         raise ArtifactError(f"{path}: {refusal(path)}")
-    if library == "onnx":
-        from ptmrec.zoo.onnx_network import OnnxNetwork
-
-        body: Any = OnnxNetwork(path, asked)
-    else:
-        from ptmrec.zoo.exported import Program
-
-        body = Program(path, asked.features)
-        fixed = (body.feed.height, body.feed.width)
-        if asked.input_size and asked.input_size != fixed and not body.open_size:
-            raise ArtifactError(f"{path}: it takes images of {fixed[0]} x {fixed[1]} pixels only; leave out the size")
+    body = _network(library, path, asked)
+    fixed = (body.feed.height, body.feed.width)
+    if asked.input_size not in (None, fixed) and not body.open_size:
+        raise ArtifactError(f"{path}: it takes images of {fixed[0]} x {fixed[1]} pixels only; leave out the size")
     if asked.mean is None and body.feed.kind != "uint8":
         logger.info("%s: nothing states how its colours are centred; ImageNet's mean and std are taken", path)
-    card = first_card(asked.name or path.stem, library, path.name, path, body.feed.asked(asked), body.features)
-    return measured(FileSnapshot(path, card))
+    more = {"features": body.features} if body.features else {}
+    return _measured(path, asked.name or path.stem, library, path.name, body.feed.asked(asked), more)
 
 
 def refusal(path: Path) -> str:
@@ -133,9 +127,9 @@ def open_torchvision(name: str, asked: Asked, random_weights: bool) -> FileSnaps
     stated = models.get_model_weights(name).DEFAULT.transforms()
     size = stated.crop_size[0]
     feed = Feed(size, size, mean=tuple(stated.mean), std=tuple(stated.std)).asked(asked)
-    card = first_card(asked.name or f"{name}-random" * random_weights or name, TORCHVISION, name, path, feed, "")
-    extra = {"weights": "random", "source": f"{TORCHVISION}:{name}?random"} if random_weights else {}
-    return measured(FileSnapshot(path, replace(card, architecture={**card.architecture, **extra})))
+    more = {"weights": "random", "source": f"{TORCHVISION}:{name}?random"} if random_weights else {}
+    called = asked.name or (f"{name}-random" if random_weights else name)
+    return _measured(path, called, TORCHVISION, name, feed, more)
 
 
 def _torchvision(name: str, path: Path | None) -> "nn.Module":
@@ -166,28 +160,17 @@ def _torchvision(name: str, path: Path | None) -> "nn.Module":
     return network.eval()
 
 
-def first_card(name: str, library: str, model: str, path: Path, feed: Feed, features: str) -> Card:
-    """The card before anything of the model was measured."""
+def _measured(path: Path, name: str, library: str, model: str, feed: Feed, more: Mapping[str, str]) -> FileSnapshot:
+    """A model with what running it once shows: parameters, features and, where torch counts them, operations."""
+    from ptmrec.zoo.networks import measure
     from ptmrec.zoo.sources import plain_name
 
-    architecture = {"library": library, "model": model, "source": str(path.absolute()), "feed": feed.to_dict()}
-    architecture |= {"features": features} if features else {}
-    size = max(feed.height, feed.width)
-    return Card(plain_name(name), UNKNOWN, architecture, 1, size, UNKNOWN, None, UNKNOWN, 0, {}, None, None, [])
-
-
-def measured(snapshot: FileSnapshot) -> FileSnapshot:
-    """A model with what running it once shows: parameters, features and, where torch counts them, operations.
-
-    Raises:
-        ArtifactError: it cannot be run, or its features cannot be relied on.
-    """
-    from ptmrec.zoo.networks import measure
-
-    model = snapshot.load()
-    counted = measure(model)
-    size = getattr(model.body, "num_params", None)  # of ONNX: torch counts neither its weights nor its operations
+    architecture = {"library": library, "model": model, "source": str(path.absolute()), "feed": feed.to_dict(), **more}
+    snapshot = FileSnapshot(path, Card(plain_name(name), library, architecture, 1, max(feed.height, feed.width)))
+    loaded = snapshot.load()
+    counted = measure(loaded)
+    size = getattr(loaded.body, "num_params", None)  # of ONNX: torch counts neither its weights nor its operations
     if size is not None:
         counted |= {"num_params": max(size, 1), "gmacs": None}
-    counted["num_params"] = counted["num_params"] or sum(b.numel() for b in model.body.buffers()) or 1
-    return replace(snapshot, card=replace(snapshot.card, family=snapshot.card.architecture["library"], **counted))
+    counted["num_params"] = counted["num_params"] or sum(b.numel() for b in loaded.body.buffers()) or 1
+    return replace(snapshot, card=replace(snapshot.card, **counted))

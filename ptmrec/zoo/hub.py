@@ -1,7 +1,7 @@
 """Models of timm and open_clip that lie in a Hub-style folder, or have random weights: card, weights, rebuilding."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from ptmrec.core.errors import ArtifactError, first_line, reading
 from ptmrec.core.files import read_json
 from ptmrec.core.log import logger
-from ptmrec.zoo.card import CARD_NAME, LARGEST_IMAGE, Card
-from ptmrec.zoo.hub_card import LONGEST_WORD, UNKNOWN, Stated, check_size, read_stated
+from ptmrec.zoo.card import CARD_NAME, CLIP_CONFIG, LARGEST_IMAGE, UNKNOWN, Card
+from ptmrec.zoo.hub_card import LONGEST_WORD, check_size, read_stated
 from ptmrec.zoo.hub_files import count_parameters, hub_folder, model_files
 from ptmrec.zoo.shaping import KEPT, is_architecture
-from ptmrec.zoo.snapshot import Snapshot, count_held, read_tensors
+from ptmrec.zoo.snapshot import Snapshot, count_held
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ptmrec.zoo.feed import FedModel
     from ptmrec.zoo.photo_model import PhotoModel
 
-CLIP_CONFIG = "open_clip_config.json"
 TRANSFORMERS = "transformers"
 """Library that cards of its models name."""
 CARD_ONLY = "card_only"
@@ -48,17 +47,17 @@ class HubSnapshot(Snapshot):
         """Why the model cannot be run; empty when it can."""
         return str(self.card.architecture.get(CARD_ONLY, ""))
 
-    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
-        """Name and tensor of each weight, one at a time; those of an untrained model are made."""
-        if self.untrained:
-            from ptmrec.zoo.networks import build_network
+    def _in_memory(self) -> "list[tuple[str, Tensor]] | None":
+        """The weights of an untrained model, which are made."""
+        if not self.untrained:
+            return None
+        from ptmrec.zoo.networks import build_network
 
-            made = build_network(self.card.architecture, self.card.input_size, self.card.seed).state_dict()
-            yield from reversed(made.items()) if backwards else made.items()
-            return
-        files = model_files(self.folder, str(self.card.architecture.get("library")))
-        for file in files[::-1] if backwards else files:
-            yield from read_tensors(file, backwards)
+        made = build_network(self.card.architecture, self.card.input_size, self.card.seed)
+        return list(made.state_dict().items())
+
+    def _files(self) -> list[Path]:
+        return model_files(self.folder, str(self.card.architecture.get("library")))
 
     def load(self) -> "PhotoModel | FedModel":
         """Rebuild the model in evaluation mode, float32.
@@ -74,7 +73,7 @@ class HubSnapshot(Snapshot):
         try:
             if architecture.get("library") == TRANSFORMERS:
                 return self._load_transformers()
-            held = None if self.untrained else count_held(model_files(self.folder, str(architecture.get("library"))))
+            held = None if self.untrained else count_held(self._files())
             network = build_network(architecture, size, self.card.seed, held)
             if not self.untrained:
                 fill(network, self.tensors(), architecture)
@@ -87,9 +86,9 @@ class HubSnapshot(Snapshot):
         from ptmrec.zoo.feed import FedModel, check_features, feed_of
         from ptmrec.zoo.transformers_models import build_transformers
 
-        architecture, files = self.card.architecture, model_files(self.folder)
+        architecture, held = self.card.architecture, count_held(self._files())
         try:
-            network = build_transformers(architecture, count_held(files), self.tensors())
+            network = build_transformers(architecture, held, self.tensors())
         except ArtifactError:
             raise
         except Exception as error:  # the library raises whatever a strange configuration brings about
@@ -97,9 +96,8 @@ class HubSnapshot(Snapshot):
         return check_features(FedModel(network, feed_of(architecture.get("feed"))).eval(), self.source)
 
 
-def _read_preprocessor(folder: Path) -> dict[str, Any]:
-    """What transformers writes of a model's images; nothing where there is no such file."""
-    path = folder / "preprocessor_config.json"
+def _read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, empty where there is no such file."""
     found = read_json(path) if path.is_file() else {}
     if not isinstance(found, dict):
         raise ArtifactError(f"{path}: expected a JSON object, found {type(found).__name__}")
@@ -123,16 +121,16 @@ def read_hub_folder(
     """
     with reading(folder, "mend its files"):
         files, config = model_files(folder), read_config(folder, needed=built is None)
-        stated, architecture = read_stated(folder, config, tag), built or _architecture(config, folder)
-        known = {"weights": "files", "source": source, "hub_id": _hub_id(folder, source)}
+        (stated, size), architecture = read_stated(folder, config, tag), built or _architecture(config, folder)
+        known = {"weights": "files", "source": source, "hub_id": _hub_id(folder)}
         architecture = {**architecture, **{key: value for key, value in known.items() if value}}
         card = _first_card(name, architecture, stated, config)
         if CARD_ONLY in architecture:
             measured = count_parameters(files)
             if not measured:
                 raise ArtifactError(f"{folder}: its weights hold no numbers; fetch or save them again")
-            return HubSnapshot(folder, replace(card, num_params=check_size(name, stated.num_params, measured)))
-        return measured_snapshot(HubSnapshot(folder, card), stated.num_params)
+            return HubSnapshot(folder, replace(card, num_params=check_size(name, size, measured)))
+        return measured_snapshot(HubSnapshot(folder, card), size)
 
 
 def measured_snapshot(snapshot: HubSnapshot, stated: int | None = None) -> HubSnapshot:
@@ -154,7 +152,7 @@ def untrained(architecture: Mapping[str, Any], source: str, name: str, input_siz
     """A model with random weights; its card says so."""
     recipe = {"weights": "random: untrained, for tests and comparisons"}
     whole = {**architecture, "weights": "random", "source": source}
-    card = Card(name, UNKNOWN, whole, 1, input_size, "none", None, UNKNOWN, 0, recipe, None, None, [])
+    card = Card(name, UNKNOWN, whole, 1, input_size, source_dataset="none", recipe=recipe)
     return measured_snapshot(HubSnapshot(Path(name), card))
 
 
@@ -171,9 +169,8 @@ def restore(folder: Path, card: Card) -> HubSnapshot:
         hub_id = card.architecture.get("hub_id")
         if not hub_id:
             raise ArtifactError(f"{folder}: the folder of {card.name} is gone")
-        snapshot = replace(
-            snapshot, folder=hub_folder(str(hub_id), offline=True, library=str(card.architecture["library"]))
-        )
+        moved = hub_folder(str(hub_id), offline=True, library=str(card.architecture["library"]))
+        snapshot = replace(snapshot, folder=moved)
     model_files(snapshot.folder)
     return snapshot
 
@@ -188,15 +185,10 @@ def read_config(folder: Path, needed: bool = True) -> dict[str, Any]:
     Raises:
         ArtifactError: there is neither, or one is damaged.
     """
-    names = [name for name in (CARD_NAME, CLIP_CONFIG) if (folder / name).is_file()]
-    if not names and needed:
+    if needed and not any((folder / name).is_file() for name in (CARD_NAME, CLIP_CONFIG)):
         raise ArtifactError(f"{folder}: no {CARD_NAME}; a model folder needs one beside its weights")
-    found = {name: read_json(folder / name) for name in names}
-    for name, value in found.items():
-        if not isinstance(value, dict):
-            raise ArtifactError(f"{folder / name}: expected a JSON object, found {type(value).__name__}")
-    config = dict(found.get(CARD_NAME, {}))
-    return {**config, "open_clip": found[CLIP_CONFIG]} if CLIP_CONFIG in found else config
+    config, clip = _read_object(folder / CARD_NAME), _read_object(folder / CLIP_CONFIG)
+    return config | ({"open_clip": clip} if clip else {})
 
 
 def _architecture(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -211,7 +203,7 @@ def _architecture(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return clip_architecture("image tower", clip["model_cfg"], _part(clip, "preprocess_cfg"))
     supported = is_supported(config.get("model_type"))
     if supported and find_spec(TRANSFORMERS):
-        return transformers_architecture(config, _read_preprocessor(folder))
+        return transformers_architecture(config, _read_object(folder / "preprocessor_config.json"))
     if supported:
         reason = f"models of transformers need the package; run: {INSTALL}"
     elif "auto_map" in config:
@@ -271,7 +263,9 @@ def input_size_of(config: Mapping[str, Any], model: str = "") -> int | None:
     return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
 
 
-def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, config: Mapping[str, Any]) -> Card:
+def _first_card(
+    name: str, architecture: Mapping[str, Any], stated: Mapping[str, Any], config: Mapping[str, Any]
+) -> Card:
     """The card before anything of the model was run."""
     clip = {"open_clip": architecture} if "model_cfg" in architecture else config
     feed = architecture.get("feed")
@@ -287,9 +281,7 @@ def _first_card(name: str, architecture: Mapping[str, Any], stated: Stated, conf
         size = 224
         logger.warning("%s: nothing states the size of its images; 224 pixels are taken", name)
     family = str(config.get("model_type") or UNKNOWN)[:LONGEST_WORD]
-    numbers = (0, dict(stated.notes), None, None)
-    words = (stated.source, stated.accuracy, stated.licence)
-    return Card(name, family, architecture, 1, size, *words, *numbers, list(stated.datasets))
+    return Card(name, family, architecture, 1, size, **stated)
 
 
 def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -298,7 +290,7 @@ def _part(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _hub_id(folder: Path, source: str) -> str:
+def _hub_id(folder: Path) -> str:
     """Hub id with the revision that was read, for a folder of the Hub's cache; empty for any other."""
     found = re.search(r"models--([^/]+)/snapshots/([0-9a-f]+)$", folder.as_posix())
     return f"{found[1].replace('--', '/', 1)}@{found[2]}" if found else ""

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ptmrec.core.errors import UNFIT, ArtifactError, one_line
 from ptmrec.core.log import logger
+from ptmrec.zoo.card import UNKNOWN
 
-UNKNOWN = "unknown"
 IMAGE_SETS = {
     "imagenet": "imagenet",
     "imagenet1k": "imagenet",
@@ -41,30 +40,6 @@ TOLERANCE = 0.02
 """Relative error of a stated size that is rounding."""
 
 
-@dataclass(frozen=True)
-class Stated:
-    """What a model's files say of it.
-
-    Attributes:
-        licence: ``unknown`` where nobody says.
-        datasets: image sets it was trained on, the last one last; empty where nobody says.
-        accuracy: on the last of them, 0 to 1; None where nobody says.
-        num_params: None where nobody says.
-        notes: where each of these came from.
-    """
-
-    licence: str
-    datasets: tuple[str, ...]
-    accuracy: float | None
-    num_params: int | None
-    notes: Mapping[str, str]
-
-    @property
-    def source(self) -> str:
-        """The image set it was trained on last."""
-        return self.datasets[-1] if self.datasets else UNKNOWN
-
-
 def read_front_matter(folder: Path) -> tuple[dict[str, Any], str]:
     """The YAML block at the head of ``README.md``, and the text; nothing where there is none.
 
@@ -93,13 +68,16 @@ def read_front_matter(folder: Path) -> tuple[dict[str, Any], str]:
     return front or {}, text
 
 
-def read_stated(folder: Path, config: Mapping[str, Any], tag: str = "") -> Stated:
+def read_stated(folder: Path, config: Mapping[str, Any], tag: str = "") -> tuple[dict[str, Any], int | None]:
     """What ``README.md`` and ``config.json`` say.
 
     Args:
         folder: of the model.
         config: its ``config.json``.
         tag: of timm or open_clip, which often names the image sets.
+
+    Returns:
+        Fields of a card, the ``recipe`` saying where the others came from; and the parameters, None where nobody says.
 
     Raises:
         ArtifactError: the front matter of ``README.md`` is no YAML.
@@ -116,7 +94,9 @@ def read_stated(folder: Path, config: Mapping[str, Any], tag: str = "") -> State
     found = [(value, verified) for name, value, verified in reported if datasets and name == datasets[-1]]
     if found:
         notes["accuracy"] = f"model-index of README.md, {'verified' if found[0][1] else 'self-reported'}"
-    return Stated(licence, datasets, found[0][0] if found else None, _size((config, inner, front), text), notes)
+    source, accuracy = datasets[-1] if datasets else UNKNOWN, found[0][0] if found else None
+    sets = {"source_dataset": source, "source_accuracy": accuracy, "datasets": list(datasets)}
+    return {**sets, "licence": licence, "recipe": notes}, _size((config, inner, front), text)
 
 
 def _licence(front: Mapping[str, Any], inner: Mapping[str, Any], notes: dict[str, str]) -> str:
@@ -200,10 +180,6 @@ def _size(places: Iterable[Mapping[str, Any]], text: str) -> int | None:
 def check_size(name: str, stated: int | None, measured: int) -> int:
     """Parameters as measured; warns when a card states another number."""
     if stated is not None and abs(stated - measured) > TOLERANCE * measured:
-        logger.warning(
-            "%s: its card says %s parameters, its tensors hold %s; the measured number is used",
-            name,
-            f"{stated:,}",
-            f"{measured:,}",
-        )
+        told = f"its card says {stated:,} parameters, its tensors hold {measured:,}"
+        logger.warning("%s: %s; the measured number is used", name, told)
     return measured

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ptmrec.core.errors import ArtifactError, describe_os_error, one_line
 from ptmrec.core.files import file_hash
@@ -53,7 +53,8 @@ class Stated:
         size = path.stat().st_size
         if self.size is not None and size != self.size:
             return f"it has {size:,} bytes, not the {self.size:,} that the server states"
-        if is_hash(self.digest) and hash_as(self.digest, path) != self.digest:
+        known = file_hash if len(self.digest) == 64 else git_hash
+        if is_hash(self.digest) and known(path) != self.digest:
             return f"its {HASHES[len(self.digest)]} is not the one that the server states"
         return ""
 
@@ -61,11 +62,6 @@ class Stated:
 def is_hash(text: str) -> bool:
     """Whether a text is a hash that files can be checked by."""
     return len(text) in HASHES and HEXADECIMAL.fullmatch(text) is not None
-
-
-def hash_as(stated: str, path: Path) -> str:
-    """The hash of a file, of the kind of another one."""
-    return file_hash(path) if len(stated) == 64 else git_hash(path)
 
 
 def git_hash(path: Path) -> str:
@@ -140,9 +136,7 @@ def fetch_address(url: str, target: Path, largest: int) -> Path:
 
 def refuse_large(what: str, stated: Stated, largest: float) -> None:
     """Raise where a file is larger than what is taken, or nobody says how large it is."""
-    if largest == math.inf:
-        return
-    if stated.size is None or stated.size > largest:
+    if largest < math.inf and (stated.size is None or stated.size > largest):
         held = "of unknown size" if stated.size is None else f"{stated.size >> 20:,} MiB"
         raise ArtifactError(f"{what}: {stated.name} is {held}, and at most {int(largest) >> 20:,} MiB are taken")
 
@@ -216,9 +210,8 @@ def fetching(what: str) -> Iterator[None]:
     except http_errors() as error:
         raise UnreachableError(f"{what}: {_silence(error)}") from None
     except OSError as error:
-        raise ArtifactError(
-            f"{what}: cannot be fetched ({describe_os_error(error)}); mend this, then try again"
-        ) from None
+        reason = describe_os_error(error)
+        raise ArtifactError(f"{what}: cannot be fetched ({reason}); mend this, then try again") from None
 
 
 def _silence(error: Exception) -> str:
@@ -236,7 +229,7 @@ def _refusal(error: "HfHubHTTPError") -> str:
     from huggingface_hub import errors
 
     status = error.response.status_code
-    advice: dict[Any, str] = {
+    advice = {
         errors.GatedRepoError: "its owner gives access on request; ask on its page, then log in with: hf auth login",
         errors.RepositoryNotFoundError: "there is no such repository; check its name, or log in if it is private",
         errors.RevisionNotFoundError: "there is no such revision; check what stands behind the @",

@@ -4,14 +4,14 @@ import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import write_text
+from ptmrec.zoo.card import CARD_NAME, CLIP_CONFIG
 from ptmrec.zoo.hub_download import DamagedError, Stated, UnreachableError, download, fetching, is_hash, refuse_large
-from ptmrec.zoo.snapshot import INDEX_NAME, PICKLES, WEIGHTS_NAME, read_shapes, weight_files
+from ptmrec.zoo.snapshot import INDEX_NAME, WEIGHTS_NAME, no_weights, read_shapes, weight_files
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 """``owner/name``, and a revision when one is wanted: ``owner/name@revision``."""
@@ -20,7 +20,6 @@ PATTERNS = ("*.json", "*.safetensors", "README.md")
 SAFE = ".safetensors"
 SHARED = "registrations"
 """In place of a library: all safetensors of a repository are wanted."""
-CONFIGS = ("config.json", "open_clip_config.json")
 CONNECT = "connect, or give a folder that holds its config.json and safetensors"
 CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "relative_position_index", "attn_mask")
@@ -39,7 +38,7 @@ def hub_folder(hub_id: str, offline: bool = False, library: str = "") -> Path:
         UnreachableError: it is not in the cache and cannot be reached.
         ArtifactError: it does not exist, holds pickled weights only, or its files are not those the Hub has.
     """
-    repository = Repository.named(hub_id)
+    repository = Repository(hub_id)
     folder = repository.folder
     try:
         _check_complete(folder, library)  # another program may have fetched a part of it
@@ -63,7 +62,7 @@ def bytes_to_fetch(hub_id: str, library: str = "") -> int:
     Raises:
         ArtifactError: as there.
     """
-    repository = Repository.named(hub_id)
+    repository = Repository(hub_id)
     try:
         _check_complete(repository.folder, library)
     except ArtifactError:
@@ -71,33 +70,25 @@ def bytes_to_fetch(hub_id: str, library: str = "") -> int:
     return 0
 
 
-@dataclass(frozen=True)
 class Repository:
     """A repository on the Hub and its place in the local cache, which other programs share.
 
-    Attributes:
-        hub_id: as it was asked for; name: ``owner/name``; revision: ``main`` unless another is wanted.
+    Args:
+        hub_id: ``owner/name``, with ``@revision`` when another than ``main`` is wanted.
+
+    Raises:
+        ArtifactError: it is none.
     """
 
-    hub_id: str
-    name: str
-    revision: str
-
-    @classmethod
-    def named(cls, hub_id: str) -> "Repository":
-        """The repository of an id.
-
-        Raises:
-            ArtifactError: it is none.
-        """
+    def __init__(self, hub_id: str) -> None:
         from huggingface_hub.utils import validate_repo_id
 
-        name, _, revision = hub_id.partition("@")
+        self.hub_id, (self.name, _, revision) = hub_id, hub_id.partition("@")
         with fetching(hub_id):
-            validate_repo_id(name)
+            validate_repo_id(self.name)
         if revision and {"", "..", "."} & {*revision.split("/")}:  # a path of its own, were it joined to another
             raise ArtifactError(f"{hub_id[:120]}: no revision; check what stands behind the @")
-        return cls(hub_id, name, revision or "main")
+        self.revision = revision or "main"
 
     @property
     def place(self) -> Path:
@@ -179,11 +170,9 @@ def _weights_of(names: Sequence[str], library: str) -> list[str]:
     clip = [name for name in CLIP_WEIGHTS if name in names]
     if clip and (library == "open_clip" or not {WEIGHTS_NAME, INDEX_NAME} & {*names}):
         return clip[:1]
-    return (
-        [WEIGHTS_NAME]
-        if WEIGHTS_NAME in names and library != SHARED
-        else [name for name in names if name.endswith(SAFE)]
-    )
+    if WEIGHTS_NAME in names and library != SHARED:
+        return [WEIGHTS_NAME]
+    return [name for name in names if name.endswith(SAFE)]
 
 
 def _link(path: Path, blob: Path) -> None:
@@ -199,18 +188,18 @@ def _link(path: Path, blob: Path) -> None:
 def _check_complete(folder: Path, library: str) -> None:
     """Raise unless a folder holds weights and, where it is needed, a configuration."""
     model_files(folder, library)
-    if not library and not any((folder / name).is_file() for name in CONFIGS):
-        raise ArtifactError(f"{folder}: no {CONFIGS[0]} there; {CONNECT}")
+    if not library and not any((folder / name).is_file() for name in (CARD_NAME, CLIP_CONFIG)):
+        raise ArtifactError(f"{folder}: no {CARD_NAME} there; {CONNECT}")
 
 
 def _lacking(folder: Path) -> str:
     """What the cache does not have of a repository."""
-    names = _names(folder)
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     if not names:
         return "nothing of it is"
     if not any(name.endswith(SAFE) for name in names):
         return f"{no_weights(names)}; nothing else of it is"
-    return f"no {CONFIGS[0]} or not all weights are"
+    return f"no {CARD_NAME} or not all weights are"
 
 
 def _intact(folder: Path) -> Path:
@@ -238,19 +227,6 @@ def _is_fetched(name: str) -> bool:
     return "/" not in name and any(fnmatchcase(name, pattern) for pattern in PATTERNS)
 
 
-def no_weights(names: Sequence[str]) -> str:
-    """Why files of these names cannot be used as weights, for an error."""
-    pickles = find_pickles(names)
-    if pickles:
-        return f"weights as pickles only ({pickles[0]}), which are never read; ask its author for safetensors"
-    return f"no {WEIGHTS_NAME} there"
-
-
-def find_pickles(names: Sequence[str]) -> list[str]:
-    """Those names that are of pickled files."""
-    return sorted(name for name in names if Path(name).suffix in PICKLES)
-
-
 def model_files(folder: Path, library: str = "") -> list[Path]:
     """Safetensors of a Hub-style folder, whatever its library calls them.
 
@@ -266,29 +242,16 @@ def model_files(folder: Path, library: str = "") -> list[Path]:
         return named[:1]
     if (folder / WEIGHTS_NAME).is_file() or (folder / INDEX_NAME).is_file():
         return weight_files(folder)
-    found = sorted(folder.glob("*.safetensors"))
-    if named:
-        return named[:1]
-    if len(found) == 1:
-        return found
-    if found:
+    found = named[:1] or sorted(folder.glob("*.safetensors"))
+    if len(found) > 1:
         raise ArtifactError(f"{folder}: {len(found)} safetensors and no {INDEX_NAME}; which one is the model?")
-    raise ArtifactError(f"{folder}: {no_weights(_names(folder))}")
+    return found or weight_files(folder)
 
 
-def _names(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
-
-
-def count_parameters(files: Sequence[Path], prefix: str = "") -> int:
+def count_parameters(files: Sequence[Path]) -> int:
     """Numbers in the tensors of safetensors files, buffers left out; only their headers are read.
-
-    Args:
-        files: the files.
-        prefix: count only tensors whose name begins so.
 
     Raises:
         ArtifactError: a file is damaged.
     """
-    shapes = read_shapes(files).items()
-    return sum(math.prod(shape) for name, shape in shapes if name.startswith(prefix) and not name.endswith(BUFFERS))
+    return sum(math.prod(shape) for name, shape in read_shapes(files).items() if not name.endswith(BUFFERS))

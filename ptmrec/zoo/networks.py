@@ -107,9 +107,8 @@ def _translate(
     module = sys.modules[timm.models.model_entrypoint(architecture["model"]).__module__]
     translate = getattr(module, "checkpoint_filter_fn", None)
     if translate is None or not empty:
-        raise ArtifactError(
-            f"the weights do not fit {architecture['model']!r}: tensor {next(iter(strange))!r} has no place"
-        )
+        what = f"tensor {next(iter(strange))!r} has no place"
+        raise ArtifactError(f"the weights do not fit {architecture['model']!r}: {what}")
     try:
         translated = translate(dict(strange), network)
     except Exception as error:  # made for whole checkpoints of one kind, and raises on others whatever comes

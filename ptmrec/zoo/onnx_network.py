@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ptmrec.core.errors import ArtifactError, one_line
-from ptmrec.zoo.feed import USUAL, Asked, Feed
+from ptmrec.zoo.feed import USUAL, Asked, Feed, find_axes
 
 INSTALL = "pip install 'ptmrec[onnx]'"
 LARGEST = 2**31
@@ -52,13 +52,17 @@ class OnnxNetwork(nn.Module):
             raise ArtifactError(f"{path}: larger than {LARGEST >> 30} GiB; export it with weights in half precision")
         try:
             graph = onnx.load(str(path), load_external_data=False)
-            self._check(onnx, graph)
+            _check(onnx, graph)
             onnx.checker.check_model(graph)
             self.features = _find(graph.graph, asked.features)
             self._input, self.feed = _feed(graph.graph, asked)
-            graph = self._cut(onnx, graph)
+            del graph.graph.output[:]  # so that nothing behind the features is computed
+            graph.graph.output.append(onnx.ValueInfoProto(name=self.features))
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+            options.log_severity_level = 3
             self.session = onnxruntime.InferenceSession(
-                graph.SerializeToString(), _options(onnxruntime), providers=["CPUExecutionProvider"]
+                graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except ArtifactError as error:
             raise ArtifactError(f"{path}: {error}") from None
@@ -66,36 +70,24 @@ class OnnxNetwork(nn.Module):
             raise ArtifactError(f"{path}: not readable as ONNX ({one_line(error)[:200]}); export it again") from None
         self.num_params = sum(int(np.prod(part.dims)) for part in graph.graph.initializer)
 
-    def _check(self, onnx: Any, model: Any) -> None:
-        """Refuse weights in other files, operators from elsewhere and tensors without measure."""
-        if any(part.data_location == onnx.TensorProto.EXTERNAL for part in model.graph.initializer):
-            raise ArtifactError("its weights lie in other files; export it with external_data=False")
-        strange = {node.domain for node in model.graph.node} - set(STANDARD)
-        if strange or model.functions and any(part.domain in STANDARD for part in model.functions):
-            raise ArtifactError(f"operators of {', '.join(sorted(strange))[:60] or 'its own'} are not run")
-        known = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
-        for value in known:
-            sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim if dim.HasField("dim_value")]
-            if np.prod([max(size, 1) for size in sizes], dtype=float) > NUMBERS:
-                raise ArtifactError(f"{value.name[:60]!r} would hold more than {NUMBERS:,} numbers")
-
-    def _cut(self, onnx: Any, model: Any) -> Any:
-        """The same graph with the features as its one output, so that nothing behind them is computed."""
-        del model.graph.output[:]
-        model.graph.output.append(onnx.ValueInfoProto(name=self.features))
-        return model
-
     def forward(self, images: Tensor) -> Tensor:
         """Values of the tensor for images as :attr:`feed` says."""
         (found,) = self.session.run([self.features], {self._input: images.numpy()})
         return torch.from_numpy(np.asarray(found))
 
 
-def _options(onnxruntime: Any) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
-    options.log_severity_level = 3
-    return options
+def _check(onnx: Any, model: Any) -> None:
+    """Refuse weights in other files, operators from elsewhere and tensors without measure."""
+    if any(part.data_location == onnx.TensorProto.EXTERNAL for part in model.graph.initializer):
+        raise ArtifactError("its weights lie in other files; export it with external_data=False")
+    strange = {node.domain for node in model.graph.node} - set(STANDARD)
+    if strange or model.functions and any(part.domain in STANDARD for part in model.functions):
+        raise ArtifactError(f"operators of {', '.join(sorted(strange))[:60] or 'its own'} are not run")
+    known = onnx.shape_inference.infer_shapes(model, data_prop=True).graph.value_info
+    for value in known:
+        sizes = [dim.dim_value for dim in value.type.tensor_type.shape.dim if dim.HasField("dim_value")]
+        if np.prod([max(size, 1) for size in sizes], dtype=float) > NUMBERS:
+            raise ArtifactError(f"{value.name[:60]!r} would hold more than {NUMBERS:,} numbers")
 
 
 def _feed(graph: Any, asked: Asked) -> tuple[str, Feed]:
@@ -108,10 +100,7 @@ def _feed(graph: Any, asked: Asked) -> tuple[str, Feed]:
     if kind.elem_type not in KINDS:
         raise ArtifactError(f"its images are of kind {kind.elem_type}, not {', '.join(KINDS.values())}")
     sizes = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.shape.dim]  # 0 = left open
-    if len(sizes) != 4:
-        raise ArtifactError(f"it takes {len(sizes)} axes, not images with colours, height and width")
-    last = sizes[1] not in (0, 1, 3) and sizes[3] in (1, 3) or sizes[3] in (1, 3) and sizes[1] not in (1, 3)
-    channels, height, width = (sizes[place] for place in ((3, 1, 2) if last else (1, 2, 3)))
+    channels, height, width, last = find_axes(sizes)
     wanted = asked.input_size or (height or USUAL, width or USUAL)
     if (height and wanted[0] != height) or (width and wanted[1] != width):
         raise ArtifactError(f"it takes images of {height} x {width} pixels only; leave --input-size out")

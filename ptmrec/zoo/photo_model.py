@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import timm
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ptmrec.core.errors import ArtifactError
+from ptmrec.zoo.features import to_pixels
 
 BATCH = 8
 """Images that pass through the body at a time: so few keep its feature maps in the processor's cache."""
@@ -45,11 +45,7 @@ class PhotoModel(nn.Module):
 
     def prepare(self, images: np.ndarray) -> Tensor:
         """Images ``(n, H, W, 3)`` uint8 as this model takes them: ``(n, 3, input_size, input_size)`` float32."""
-        pixels = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float().div_(255)
-        if pixels.shape[-2:] != (self.input_size, self.input_size):
-            size = (self.input_size, self.input_size)
-            pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp_(0, 1)
-        return (pixels - self.mean) / self.std
+        return (to_pixels(images, (self.input_size, self.input_size)) - self.mean) / self.std
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Pooled features ``(B, num_features)`` of images ``(B, 3, input_size, input_size)``."""

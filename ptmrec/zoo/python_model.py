@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from ptmrec.core.errors import ArtifactError, ConfigError, NoWeightsError
 from ptmrec.core.log import logger
-from ptmrec.zoo.card import Card
+from ptmrec.zoo.card import UNKNOWN, Card
 from ptmrec.zoo.feed import USUAL, Asked, FedModel, Feed, as_vectors, check_features
 from ptmrec.zoo.hub import HubSnapshot
-from ptmrec.zoo.hub_card import UNKNOWN
 
 LIBRARY = "python"
-_held: "dict[str, PythonSnapshot]" = {}
+HELD: "dict[str, PythonSnapshot]" = {}
 """Networks given in this process, by the hash of their weights: an answer in it can run them."""
 
 
@@ -95,10 +94,8 @@ class PythonSnapshot(HubSnapshot):
 
     model: FedModel | None = None
 
-    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, Tensor]]:
-        """Name and tensor of each weight."""
-        held = [(name, tensor.detach().cpu()) for name, tensor in self.model.body.network.state_dict().items()]
-        yield from reversed(held) if backwards else held
+    def _in_memory(self) -> list[tuple[str, Tensor]]:
+        return [(name, tensor.detach().cpu()) for name, tensor in self.model.body.network.state_dict().items()]
 
     def load(self) -> FedModel:
         """The network itself, no copy."""
@@ -115,13 +112,8 @@ class SharedSnapshot(HubSnapshot):
 
     weights: str = ""
 
-    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, Tensor]]:
-        """There are none.
-
-        Raises:
-            NoWeightsError: always.
-        """
-        raise self._lacking()
+    def _in_memory(self) -> list[tuple[str, Tensor]]:
+        return self.load()  # which says where they are
 
     def digest(self) -> str:
         """SHA-256 of the weights the registration belongs to."""
@@ -133,17 +125,9 @@ class SharedSnapshot(HubSnapshot):
         Raises:
             NoWeightsError: always.
         """
-        raise self._lacking()
-
-    def _lacking(self) -> NoWeightsError:
         own = self.card.architecture.get("library") == LIBRARY
         how = "give the network to ptmrec.add_model again" if own else f"get it with: ptmrec zoo add {self.source}"
-        return NoWeightsError(f"{self.name} is ranked by its registration, its weights are not here; {how}")
-
-
-def held_snapshot(weights: str) -> PythonSnapshot | None:
-    """The network of this process with these weights, None where there is none."""
-    return _held.get(weights)
+        raise NoWeightsError(f"{self.name} is ranked by its registration, its weights are not here; {how}")
 
 
 def open_module(
@@ -174,22 +158,21 @@ def open_module(
     kind = type(network).__name__
     feed = _feed(network).asked(asked)
     if transform is None and asked.input_size is None and not hasattr(network, "default_cfg"):
-        logger.warning(
-            "%s: nothing states its images; %d pixels, centred as for ImageNet, are taken", kind, feed.height
-        )
+        taken = f"{feed.height} pixels, centred as for ImageNet, are taken"
+        logger.warning("%s: nothing states its images; %s", kind, taken)
     model = check_features(FedModel(Layer(network, asked.features), feed, transform).eval(), kind)
     architecture = {"library": LIBRARY, "model": kind, "source": f"{LIBRARY}:{kind}", "feed": feed.to_dict()}
     shown = hashlib.sha256(repr(transform).encode()).hexdigest()[:16]  # another one gives other features
     architecture |= {key: word for key, word in (("features", asked.features), ("transform", shown)) if word}
     sets = [] if trained_on == UNKNOWN else [trained_on]
-    words = (trained_on, None, licence, 0, {}, None, None, sets)
-    card = Card(plain_name(asked.name or kind), kind.lower(), architecture, 1, model.input_size, *words)
+    about = {"source_dataset": trained_on, "licence": licence, "datasets": sets}
+    card = Card(plain_name(asked.name or kind), kind.lower(), architecture, 1, model.input_size, **about)
     snapshot = PythonSnapshot(Path(card.name), card, model)
     counted = measure(model) if transform is None else {}
     size = sum(part.numel() for part in network.parameters())
     counted |= {"num_params": max(size, 1), "num_features": model.num_features}
     snapshot = replace(snapshot, card=replace(card, **counted))
-    _held[snapshot.digest()] = snapshot
+    HELD[snapshot.digest()] = snapshot
     return snapshot
 
 

@@ -3,7 +3,6 @@
 The packages are an extra (``pip install ptmrec[real]``); without them the embedded zoo is all there is.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,10 +43,8 @@ class RealSnapshot(Snapshot):
         places = list(spec.submodule_search_locations or ()) if spec else []
         return Path(places[0] if places else "not installed") / str(self.card.architecture.get("file"))
 
-    def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
-        """Name (in the package) and tensor of each weight, in the order the model defines them or against it."""
-        read = self._read()
-        yield from reversed(read.items()) if backwards else read.items()
+    def _in_memory(self) -> "list[tuple[str, Tensor]]":
+        return list(self._read().items())  # by their names in the package
 
     def load(self) -> "PhotoModel":
         """Rebuild the model in evaluation mode, float32.
@@ -74,10 +71,8 @@ class RealSnapshot(Snapshot):
         """
         own = {_origin(read_card(path)) for path in _folders(committed_folder() / OWN)}
         if _origin(self.card) not in own:
-            raise ArtifactError(
-                f"{self.folder}: its weights are a file in a package, which only the project's own cards in {OWN} "
-                "may name; give a folder with safetensors"
-            )
+            what = f"its weights are a file in a package, which only the project's own cards in {OWN} may name"
+            raise ArtifactError(f"{self.folder}: {what}; give a folder with safetensors")
 
     def _read(self) -> dict[str, "Tensor"]:
         import torch
@@ -88,9 +83,8 @@ class RealSnapshot(Snapshot):
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises whatever the bytes bring about
-            raise ArtifactError(
-                f"{path}: not readable as weights ({first_line(error)}); reinstall: {INSTALL}"
-            ) from None
+            reason = first_line(error)
+            raise ArtifactError(f"{path}: not readable as weights ({reason}); reinstall: {INSTALL}") from None
         if not isinstance(state, dict) or not all(isinstance(part, torch.Tensor) for part in state.values()):
             raise ArtifactError(f"{path}: expected named tensors; reinstall: {INSTALL}")
         return state
@@ -114,15 +108,13 @@ def read_real(folder: Path, installed_only: bool = True) -> list[Snapshot]:
     Raises:
         ArtifactError: a folder without a card, or a damaged one.
     """
-    found = (RealSnapshot(path, read_card(path)) for path in _folders(folder))
-    snapshots = sorted(found, key=lambda snapshot: snapshot.name)
-    if not installed_only:
-        return snapshots
-    found = [snapshot for snapshot in snapshots if snapshot.weights.is_file()]
-    if len(found) < len(snapshots):
-        missing = ", ".join(snapshot.name for snapshot in snapshots if snapshot not in found)
-        logger.info("real models left out, their weights are not installed (%s): %s", INSTALL, missing)
-    return found
+    snapshots = [RealSnapshot(path, read_card(path)) for path in _folders(folder)]
+    snapshots.sort(key=lambda snapshot: snapshot.name)
+    missing = [snapshot for snapshot in snapshots if installed_only and not snapshot.weights.is_file()]
+    if missing:
+        names = ", ".join(snapshot.name for snapshot in missing)
+        logger.info("real models left out, their weights are not installed (%s): %s", INSTALL, names)
+    return [snapshot for snapshot in snapshots if snapshot not in missing]
 
 
 def read_models(paths: PathsConfig, installed_only: bool = True) -> list[Snapshot]:

@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
@@ -156,15 +156,13 @@ def bounded(held: Held | None) -> Iterator[None]:
             return
         seen[:] = seen[0] + part.numel(), seen[1] + 1
         if seen[0] > numbers or seen[1] > tensors:
-            raise ArtifactError(
-                f"its configuration asks for far more than its weights hold: {held.tensors:,} tensors of together "
-                f"{held.numbers:,} numbers"
-            )
+            what = f"{held.tensors:,} tensors of together {held.numbers:,} numbers"
+            raise ArtifactError(f"its configuration asks for far more than its weights hold: {what}")
 
-    with ExitStack() as stack:
-        for register in (
-            module.register_module_parameter_registration_hook,
-            module.register_module_buffer_registration_hook,
-        ):
-            stack.callback(register(count).remove)
+    parameters = module.register_module_parameter_registration_hook(count)
+    buffers = module.register_module_buffer_registration_hook(count)
+    try:
         yield
+    finally:
+        parameters.remove()
+        buffers.remove()

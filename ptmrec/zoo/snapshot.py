@@ -56,13 +56,30 @@ class Snapshot:
 
     def tensors(self, backwards: bool = False) -> Iterator[tuple[str, "Tensor"]]:
         """Name and tensor of each weight, one at a time, in the order the model defines them or against it."""
-        files = weight_files(self.folder)
+        held = self._in_memory()
+        if held is not None:
+            yield from held[::-1] if backwards else held
+            return
+        files = self._files()
         for file in files[::-1] if backwards else files:
             yield from read_tensors(file, backwards)
 
+    def _in_memory(self) -> "list[tuple[str, Tensor]] | None":
+        """The weights of a model that has no safetensors; None where its files hold them."""
+        return None
+
+    def _files(self) -> list[Path]:
+        return weight_files(self.folder)
+
     def digest(self) -> str:
-        """SHA-256 of the weights: registrations belong to weights, not to names."""
-        return tensor_hash(self)[0]
+        """SHA-256 over names and numbers of the tensors: registrations belong to weights, not to names."""
+        import torch
+
+        digest = hashlib.sha256()
+        for name, tensor in self.tensors():
+            digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+            digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def load(self) -> "SmallModel":
         """Rebuild the model in evaluation mode, float32.
@@ -103,22 +120,8 @@ def check_finite(snapshot: Snapshot) -> None:
         if not tensor.is_floating_point() or (finite := tensor.float().isfinite()).all():
             continue
         if tensor.isnan().any() or tensor[finite].any():
-            raise ArtifactError(
-                f"{snapshot.source}: tensor {name!r} holds values that are not finite; its weights are damaged, "
-                "fetch them again"
-            )
-
-
-def tensor_hash(snapshot: Snapshot) -> tuple[str, int]:
-    """SHA-256 over names and numbers of a model's tensors, and their bytes as stored."""
-    import torch
-
-    digest, size = hashlib.sha256(), 0
-    for name, tensor in snapshot.tensors():
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
-        size += tensor.nbytes
-    return digest.hexdigest(), size
+            what = f"tensor {name!r} holds values that are not finite"
+            raise ArtifactError(f"{snapshot.source}: {what}; its weights are damaged, fetch them again")
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -131,9 +134,15 @@ def weight_files(folder: Path) -> list[Path]:
         return [folder / WEIGHTS_NAME]
     if (folder / INDEX_NAME).is_file():
         return _read_index(folder)
-    pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
-    hint = f"; {pickles[0]} is a pickle, which is never loaded" if pickles else ""
-    raise ArtifactError(f"{folder}: no {WEIGHTS_NAME}{hint}")
+    raise ArtifactError(f"{folder}: {no_weights([path.name for path in folder.glob('*')])}")
+
+
+def no_weights(names: Sequence[str]) -> str:
+    """Why files of these names cannot be used as weights, for an error."""
+    pickles = sorted(name for name in names if Path(name).suffix in PICKLES)
+    if pickles:
+        return f"weights as pickles only ({pickles[0]}), which are never read; ask its author for safetensors"
+    return f"no {WEIGHTS_NAME} there"
 
 
 def check_links(folder: Path) -> None:
@@ -270,9 +279,13 @@ def read_snapshot(folder: Path) -> Snapshot:
     return Snapshot(folder, read_card(folder))
 
 
-def _holds_model(folder: Path) -> bool:
+def holds_model(folder: Path) -> bool:
     """Whether a folder holds a part of a model at least: a card, weights or pickles."""
-    return any(path.name == CARD_NAME or path.suffix in {".safetensors", *PICKLES} for path in folder.iterdir())
+    return any(
+        path.name == CARD_NAME or path.suffix in {".safetensors", *PICKLES}
+        for path in folder.iterdir()
+        if path.is_file()
+    )
 
 
 def read_zoo(folder: Path | str, read: Callable[[Path], Snapshot] = read_snapshot) -> list[Snapshot]:
@@ -290,14 +303,13 @@ def read_zoo(folder: Path | str, read: Callable[[Path], Snapshot] = read_snapsho
         raise ArtifactError(f"{folder}: no zoo there; build one with: ptmrec zoo build")
     snapshots: dict[str, Snapshot] = {}
     for path in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        if not _holds_model(path):
+        if not holds_model(path):
             logger.warning("%s: no model (neither %s nor weights); passed over", path, CARD_NAME)
             continue
         snapshot = read(path)
         if snapshot.name in snapshots:
-            raise ArtifactError(
-                f"{path}: model name {snapshot.name!r} is already taken by {snapshots[snapshot.name].folder}"
-            )
+            taken = snapshots[snapshot.name].folder
+            raise ArtifactError(f"{path}: model name {snapshot.name!r} is already taken by {taken}")
         snapshots[snapshot.name] = snapshot
     if not snapshots:
         raise ArtifactError(f"{folder}: no models there; build a zoo with: ptmrec zoo build")

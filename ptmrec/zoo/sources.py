@@ -11,9 +11,8 @@ from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json
 from ptmrec.core.words import suggest
-from ptmrec.zoo.card import CARD_NAME, LONGEST_NAME, card_from, read_card
+from ptmrec.zoo.card import CARD_NAME, CLIP_CONFIG, LONGEST_NAME, card_from, read_card
 from ptmrec.zoo.hub import (
-    CLIP_CONFIG,
     HubSnapshot,
     clip_architecture,
     input_size_of,
@@ -23,9 +22,9 @@ from ptmrec.zoo.hub import (
     untrained,
 )
 from ptmrec.zoo.hub_card import check_size
-from ptmrec.zoo.hub_files import HUB_ID, count_parameters, find_pickles, hub_folder
+from ptmrec.zoo.hub_files import HUB_ID, count_parameters, hub_folder
 from ptmrec.zoo.real import RealSnapshot, read_real
-from ptmrec.zoo.snapshot import PICKLES, Snapshot, check_links, read_snapshot, weight_files
+from ptmrec.zoo.snapshot import PICKLES, Snapshot, check_links, holds_model, read_snapshot, weight_files
 
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg
@@ -47,7 +46,9 @@ def list_sources(source: str) -> list[str]:
         ArtifactError: a folder that holds no models.
     """
     folder = Path(source)
-    if source.startswith((TIMM, OPEN_CLIP, TORCHVISION)) or not os.path.isdir(source) or _is_model(folder):
+    if source.startswith((TIMM, OPEN_CLIP, TORCHVISION)) or not os.path.isdir(source):
+        return [source]
+    if holds_model(folder) or (folder / CLIP_CONFIG).is_file():
         return [source]
     parts = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not parts:
@@ -113,19 +114,9 @@ def open_folder(folder: Path) -> Snapshot:
         snapshot.check_origin()
         snapshot._read()  # one line now, when the package is missing
         return snapshot
-    return own_snapshot(folder)
-
-
-def own_snapshot(folder: Path) -> Snapshot:
-    """A snapshot of this project's format; when its card is wrong about its size, what its tensors hold counts."""
     snapshot = read_snapshot(folder)
-    measured = count_parameters(weight_files(folder))
-    size = check_size(snapshot.name, snapshot.card.num_params, measured)
-    return (
-        snapshot
-        if size == snapshot.card.num_params
-        else replace(snapshot, card=replace(snapshot.card, num_params=size))
-    )
+    size = check_size(snapshot.name, snapshot.card.num_params, count_parameters(weight_files(folder)))
+    return replace(snapshot, card=replace(snapshot.card, num_params=size))  # what the tensors hold counts
 
 
 def record_of(snapshot: Snapshot) -> dict[str, Any]:
@@ -149,10 +140,10 @@ def from_record(record: Mapping[str, Any]) -> Snapshot:
     card = card_from(stated, folder, gaps=True)
     library = card.architecture.get("library")
     if record.get("imported") or library == "python":
-        from ptmrec.zoo.python_model import SharedSnapshot, held_snapshot
+        from ptmrec.zoo.python_model import HELD, SharedSnapshot
 
         weights = str(record.get("weights"))
-        held = held_snapshot(weights)
+        held = HELD.get(weights)
         return held if held is not None and held.card == card else SharedSnapshot(folder, card, weights)
     if library in FILES:
         from ptmrec.zoo.file_model import FileSnapshot
@@ -192,9 +183,8 @@ def _find_timm(name: str, paths: PathsConfig) -> "RealSnapshot | PretrainedCfg":
         if "." not in name and packaged.card.architecture.get("model") == model:
             return packaged
     if not stated or not stated.hf_hub_id:
-        raise ArtifactError(
-            f"{TIMM}{name}: timm names no repository with safetensors for it; {_random_too(TIMM, model)}"
-        )
+        what = "timm names no repository with safetensors for it"
+        raise ArtifactError(f"{TIMM}{name}: {what}; {_random_too(TIMM, model)}")
     return stated
 
 
@@ -235,9 +225,8 @@ def _find_clip(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     model, _, tag = name.partition("/")
     stated = None if ":" in model else open_clip.get_model_config(model)  # a colon would name another source
     if stated is None:
-        raise ArtifactError(
-            f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{suggest(model, open_clip.list_models())}"
-        )
+        like = suggest(model, open_clip.list_models())
+        raise ArtifactError(f"{OPEN_CLIP}{name}: open_clip knows no model {model!r}{like}")
     return stated, open_clip.get_pretrained_cfg(model, tag) if tag else {}
 
 
@@ -251,7 +240,9 @@ def _clip_id(name: str, colours: Mapping[str, Any]) -> str:
         raise ArtifactError(f"{OPEN_CLIP}{name}: name its weights, one of {', '.join(tags) or 'none that is known'}")
     hub_id = str(colours.get("hf_hub") or "").rstrip("/")
     if not HUB_ID.fullmatch(hub_id):
-        what = f"{hub_id.rpartition('/')[2]} is a pickle" if find_pickles([hub_id]) else "they are not on the Hub"
+        what = (
+            f"{hub_id.rpartition('/')[2]} is a pickle" if Path(hub_id).suffix in PICKLES else "they are not on the Hub"
+        )
         raise ArtifactError(f"{OPEN_CLIP}{name}: {what}, which is never read; {_random_too(OPEN_CLIP, model)}")
     return hub_id
 
@@ -274,13 +265,6 @@ def _fetched(source: str, hub_id: str, kind: str, model: str) -> Path:
         return hub_folder(hub_id, library=kind[:-1])
     except ArtifactError as error:
         raise type(error)(f"{source}: {error}, or {_random_too(kind, model)}") from None
-
-
-def _is_model(folder: Path) -> bool:
-    """Whether a folder is of one model: it holds a card, or files that could be weights."""
-    names = [path.name for path in folder.iterdir() if path.is_file()]
-    weights = [name for name in names if name.endswith(".safetensors")] + find_pickles(names)
-    return bool(weights) or CARD_NAME in names or CLIP_CONFIG in names
 
 
 def plain_name(name: str) -> str:

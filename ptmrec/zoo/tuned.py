@@ -76,16 +76,14 @@ def write_tuned(folder: Path, base: Snapshot, model: "nn.Module", about: About) 
 
 
 def _write_own(folder: Path, base: Snapshot, model: "nn.Module", about: About) -> None:
-    architecture = {**base.card.architecture, "num_classes": len(about.classes)}
-    datasets = [*dict.fromkeys((*base.card.datasets, about.dataset))]
     card = replace(
         base.card,
         name=about.name,
-        architecture=architecture,
+        architecture={**base.card.architecture, "num_classes": len(about.classes)},
         num_params=sum(parameter.numel() for parameter in model.parameters()),
         source_dataset=about.dataset,
         source_accuracy=about.accuracy,
-        datasets=datasets,
+        datasets=[*dict.fromkeys((*base.card.datasets, about.dataset))],
         recipe=dict(about.recipe),
     )
     write_snapshot(folder, card, model, half=False)
@@ -181,22 +179,18 @@ def read_classifier(folder: Path | str) -> Classifier:
     from ptmrec.zoo.sources import open_folder
 
     folder = Path(folder).expanduser()
-    path = folder / CARD_NAME
+    path, make, again = folder / CARD_NAME, f"ptmrec tune IMAGES -o {folder}", "write the model again with ptmrec tune"
     if not path.is_file():
-        raise ArtifactError(f"{folder}: no fine-tuned model there; make one with: ptmrec tune IMAGES -o {folder}")
-    with reading(path, "write the model again with ptmrec tune"):
+        raise ArtifactError(f"{folder}: no fine-tuned model there; make one with: {make}")
+    with reading(path, again):
         config = read_json(path)
         about = config.get(KEY) if isinstance(config, dict) else None
         if not isinstance(about, dict):
-            raise ArtifactError(
-                f"{folder}: a model without classes of yours; make one with: ptmrec tune IMAGES -o {folder}"
-            )
+            raise ArtifactError(f"{folder}: a model without classes of yours; make one with: {make}")
         classes, temperature = about.get("classes"), about.get("temperature")
         named = isinstance(classes, list) and len(classes) > 1 and all(isinstance(name, str) for name in classes)
         if not named or isinstance(temperature, bool) or not isinstance(temperature, int | float) or temperature <= 0:
-            raise ArtifactError(
-                f"{path}: its classes or temperature are damaged; write the model again with ptmrec tune"
-            )
+            raise ArtifactError(f"{path}: its classes or temperature are damaged; {again}")
     model = open_folder(folder).load()
     outputs = getattr(model.classifier, "out_features", 0)
     if outputs != len(classes):

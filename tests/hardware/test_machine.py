@@ -6,11 +6,11 @@ import torch
 
 from ptmrec.hardware import machine as machine_module
 from ptmrec.hardware.machine import (
-    EnergyMeter,
     describe_machine,
     fresh_process_memory,
     hottest,
     read_counters,
+    start_meter,
     wait_until_quiet,
 )
 
@@ -39,14 +39,14 @@ def test_packages_are_read_and_their_parts_not_counted_twice(tmp_path):
 
 def test_counters_that_begin_anew_are_followed(tmp_path):
     write_counters(tmp_path, 100, 900)
-    meter = EnergyMeter(1, 7.0, tmp_path)
+    stop = start_meter(7.0, tmp_path)
     write_counters(tmp_path, 300, 50)
-    joule, basis = meter.stop()
+    joule, basis = stop()
     assert joule == pytest.approx((200 + 150) / 1e6) and basis.startswith("measured (RAPL")
 
 
 def test_without_counters_it_is_estimated_and_says_so(tmp_path):
-    joule, basis = EnergyMeter(2, 7.0, tmp_path).stop()
+    joule, basis = start_meter(14.0, tmp_path)()
     assert 0 < joule < 14 and basis == "estimated (14 W while it runs)"
 
 

@@ -1,4 +1,3 @@
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +9,7 @@ from ptmrec.config.sections import HardwareConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.hardware import measurement
 from ptmrec.hardware.machine import describe_machine
-from ptmrec.hardware.measurement import (
-    Protocol,
-    drifted,
-    measure_models,
-    summarise_queries,
-    time_queries,
-    upper_bound,
-    upper_rank,
-)
+from ptmrec.hardware.measurement import measure_models, summarise_queries, time_queries, upper_rank
 from ptmrec.zoo.snapshot import read_zoo
 
 BRIEF = HardwareConfig(
@@ -52,7 +43,7 @@ def test_everything_is_measured(toy_zoo, settled):
 
 @pytest.mark.slow
 def test_what_cannot_be_relied_on_is_marked(toy_zoo, settled, monkeypatch):
-    drifting = iter((0.01, 0.02, 0.02))
+    drifting = iter((0.01, 0.02, 0.0208))
     monkeypatch.setattr(measurement, "_median", lambda ask, config: next(drifting))
     monkeypatch.setattr(measurement, "wait_until_quiet", lambda share, patience: 0.8)
     first, second = measure_models(read_zoo(toy_zoo), replace(BRIEF, quiet=0.25, queries=5))
@@ -62,7 +53,7 @@ def test_what_cannot_be_relied_on_is_marked(toy_zoo, settled, monkeypatch):
         "a reference network drifted by +100 %",
     )
     assert first.threads["1"]["latency_high_ms"] is None
-    assert "drifted" not in str(second.marks), "it is compared with the reference just before"
+    assert "drifted" not in str(second.marks), "4 % are no drift, and it is compared with the reference just before"
 
 
 @pytest.mark.slow
@@ -80,23 +71,22 @@ def test_ranks_of_the_upper_bound_are_the_published_ones(count, rank):
 
 def test_too_few_queries_have_no_upper_bound():
     assert upper_rank(28) is None and upper_rank(29) == 29
-    assert math.isinf(upper_bound(np.ones(28)))
     assert summarise_queries(np.ones(28))["latency_high_ms"] is None
 
 
 def test_the_bound_holds_as_often_as_it_says():
     draws = np.random.default_rng(0).exponential(size=(2000, 200))
-    bounds = [upper_bound(row) for row in draws]
+    bounds = [summarise_queries(row)["latency_high_ms"] / 1e3 for row in draws]
     exact = binom.cdf(upper_rank(200) - 1, 200, 0.9)
     assert exact >= 0.95 and np.mean(np.array(bounds) >= -np.log(0.1)) == pytest.approx(exact, abs=0.015)
 
 
 def test_queries_go_on_until_count_and_seconds_are_reached():
     calls = []
-    times = time_queries(lambda: calls.append(1), Protocol(warm_up=3, queries=7, seconds=0.0))
+    times = time_queries(lambda: calls.append(1), warm_up=3, queries=7, seconds=0.0, most=10.0)
     assert len(times) == 7 and len(calls) == 10
-    assert time_queries(lambda: None, Protocol(0, 1, 0.005)).sum() >= 0.005
-    assert len(time_queries(lambda: None, Protocol(0, 10**9, 0, max_seconds=0.002))) < 10**6
+    assert time_queries(lambda: None, 0, 1, 0.005, 10.0).sum() >= 0.005
+    assert len(time_queries(lambda: None, 0, 10**9, 0, most=0.002)) < 10**6
 
 
 def test_percentiles_are_numpys():
@@ -108,7 +98,3 @@ def test_percentiles_are_numpys():
         "latency_high_ms": 188.0,
         "queries": 200,
     }
-
-
-def test_drift():
-    assert drifted(1.0, 1.06) and drifted(1.0, 0.94) and not drifted(1.0, 1.04)

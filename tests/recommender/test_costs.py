@@ -18,7 +18,7 @@ from ptmrec.recommender import costs as costs_module
 from ptmrec.recommender.costs import CostBook, describe_cut, keep_limits, list_cut, readable_costs, with_costs
 from ptmrec.recommender.request import recommend
 from ptmrec.zoo.real import read_models, read_real
-from ptmrec.zoo.snapshot import read_snapshot, tensor_hash
+from ptmrec.zoo.snapshot import read_snapshot
 
 PATHS = ConfigParser(overrides={"paths.artifacts": "nothing measured"}).get(PathsConfig)
 SNAPSHOT = read_snapshot(PATHS.zoo / "vgg-small-cifar10")
@@ -40,7 +40,7 @@ def test_every_committed_model_has_a_table_row():
 def test_what_was_measured_here_goes_before_the_table(tmp_path):
     paths = ConfigParser(overrides={"paths.artifacts": str(tmp_path)}).get(PathsConfig)
     path = machine_folder(tmp_path / MEASUREMENTS, describe_machine()) / "vgg-small-cifar10.json"
-    write_json(path, RECORD | {"hash": tensor_hash(SNAPSHOT)[0]})
+    write_json(path, RECORD | {"hash": SNAPSHOT.digest()})
     costs = CostBook(paths).costs([SNAPSHOT])["vgg-small-cifar10"]
     assert (costs.kind, costs.latency, costs.energy) == ("measured", 2.5, 0.01)
     write_json(path, RECORD | {"hash": "of other weights"})

@@ -200,7 +200,7 @@ def test_a_network_of_python_is_run_as_it_stands():
     torch.testing.assert_close(model.forward_features(images), expected)
     again = from_record({**record_of(snapshot), "weights": snapshot.digest()})
     assert again is snapshot, "an answer in the same process can run it"
-    python_model._held.clear()
+    python_model.HELD.clear()
     gone = from_record({**record_of(snapshot), "weights": snapshot.digest()})
     with pytest.raises(NoWeightsError, match=r"add_model again"):
         gone.load()

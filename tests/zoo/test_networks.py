@@ -53,29 +53,29 @@ def _basic_block():
 
 
 PAIRS = {
-    "resnet": (lambda: blocks.BasicBlock(12, 24, 2), _basic_block, MAPS),
+    "resnet": (lambda: blocks.BasicBlock(12, 24), _basic_block, MAPS),
     "regnet": (
-        lambda: blocks.RegNetBlock(12, 36, 2, 6, 0.25),
+        lambda: blocks.RegNetBlock(12, 36, 6),
         lambda: Bottleneck(12, 36, 2, group_size=6, se_ratio=0.25),
         MAPS,
     ),
-    "densenet": (lambda: blocks.DenseBlock(4, 12, 6, 2), lambda: DenseBlock(4, 12, bn_size=2, growth_rate=6), MAPS),
+    "densenet": (lambda: blocks.DenseBlock(4, 12, 6), lambda: DenseBlock(4, 12, bn_size=2, growth_rate=6), MAPS),
     "transition": (lambda: blocks.dense_transition(12, 6), lambda: DenseTransition(12, 6), MAPS),
     "mobilenet": (
-        lambda: blocks.InvertedResidual(12, 24, 3, stride=2),
+        lambda: blocks.InvertedResidual(12, 24, stride=2),
         lambda: InvertedResidual(12, 24, stride=2, exp_ratio=3),
         MAPS,
     ),
     "mobilenet with a skip": (
-        lambda: blocks.InvertedResidual(12, 12, 3),
+        lambda: blocks.InvertedResidual(12, 12),
         lambda: InvertedResidual(12, 12, exp_ratio=3),
         MAPS,
     ),
-    "convnext": (lambda: blocks.ConvNeXtBlock(12, kernel=3), lambda: ConvNeXtBlock(12, kernel_size=3), MAPS),
+    "convnext": (lambda: blocks.ConvNeXtBlock(12), lambda: ConvNeXtBlock(12, kernel_size=3), MAPS),
     "poolformer": (lambda: blocks.PoolFormerBlock(12), lambda: MetaFormerBlock(12), MAPS),
-    "vit": (lambda: blocks.ViTBlock(32, 2, 2.0), lambda: Block(32, num_heads=2, mlp_ratio=2.0), TOKENS),
+    "vit": (lambda: blocks.ViTBlock(32, 2), lambda: Block(32, num_heads=2, mlp_ratio=2.0), TOKENS),
     "mixer": (
-        lambda: blocks.MixerBlock(32, 16, (0.5, 2.0)),
+        lambda: blocks.MixerBlock(32, 16),
         lambda: MixerBlock(32, 16, mlp_ratio=(0.5, 2.0), mlp_layer=Mlp),
         TOKENS,
     ),

@@ -105,7 +105,7 @@ def test_zoos_that_cannot_be_used(toy_zoo, tmp_path):
     with pytest.raises(ArtifactError, match=r"no config\.json"):
         read_zoo(toy_zoo)
     (toy_zoo / "twin" / "model.safetensors").rename(toy_zoo / "twin" / "pytorch_model.bin")
-    with pytest.raises(ArtifactError, match=r"no model\.safetensors; pytorch_model\.bin is a pickle"):
+    with pytest.raises(ArtifactError, match=r"weights as pickles only \(pytorch_model\.bin\)"):
         read_zoo(toy_zoo)
 
 
