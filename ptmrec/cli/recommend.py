@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show, typed_path
+from ptmrec.cli.context import FilePath, TimeLimit, ask_again, format_option, read_config, say, show, typed_path
 from ptmrec.cli.examples import Grouped
 from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES
 from ptmrec.core.words import short_count, visible
@@ -38,7 +38,7 @@ def limit_options(command: Callable | click.Command) -> Callable | click.Command
 @click.option("--demo", is_flag=True, help="Answer for committed images instead of your own.")
 @click.option("--labels", type=FilePath(), help="CSV of file names and labels for a folder of images.")
 @click.option("-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Models to show.")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@format_option(ids=True)
 @click.option("-o", "output", type=FilePath(), help="Also write FILE: .json, .csv, .html, .png.")
 @click.option(
     "--regime",
@@ -105,7 +105,6 @@ def recommend(
     from ptmrec.recommender.export import check_ending
     from ptmrec.recommender.request import recommend as run
 
-    options["regime"] = options["regime"] and options["regime"].replace("-", "_")
     if output is not None:
         check_ending(output)
     config, images = read_config(ctx), dataset
@@ -120,8 +119,7 @@ def recommend(
         found.save(output, pareto, shown)
     _answer(found, style, shown, pareto)
     explained = (f"why {reason.sentence(found.class_names)}" for reason in reasons)
-    for line in (*explained, *found.remarks(), *_next(ctx, found, output)):
-        say(line, err=True)
+    say(*explained, *found.remarks(), *_next(ctx, found, output), err=True)
 
 
 def _asks() -> bool | Callable[[str], bool]:
@@ -133,11 +131,7 @@ def _asks() -> bool | Callable[[str], bool]:
 
 def _answer(found: "Recommendation", style: str, count: int | None, pareto: bool) -> None:
     if style == "ids":
-        say(
-            *found.leaderboard(all_models=True, only_pareto=pareto)["model"].head(
-                len(found) if count is None else count
-            )
-        )
+        say(*found.leaderboard(all_models=True, only_pareto=pareto)["model"].iloc[:count])
     elif style == "json":
         say(*found.to_json(count, pareto).split("\n"))
     elif style == "csv":
@@ -214,7 +208,7 @@ def demo_text(config: "ConfigParser") -> str:
 
 
 @click.command()
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.pass_context
 def doctor(ctx: click.Context, style: str) -> None:
     """Say what is installed, what is missing, and what works without network."""

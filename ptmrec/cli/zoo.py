@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli.context import FORMATS, FilePath, complain, read_config, say, show
-from ptmrec.core.errors import ConfigError, PtmrecError, describe_os_error
+from ptmrec.cli.context import FilePath, complain, format_option, read_config, say, show
+from ptmrec.config.sections import PathsConfig
+from ptmrec.core.errors import ConfigError, PtmrecError
 from ptmrec.core.words import suggest
 
 if TYPE_CHECKING:
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.zoo.feed import Asked
 
 
@@ -20,7 +20,7 @@ def zoo() -> None:
 
 
 @zoo.command("list")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@format_option(ids=True)
 @click.option("--published", is_flag=True, help="List the published zoos instead, in any format.")
 @click.pass_context
 def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
@@ -28,8 +28,6 @@ def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
 
     The table then lists published zoos, which have no weights.
     """
-    from ptmrec.config.sections import PathsConfig
-
     paths = read_config(ctx).get(PathsConfig)
     if not published:
         _list_models(paths, style)
@@ -40,7 +38,7 @@ def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
 zoo.add_command(zoo_list, "ls")
 
 
-def _list_models(paths: "PathsConfig", style: str) -> None:
+def _list_models(paths: PathsConfig, style: str) -> None:
     from ptmrec.recommender.added_models import ADDED, added_snapshots
     from ptmrec.zoo.real import read_models
 
@@ -117,7 +115,7 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool, **stated: str
             if len(parts) == 1:
                 raise
             failed += 1
-            complain(PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error)
+            complain(error)
     if failed:
         say(f"{failed} of {len(parts)} models of {source} were not added, see above", err=True)
         raise SystemExit(1)
@@ -125,7 +123,7 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool, **stated: str
 
 @zoo.command("records")
 @click.argument("table", type=FilePath())
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.pass_context
 def zoo_records(ctx: click.Context, table: Path, style: str) -> None:
     """Check TABLE, a CSV of accuracies that somebody measured, and say what can be answered from it.
@@ -134,15 +132,12 @@ def zoo_records(ctx: click.Context, table: Path, style: str) -> None:
     regime holds probe or low_data, fine, or zero. Then: recommend my_images/ --zoo TABLE.
     """
     from ptmrec.benchmark.records import read_records
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.orders import describe_table
 
     found = read_records(table)
     folder = read_config(ctx).get(PathsConfig).published
     show([describe_table(found.select(regime), folder) for regime in found.own_regimes], style)
-    for note in found.about.notes:
-        say(note, err=True)
-    say(f"next: ptmrec recommend my_images/ --zoo {table}", err=True)
+    say(*found.about.notes, f"next: ptmrec recommend my_images/ --zoo {table}", err=True)
 
 
 @zoo.command("export")
@@ -154,7 +149,6 @@ def zoo_export(ctx: click.Context, file: Path, models: tuple[str, ...]) -> None:
 
     Somebody else takes it over with zoo import and ranks the models without ever loading them.
     """
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.sharing import export_registrations
 
     names = export_registrations(file, models, read_config(ctx).get(PathsConfig))
@@ -173,7 +167,6 @@ def zoo_import(ctx: click.Context, source: str) -> None:
 
     A registration of other weights than those of a model of its name here, of another version, or damaged is refused.
     """
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.sharing import import_registrations
 
     names = import_registrations(source, read_config(ctx).get(PathsConfig))
@@ -188,7 +181,6 @@ def zoo_remove(ctx: click.Context, name: str) -> None:
 
     The files that it was added from stay where they are.
     """
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.added_models import ADDED, remove_added
 
     say(f"removed: {remove_added(read_config(ctx).get(PathsConfig).artifacts / ADDED, name)}")
@@ -215,7 +207,6 @@ def zoo_show(ctx: click.Context, name: str) -> None:
     import json
 
     from ptmrec.benchmark.ground_truth import read_ground_truth
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.added_models import ADDED, added_snapshots
     from ptmrec.zoo.real import read_models
 
