@@ -39,14 +39,9 @@ zoo.add_command(zoo_list, "ls")
 
 
 def _list_models(paths: PathsConfig, style: str) -> None:
-    from ptmrec.recommender.added_models import ADDED, added_snapshots
-    from ptmrec.zoo.real import read_models
+    from ptmrec.recommender.added_models import all_models
 
-    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths)}
-    for card in (snapshot.card for snapshot in added_snapshots(paths.artifacts / ADDED)):
-        cards.pop(card.name, None)  # an added model takes the place of another of its name, as in recommend
-        cards[card.name] = card
-    cards = list(cards.values())
+    cards = [snapshot.card for snapshot in all_models(paths).values()]
     if style == "ids":
         say(*(card.name for card in cards))
         return
@@ -207,24 +202,22 @@ def zoo_show(ctx: click.Context, name: str) -> None:
     import json
 
     from ptmrec.benchmark.ground_truth import read_ground_truth
-    from ptmrec.recommender.added_models import ADDED, added_snapshots
+    from ptmrec.recommender.added_models import all_models
     from ptmrec.zoo.real import read_models
 
     paths = read_config(ctx).get(PathsConfig)
-    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths, installed_only=False)}
-    measured = set(cards)
-    cards |= {snapshot.name: snapshot.card for snapshot in added_snapshots(paths.artifacts / ADDED)}
-    if name not in cards:
-        raise ConfigError(f"no model {name!r} in the zoo{suggest(name, cards)}")
-    accuracies = {}
+    models = all_models(paths, installed_only=False)
+    if name not in models:
+        raise ConfigError(f"no model {name!r} in the zoo{suggest(name, models)}")
+    accuracies, measured = {}, [snapshot.name for snapshot in read_models(paths, installed_only=False)]
     if name in measured:
-        truth = read_ground_truth(paths.ground_truth, [card for card in cards if card in measured])
+        truth = read_ground_truth(paths.ground_truth, measured)
         column = truth.models.index(name)
         accuracies = {
             regime: {dataset: _number(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
             for regime, matrix in truth.accuracy.items()
         }
-    say(*json.dumps({**cards[name].to_dict(), "measured_accuracy": accuracies}, indent=1).split("\n"))
+    say(*json.dumps({**models[name].card.to_dict(), "measured_accuracy": accuracies}, indent=1).split("\n"))
 
 
 def _number(value: float) -> float | None:

@@ -144,6 +144,18 @@ def added_snapshots(folder: Path) -> list[Snapshot]:
     return own + [one for _, one, _ in _imported(folder) if one.name not in taken]
 
 
+def all_models(paths: PathsConfig, installed_only: bool = True) -> dict[str, Snapshot]:
+    """Every model that is here, by name; added ones come last, and take the place of others of their names.
+
+    Args:
+        paths: where they lie.
+        installed_only: see :func:`~ptmrec.zoo.real.read_models`.
+    """
+    added = {snapshot.name: snapshot for snapshot in added_snapshots(paths.artifacts / ADDED)}
+    own = {snapshot.name: snapshot for snapshot in read_models(paths, installed_only)}
+    return {name: one for name, one in own.items() if name not in added} | added
+
+
 def remove_added(folder: Path, name: str) -> Path:
     """Take an added or imported model out again; the files that it was added from stay.
 
@@ -205,8 +217,7 @@ def find_models(names: Sequence[str], config: ConfigParser) -> list[Snapshot]:
         ConfigError: an unknown name, or a pattern that fits none.
     """
     paths = config.get(PathsConfig)
-    known = {snapshot.name: snapshot for snapshot in read_models(paths)}
-    known |= {snapshot.name: snapshot for snapshot in added_snapshots(paths.artifacts / ADDED)}
+    known = all_models(paths)
     found: dict[str, Snapshot] = {}
     for name in names:
         fitting = [known[name]] if name in known else [s for other, s in known.items() if fnmatchcase(other, name)]

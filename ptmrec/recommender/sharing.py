@@ -261,7 +261,7 @@ def import_registrations(source: Path | str, paths: PathsConfig) -> list[str]:
         ArtifactError: a file cannot be fetched, is damaged, about other data sets or references, or of other weights
             than those of a model of the name that is here.
     """
-    from ptmrec.recommender.added_models import ADDED
+    from ptmrec.recommender.added_models import ADDED, all_models
 
     text, source = str(source), Path(source)
     if "://" in text or (not os.path.exists(source) and HUB_ID.fullmatch(text)):
@@ -269,16 +269,18 @@ def import_registrations(source: Path | str, paths: PathsConfig) -> list[str]:
     files = sorted(source.glob(f"*{SUFFIX}")) if source.is_dir() else [source]
     if not files or not all(path.is_file() for path in files):
         raise ArtifactError(f"{source}: no file of registrations there; they are made with: ptmrec zoo export FILE")
-    subject, here, read = _subject(paths), _weights_here(paths), []
+    here = {name: one for name, one in all_models(paths).items() if not getattr(one, "problem", "")}
+    subject, new, read = _subject(paths), {}, []
     for path in files:
         own, registrations = read_shared(path)
         if own != subject:
             raise ArtifactError(f"{path}: about other known data sets or references than those here; {AGAIN}")
         for one in registrations:
-            known = here.setdefault(one.card.name, lambda weights=one.weights: weights)()
+            name = one.card.name
+            known = here[name].digest() if name in here else new.setdefault(name, one.weights)
             if known != one.weights:
                 raise ArtifactError(
-                    f"{path}: {one.card.name} is a registration of other weights than those of that name here; "
+                    f"{path}: {name} is a registration of other weights than those of that name here; "
                     "remove or rename one of the two"
                 )
         read.append((path.read_bytes(), registrations))
@@ -303,15 +305,6 @@ def _import_from(source: str, paths: PathsConfig) -> list[str]:
     finally:
         if address:
             place.unlink()
-
-
-def _weights_here(paths: PathsConfig) -> dict[str, Any]:
-    """Name of each model here -> a function that gives the hash of its weights."""
-    from ptmrec.recommender.added_models import ADDED, added_snapshots
-    from ptmrec.zoo.real import read_models
-
-    snapshots = [*read_models(paths), *added_snapshots(paths.artifacts / ADDED)]
-    return {snapshot.name: snapshot.digest for snapshot in snapshots if not getattr(snapshot, "problem", "")}
 
 
 def _keep_costs(registrations: Sequence[Registration], paths: PathsConfig) -> None:
