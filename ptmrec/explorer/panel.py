@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PRESETS
 from ptmrec.core.errors import PtmrecError
-from ptmrec.core.words import count_of, html_text
+from ptmrec.core.words import count_of, html_text, short_count
 from ptmrec.explorer.asking import Asker
-from ptmrec.explorer.drawing import ALT, draw, readable, short_count
+from ptmrec.explorer.drawing import ALT, draw, readable
 from ptmrec.plots.style import vector
 from ptmrec.recommender.page import reason_html, remarks, table_html, warning_html
 from ptmrec.recommender.recommendation import Recommendation
@@ -121,9 +121,8 @@ class Explorer:
         self.button.on_click(lambda _: self.ask_again())
         for widget in (self.images, self.folder, self.preset):
             widget.observe(lambda _: self._change_question(), "value")
-        for widget in (self.count, self.limit):
+        for widget in (self.count, self.limit, self.model):
             widget.observe(lambda _: self._refresh(), "value")
-        self.model.observe(lambda _: self._refresh(), "value")
 
     def _change_question(self) -> None:
         self.folder.disabled = self.images.value != FOLDER
@@ -201,7 +200,7 @@ class Explorer:
 
     def _describe_limit(self) -> str:
         left = len(self.frame) - len(self._within())
-        return f"{left} model{'s' if left > 1 else ''} left out by the number of parameters." if left else ""
+        return f"{count_of(left, 'model')} left out by the number of parameters." if left else ""
 
     def table(self) -> pd.DataFrame:
         """The rows that are shown, with all columns."""
@@ -237,7 +236,7 @@ def parameter_limits(parameters: pd.Series) -> dict[str, float]:
     for step in _STEPS:
         admitted = sum(count <= step for count in ordered)
         if before < admitted < len(ordered):
-            limits[short_count(step)] = step
+            limits[short_count(step, " ")] = step
         before = max(before, admitted)
     return limits | {"any": math.inf}
 

@@ -16,7 +16,7 @@ from ptmrec.config.sections import PRESETS
 from ptmrec.core.errors import ConfigError, DataError
 from ptmrec.explorer import asking
 from ptmrec.explorer.asking import DEMO, Asker
-from ptmrec.explorer.drawing import draw, readable, short_count
+from ptmrec.explorer.drawing import draw, readable
 from ptmrec.explorer.panel import FOLDER, MOST_SHOWN, Explorer, image_html, parameter_limits, show_explorer
 from ptmrec.images.account import Account
 from ptmrec.recommender.page import table_html
@@ -303,10 +303,6 @@ def frame():
             "tied_with_best": [True, True, False],
         }
     )
-
-
-def test_numbers_of_parameters_as_people_say_them():
-    assert [short_count(value) for value in (999, 35_400, 4_652_008, 2.5e9)] == ["999", "35.4 k", "4.65 M", "2.5 B"]
 
 
 def test_the_table_says_what_the_frame_says_in_words(frame):
