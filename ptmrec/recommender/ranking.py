@@ -313,7 +313,8 @@ def rank(
     samples = draw_samples(features[ENCODER], coordinates, labels, settings.seed)
     same = knowledge.compare(DatasetSample(TARGET, samples[0].token, coordinates, labels))
     tables, separations = zip(*(knowledge.look(sample, same) for sample in samples), strict=True)
-    prior = np.mean([knowledge.rank(pairs, request.regime) for pairs in tables], axis=0)
+    ranker = knowledge.regimes[request.regime].ranker
+    prior = np.mean([ranker.scores(pairs, TARGET) for pairs in tables], axis=0)
     if recommender.epochs:
         tokens = class_tokens(features[ENCODER], labels, settings.shots, settings.draws, settings.seed)
         prior += correct(recommender, knowledge, tables, tokens, request.regime)

@@ -320,7 +320,7 @@ def test_it_is_ranked_without_measurements_near_its_twin(knowledge, snapshot, fo
     wider = extend(knowledge, {"twin": snapshot.card}, {"twin": found})
     for known in wider.regimes.values():
         assert not known.ranker.measured[-1]
-    pairs = wider.pairs(knowledge.samples[0])
+    pairs = wider.look(knowledge.samples[0])[0]
     scores = wider.regimes["low_data"].ranker.inputs(pairs, "mnist") @ wider.regimes["low_data"].ranker.weights
     place = list(wider.cards).index(TWIN)
     assert abs(scores[-1] - scores[place]) < np.std(scores)
