@@ -59,7 +59,7 @@ def open_book(artifacts: Path, images: Parts) -> "RunBook":
     digest = hashlib.sha256(images.at(SIZE, images.training).tobytes())
     digest.update(json.dumps([labels.tolist(), images.class_names]).encode())
     folder = artifacts / RUNS / digest.hexdigest()[:16]
-    return RunBook(folder, lambda side: images.at(side, images.training), labels, hold_out(labels, seed=SEED))
+    return RunBook(folder, lambda side: images.at(side, images.training), labels)
 
 
 class Plan(NamedTuple):
@@ -113,9 +113,8 @@ class RunBook:
         folder: of the book.
         pictures: gives the images ``(n, S, S, 3)`` uint8 in a size of so many pixels.
         labels: ``(n,)`` class indices.
-        parts: of :func:`~ptmrec.images.parts.hold_out`.
         clock: tells the time in seconds.
-        seed: of the runs.
+        seed: of the runs, and of what is held out to judge them.
     """
 
     def __init__(
@@ -123,12 +122,11 @@ class RunBook:
         folder: Path,
         pictures: Callable[[int], np.ndarray],
         labels: np.ndarray,
-        parts: tuple[np.ndarray, np.ndarray],
         clock: Callable[[], float] = time.perf_counter,
         seed: int = SEED,
     ) -> None:
-        self.folder, self.pictures, self.labels, self.parts = folder, cache(pictures), labels, parts
-        self.clock, self.seed = clock, seed
+        self.folder, self.pictures, self.labels, self.clock, self.seed = folder, cache(pictures), labels, clock, seed
+        self.parts = hold_out(labels, seed=seed)
 
     def _path(self, snapshot: Snapshot, plan: Plan) -> Path:
         return self.folder / f"{snapshot.name}-{plan.recipe.steps}-{plan.recipe.learning_rate:g}.json"
