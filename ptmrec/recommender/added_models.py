@@ -36,7 +36,6 @@ ADDED = "registered"
 """Folder of added models, below that of the artifacts."""
 AXES = {"transport": 2, "explained": 0, "transported": 1, "few_shot": 1}
 """Arrays that are saved of a model that was run, and the number of axes of each."""
-NEEDED = tuple(AXES)
 
 
 def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] | None = None) -> Path:
@@ -130,9 +129,9 @@ def _imported(folder: Path) -> "Iterator[tuple[Path, Snapshot, dict[str, np.ndar
 
 
 def _read_numbers(path: Path) -> dict[str, np.ndarray]:
-    found = read_npz(path, NEEDED)
-    axes = {name: found[name].ndim for name in NEEDED}
-    if axes != AXES or not all(np.isfinite(found[name]).all() for name in NEEDED[:3]):
+    found = read_npz(path, tuple(AXES))
+    axes = {name: found[name].ndim for name in AXES}
+    if axes != AXES or not all(np.isfinite(found[name]).all() for name in AXES if name != "few_shot"):
         raise ArtifactError(f"{path}: damaged or of another version (its arrays are of another form)")
     return found
 

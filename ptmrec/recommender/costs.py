@@ -237,7 +237,7 @@ def measure_finalists(ranking: "Ranking", book: CostBook, count: int | None) -> 
     while True:
         costs = book.costs(ranking.candidates)
         ranking = ranking.narrow(keep_limits(costs, limits))
-        first = ranking.frame["model"] if count is None else ranking.frame["model"].head(count)
+        first = ranking.frame["model"].iloc[:count]
         shown = [ranking.find(name) for name in first if name not in ranking.stand_ins]
         shown = [one for one in shown if not isinstance(one, SharedSnapshot)]  # whose weights are elsewhere
         todo = [one for one in shown if costs[one.name].kind != "measured" and tries[one.name] < TRIES]

@@ -77,17 +77,10 @@ def to_json(answer: "Recommendation", count: int | None = None, only_pareto: boo
     return json.dumps(data, indent=1, ensure_ascii=False)
 
 
-def to_html(answer: "Recommendation", count: int | None = None, only_pareto: bool = False) -> str:
-    """Write warnings, table and remarks as HTML."""
-    from ptmrec.recommender.page import block
-
-    return block(answer, count, only_pareto)
-
-
 def _page(answer: "Recommendation", count: int | None, only_pareto: bool) -> str:
     """A page of its own with table, remarks, figures and reasons."""
     from ptmrec.plots.style import vector
-    from ptmrec.recommender.page import page
+    from ptmrec.recommender.page import block, page
 
     figures = {}
     if not only_pareto:
@@ -96,7 +89,7 @@ def _page(answer: "Recommendation", count: int | None, only_pareto: bool) -> str
         words = "Expected accuracy of all models against latency, with the front of models nobody should pass over"
         figures[words] = answer.plot_pareto()
     drawn = {words: vector(ax.figure, words) for words, ax in figures.items()}
-    return page(answer, to_html(answer, count, only_pareto), drawn)
+    return page(answer, block(answer, count, only_pareto), drawn)
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from ptmrec.benchmark.battery import read_battery
 from ptmrec.core.errors import PtmrecError
 from ptmrec.core.words import html_text
 from ptmrec.hardware.limits import LIMITS, format_quantity
+from ptmrec.recommender.recommendation import EXPLAINED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,8 +208,8 @@ def page(answer: "Recommendation", first: str, figures: Mapping[str, str]) -> st
     )
     parts = {"": first, "Figures": drawn}
     if answer.runnable:
-        first_models = answer.frame["model"].head(len(answer.reasons))
-        parts["Why these models"] = "".join(reason_html(answer, model) for model in first_models)
+        explained = answer.frame["model"].head(EXPLAINED)
+        parts["Why these models"] = "".join(reason_html(answer, model) for model in explained)
     classes = _of_classes(answer, _spread(range(answer.num_classes), SAMPLES // EACH))
     parts["The images"] = pictures_html(classes or {"": _spread(answer.request.images.images, SAMPLES)})
     body = "".join(f"<h2>{name}</h2>{text}" if name else text for name, text in parts.items() if text)

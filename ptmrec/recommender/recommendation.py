@@ -387,9 +387,9 @@ class Recommendation:
         return save(self, Path(path), only_pareto, count)
 
     def _repr_html_(self) -> str:
-        from ptmrec.recommender.export import to_html
+        from ptmrec.recommender.page import block
 
-        return to_html(self)
+        return block(self, None, False)
 
 
 def _spans(frame: "pd.DataFrame", *columns: str) -> list[str]:

@@ -284,21 +284,17 @@ def _keep_limits(folder: Path, answer: "Recommendation") -> None:
     Raises:
         ConfigError: it does.
     """
-    from ptmrec.hardware.limits import LIMITS, broken, costs_of
+    from ptmrec.hardware.limits import costs_of
+    from ptmrec.hardware.measurement import measure_models
+    from ptmrec.recommender.costs import list_cut
     from ptmrec.zoo.sources import open_folder
 
-    request = answer.request
-    if not request.limits:
+    request, found = answer.request, None
+    measured = MEASURED & {*request.limits}
+    if not request.limits or (measured and request.device):
         return
-    snapshot, found = open_folder(folder), None
-    if MEASURED & {*request.limits} and not request.device:
-        from ptmrec.hardware.measurement import measure_models
-
+    snapshot = open_folder(folder)
+    if measured:
         found = next(measure_models([snapshot], request.config.get(HardwareConfig))).to_dict()
-    costs = costs_of(snapshot.card, found, "measured")
-    for name in broken(costs, request.limits)[:1] if found or not MEASURED & {*request.limits} else ():
-        limit = LIMITS[name]
-        value = limit.format(limit.read(costs))
-        raise ConfigError(
-            f"the fine-tuned model has {value}, not {limit.format(request.limits[name])}; nothing was written"
-        )
+    for row in list_cut({snapshot.name: costs_of(snapshot.card, found, "measured")}, request.limits):
+        raise ConfigError(f"the fine-tuned model has {row['value']}, not {row['limit']}; nothing was written")
