@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ptmrec.core.errors import ConfigError, PtmrecError, describe_os_error, one_line
+from ptmrec.core.text import format_cells, format_rows
 from ptmrec.core.words import visible
 
 if TYPE_CHECKING:
@@ -237,8 +238,6 @@ def show(data: "pd.DataFrame | list[dict[str, Any]]", style: str = "table") -> N
 
     A table has spaces for the underscores of the column names.
     """
-    from ptmrec.core.text import format_cells, format_rows
-
     rows = data if isinstance(data, list) else data.to_dict("records")
     if style == "table":
         rows = [{name.replace("_", " "): value for name, value in row.items()} for row in rows]

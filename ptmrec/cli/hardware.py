@@ -9,6 +9,7 @@ import click
 from ptmrec.cli.context import FilePath, TimeLimit, format_option, read_config, say, show
 from ptmrec.config.sections import HardwareConfig, PathsConfig
 from ptmrec.core.errors import ConfigError
+from ptmrec.hardware.limits import format_number, parse_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,6 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
     """
     if (model is None) != devices:
         raise click.UsageError("give a model, or --devices")
-    from ptmrec.hardware.limits import parse_quantity
     from ptmrec.recommender.planning import find_needs, list_devices
     from ptmrec.recommender.planning import plan as run
 
@@ -147,8 +147,6 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
 
 def _brief(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The columns a terminal has room for."""
-    from ptmrec.hardware.limits import format_number
-
     span = [
         f"{format_number(low)}-{format_number(high)}" if low < high else ""
         for low, high in zip(frame["latency_low_ms"], frame["latency_high_ms"], strict=True)

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import click
 
 from ptmrec.cli.context import FilePath, TimeLimit, ask_again, format_option, read_config, say, show, typed_path
 from ptmrec.cli.examples import Grouped
-from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES
+from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES, PathsConfig
+from ptmrec.core.text import format_rows
 from ptmrec.core.words import short_count, visible
 from ptmrec.hardware.limits import LIMITS
 
@@ -188,16 +190,12 @@ def _doubted(ctx: click.Context) -> list[str]:
 def demo_images(config: "ConfigParser") -> "BatterySet":
     """The committed images the demo asks about."""
     from ptmrec.benchmark.battery import DEMO, read_battery
-    from ptmrec.config.sections import PathsConfig
 
     return read_battery(config.get(PathsConfig).battery)[DEMO]
 
 
 def demo_text(config: "ConfigParser") -> str:
     """Answer of ``ptmrec recommend --demo --zoo real`` for the README, without seconds."""
-    from dataclasses import replace
-
-    from ptmrec.core.text import format_rows
     from ptmrec.recommender.request import recommend as run
 
     part = demo_images(config)

@@ -1,5 +1,6 @@
 """The commands about the zoo."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -199,8 +200,6 @@ def _asked(input_size: str | None, mean: str | None, std: str | None, **words: s
 @click.pass_context
 def zoo_show(ctx: click.Context, name: str) -> None:
     """Print the card of a model and its measured accuracies as JSON."""
-    import json
-
     from ptmrec.benchmark.ground_truth import read_ground_truth
     from ptmrec.recommender.added_models import all_models
     from ptmrec.zoo.real import read_models

@@ -24,6 +24,7 @@ from ptmrec.core.words import suggest
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot, read_snapshot
+from ptmrec.zoo.sources import from_record, open_source, record_of
 
 if TYPE_CHECKING:
     from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
@@ -49,7 +50,6 @@ def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] |
     Returns:
         The model's own folder there; it rerows that of another model of its name.
     """
-    from ptmrec.zoo.sources import record_of
 
     def write(fresh: Path) -> None:
         weights = {} if found is None else {"weights": snapshot.digest()}
@@ -66,8 +66,6 @@ def check_name(folder: Path, snapshot: Snapshot) -> None:
     Raises:
         ConfigError: the other one was added from elsewhere.
     """
-    from ptmrec.zoo.sources import record_of
-
     path = folder / snapshot.name
     if not (path / PATH_NAME).is_file():
         return
@@ -186,8 +184,6 @@ def _read(folder: Path) -> Iterator[tuple[Path, Snapshot]]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if not path.is_dir() or is_temporary(path):
             continue
-        from ptmrec.zoo.sources import from_record
-
         try:
             with reading(path / PATH_NAME, "damaged or of another version"):
                 snapshot = from_record(read_json(path / PATH_NAME))
@@ -228,8 +224,6 @@ def find_models(names: Sequence[str], config: ConfigParser) -> list[Snapshot]:
 def _open(name: str, known: list[str], paths: PathsConfig) -> Snapshot:
     if any(sign in name for sign in "*[") or not any(sign in name for sign in "/:."):
         raise ConfigError(f"no model {name!r} in the zoo{suggest(name, known)}")
-    from ptmrec.zoo.sources import open_source
-
     return open_source(name, paths)
 
 

@@ -14,6 +14,7 @@ from ptmrec.images.arrays import shrink
 from ptmrec.recommender.request import Request
 from ptmrec.recommender.verify import Verification
 from ptmrec.relations.ridge import draw_splits, split_probe
+from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.hub_download import MIB, UnreachableError
 from ptmrec.zoo.hub_files import bytes_to_fetch
 from ptmrec.zoo.sources import open_source, repository_of
@@ -124,8 +125,6 @@ def _features(model: "PhotoModel | FedModel", images: Sequence, name: str, left:
     Raises:
         ArtifactError: they would take longer than what is left, or are not finite.
     """
-    from ptmrec.zoo.features import extract_features
-
     parts, began = [], time.perf_counter()
     for start in progress(range(0, len(images), PART), f"running {name}", leave=False):
         taken = time.perf_counter() - began

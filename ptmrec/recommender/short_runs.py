@@ -18,12 +18,12 @@ from ptmrec.core.files import read_json, write_json
 from ptmrec.images.arrays import SIZE
 from ptmrec.images.parts import Parts, hold_out
 from ptmrec.recommender.verify import Verification, run_first
+from ptmrec.train.recipe import Recipe
+from ptmrec.zoo.features import accuracy
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from ptmrec.train.recipe import Recipe
 
 RUNS = "runs"
 """Folder of the books of runs among the artifacts."""
@@ -70,7 +70,7 @@ class Plan(NamedTuple):
         pixels: height and width of its images; 0 = the model's own.
     """
 
-    recipe: "Recipe"
+    recipe: Recipe
     pixels: int = 0
 
     def lasting(self, steps: int) -> "Plan":
@@ -85,8 +85,6 @@ def usual_plans(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str
         records: ground truth, data set -> records.
         without: a data set that does not count.
     """
-    from ptmrec.train.recipe import Recipe
-
     found: dict[str, Counter] = {}
     for dataset, rows in records.items():
         for row in rows if dataset != without else ():
@@ -100,8 +98,6 @@ def usual_plans(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str
 
 def plan_for(snapshot: Snapshot, known: Mapping[str, Plan]) -> Plan:
     """That of a known model; of another one that of small networks, or of networks for photographs."""
-    from ptmrec.train.recipe import Recipe
-
     small = snapshot.card.architecture.get("library") == "ptmrec"
     return known.get(snapshot.name) or Plan(Recipe(STEPS, 32, 2e-3, DECAY) if small else Recipe(STEPS, 16, 1e-3, DECAY))
 
@@ -152,7 +148,6 @@ class RunBook:
     def _run(self, snapshot: Snapshot, plan: Plan) -> Run:
         """Fine-tune and judge; a run that was stopped goes on where it was."""
         from ptmrec.train.fine_tuner import make_fine_tuner
-        from ptmrec.zoo.features import accuracy
 
         before, folder, recipe = self.clock(), self.folder / f"running-{snapshot.name}", plan.recipe
         images = self.pictures(plan.pixels or snapshot.card.input_size or SIZE)

@@ -14,14 +14,18 @@ from ptmrec.core.errors import ConfigError
 from ptmrec.core.files import write_folder
 from ptmrec.core.log import logger
 from ptmrec.core.words import count_of
+from ptmrec.hardware.limits import costs_of
 from ptmrec.images.parts import Parts, read_parts
+from ptmrec.recommender.costs import list_cut
 from ptmrec.recommender.measured import wilson_interval
+from ptmrec.recommender.predict import predict
 from ptmrec.recommender.references import one_thread
 from ptmrec.recommender.short_runs import SEED, Plan, Run, RunBook, open_book, plan_for, trainable, verify_by_runs
 from ptmrec.recommender.tune_report import about_model, name_data, write_report
 from ptmrec.zoo.card import CARD_NAME
+from ptmrec.zoo.features import extract_outputs
 from ptmrec.zoo.snapshot import Snapshot
-from ptmrec.zoo.sources import plain_name
+from ptmrec.zoo.sources import open_folder, plain_name
 from ptmrec.zoo.tuned import Classifier, is_writable, read_classifier, sharpen, write_tuned
 
 if TYPE_CHECKING:
@@ -70,8 +74,6 @@ class TunedModel:
 
     def predict(self, images: Any) -> "pd.DataFrame":
         """Class and probability of each image, see :func:`~ptmrec.recommender.predict.predict`."""
-        from ptmrec.recommender.predict import predict
-
         return predict(self.folder, images)
 
     def __str__(self) -> str:
@@ -265,8 +267,6 @@ def judge(model: "nn.Module", images: Parts) -> Judged:
     """Classify the images of the report; the temperature is the likeliest on them (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
 
-    from ptmrec.zoo.features import extract_outputs
-
     rows, labels = images.report, images.labels[images.report]
     plain = extract_outputs(model, images.at(getattr(model, "input_size", 32), rows))[1]
 
@@ -284,10 +284,7 @@ def _keep_limits(folder: Path, answer: "Recommendation") -> None:
     Raises:
         ConfigError: it does.
     """
-    from ptmrec.hardware.limits import costs_of
     from ptmrec.hardware.measurement import measure_models
-    from ptmrec.recommender.costs import list_cut
-    from ptmrec.zoo.sources import open_folder
 
     request, found = answer.request, None
     measured = MEASURED & {*request.limits}

@@ -10,7 +10,8 @@ import numpy as np
 from ptmrec.core.errors import DataError, NoWeightsError
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
-from ptmrec.relations.ridge import Split, draw_splits, split_probe
+from ptmrec.relations.ridge import draw_splits, split_probe
+from ptmrec.zoo.features import extract_features
 
 if TYPE_CHECKING:
     from ptmrec.images.user_images import UserImages
@@ -110,7 +111,11 @@ def verify_candidates(
     if labels.shape != images.shape[:1] or len(np.unique(labels)) < 2:
         raise ValueError(f"expected a label for each of {len(images)} images, of at least two classes")
     splits = draw_splits(labels)
-    ran = run_first(scores, lambda index: _run(loaders[index], images, labels, splits), count, time_limit, clock)
+
+    def run(index: int) -> float:
+        return split_probe(extract_features(loaders[index](), images), labels, splits)
+
+    ran = run_first(scores, run, count, time_limit, clock)
     return Verification(*ran, *map(len, splits[0]))
 
 
@@ -163,11 +168,3 @@ def run_first(
             continue
         seconds[index], ran = clock() - before if took is None else took(index), ran + 1
     return accuracies, seconds
-
-
-def _run(
-    load: "Callable[[], SmallModel | PhotoModel]", images: np.ndarray, labels: np.ndarray, splits: Sequence[Split]
-) -> float:
-    from ptmrec.zoo.features import extract_features  # torch takes a second, and ranking alone needs none of this
-
-    return split_probe(extract_features(load(), images), labels, splits)
