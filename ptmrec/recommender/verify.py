@@ -106,10 +106,8 @@ def verify_candidates(
         clock: tells the time in seconds.
 
     Raises:
-        ValueError: ``count`` below 1, a time limit that is not positive, or labels that cannot be split.
+        ValueError: labels that cannot be split, see :func:`check_labels`.
     """
-    if labels.shape != images.shape[:1] or len(np.unique(labels)) < 2:
-        raise ValueError(f"expected a label for each of {len(images)} images, of at least two classes")
     splits = draw_splits(labels)
 
     def run(index: int) -> float:
@@ -144,12 +142,7 @@ def run_first(
 
     Returns:
         Accuracies and seconds ``(N,)``, NaN = not run.
-
-    Raises:
-        ValueError: ``count`` below 1, or a time limit that is not positive.
     """
-    if (count is not None and count < 1) or (time_limit is not None and not time_limit > 0):
-        raise ValueError(f"expected at least one candidate and a positive time, got {count} and {time_limit}")
     order = np.argsort(-scores, kind="stable")
     order = order[~np.isnan(scores[order])]
     work = np.ones(len(scores)) if work is None else work
