@@ -17,7 +17,8 @@ from ptmrec.core.words import short_count, visible
 from ptmrec.hardware.limits import LIMITS
 
 if TYPE_CHECKING:
-    from ptmrec.benchmark.battery import BatterySet
+    import numpy as np
+
     from ptmrec.config.parser import ConfigParser
     from ptmrec.recommender.recommendation import Recommendation
 
@@ -111,8 +112,7 @@ def recommend(
         check_ending(output)
     config, images = read_config(ctx), dataset
     if demo:
-        part = demo_images(config)
-        images, labels = part.images, [part.class_names[label] for label in part.labels]
+        images, labels = demo_images(config)
     found = run(images, labels, n=count, config=config, download=yes or _asks(), **options)
     reasons = (*([found.explain(model)] if model else ()), *(found.reasons if why else ()))
     typed = ctx.get_parameter_source("count") is click.core.ParameterSource.COMMANDLINE
@@ -187,19 +187,19 @@ def _doubted(ctx: click.Context) -> list[str]:
     return [f"check: {shlex.join(words)}   # looks for what is wrong with images and labels"]
 
 
-def demo_images(config: "ConfigParser") -> "BatterySet":
-    """The committed images the demo asks about."""
+def demo_images(config: "ConfigParser") -> "tuple[np.ndarray, list[str]]":
+    """The committed images the demo asks about, and their classes."""
     from ptmrec.benchmark.battery import DEMO, read_battery
 
-    return read_battery(config.get(PathsConfig).battery)[DEMO]
+    part = read_battery(config.get(PathsConfig).battery)[DEMO]
+    return part.images, [part.class_names[label] for label in part.labels]
 
 
 def demo_text(config: "ConfigParser") -> str:
     """Answer of ``ptmrec recommend --demo --zoo real`` for the README, without seconds."""
     from ptmrec.recommender.request import recommend as run
 
-    part = demo_images(config)
-    found = run(part.images, [part.class_names[label] for label in part.labels], zoo="real", config=config)
+    found = run(*demo_images(config), zoo="real", config=config)
     here = str(found.ranked_by)
     lines = (*found.remarks()[:-1], replace(found, seconds=0.0).describe().replace(here, "constants/recommender"))
     return "\n".join([format_rows(found.readable(5).to_dict("records"), "table"), *lines])

@@ -66,15 +66,12 @@ def _list_published(folder: Path, style: str) -> None:
             "regime": ", ".join(zoo.own_regimes),
             "measured": round(zoo.measured, 3),
             "source": zoo.about.origin,
+            **({} if style == "table" else {"title": zoo.about.title, "licence": zoo.about.licence}),
         }
         for zoo in zoos
     ]
     if style == "table":
         say("", "Zoos without weights (cards and published accuracies only):")
-    else:
-        rows = [
-            {**row, "title": zoo.about.title, "licence": zoo.about.licence} for row, zoo in zip(rows, zoos, strict=True)
-        ]
     show(rows, style)
 
 
