@@ -11,12 +11,7 @@ ALT = "Dots with intervals: the expected accuracy of each model that is shown, b
 
 
 def draw(shown: pd.DataFrame, width: float = TEXT_WIDTH) -> Figure:
-    """A figure of the models that are shown.
-
-    Args:
-        shown: rows of the table.
-        width: of the figure, in inches.
-    """
+    """A figure, so many inches wide, of the rows of the table that are shown."""
     with thesis_style():
         figure = Figure(figsize=(width, 0.7 + 0.26 * max(len(shown), 3)), layout="constrained")
         plot_recommendation(shown, figure.subplots())

@@ -63,13 +63,7 @@ def describe_demos(battery: Mapping[str, BatterySet]) -> dict[str, str]:
 
 
 def ask(config: ConfigParser, battery: Mapping[str, BatterySet], images: str, preset: str) -> Recommendation:
-    """Rank the models for images.
-
-    Args:
-        config: the configuration.
-        battery: its image sets.
-        images: path of a folder or NPZ, or ``demo:`` and the name of an image set of the battery.
-        preset: how many candidates are run on the images, see :data:`~ptmrec.config.sections.PRESETS`.
+    """Rank the models for images: a path of a folder or NPZ, or ``demo:`` and the name of an image set of the battery.
 
     Raises:
         ConfigError: unknown preset or demo.

@@ -247,14 +247,10 @@ def measure_finalists(ranking: "Ranking", book: CostBook, count: int | None) -> 
 
 
 def with_costs(frame: "pd.DataFrame", costs: Sequence[Costs]) -> "pd.DataFrame":
-    """Add the costs of each model, their basis, and its membership of the Pareto front.
+    """Add to a frame of models the costs of each, their basis, and its membership of the Pareto front.
 
     ``latency_high_ms`` is what a limit is held against, see :class:`~ptmrec.hardware.limits.Costs`. The front is of
     expected accuracy against it; where no latency is known, against parameters.
-
-    Args:
-        frame: of n models, with ``expected_accuracy``.
-        costs: of the same models.
     """
     columns = {
         "latency_ms": _numbers([own.latency_p50 for own in costs]),

@@ -90,13 +90,7 @@ def narrow(transport: np.ndarray) -> np.ndarray:
 
 
 def write_shared(path: Path, registrations: Sequence[Registration], subject: Mapping[str, Any]) -> Path:
-    """Write registrations as one file, atomically.
-
-    Args:
-        path: the file.
-        registrations: of models of different names.
-        subject: from :func:`subject_of`.
-    """
+    """Write registrations of models of different names, about one :func:`subject_of`, as one file, atomically."""
     tensors, models = {}, {}
     for one in registrations:
         name = one.card.name
@@ -167,9 +161,6 @@ def read_imported(folder: Path) -> "Iterator[tuple[Path, SharedSnapshot, dict[st
 
     Beside the numbers stand the ``datasets`` they are about.
     A damaged file is left out, and a line says so.
-
-    Args:
-        folder: of all added models.
     """
     seen = set()
     for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []:
@@ -188,15 +179,7 @@ def read_imported(folder: Path) -> "Iterator[tuple[Path, SharedSnapshot, dict[st
 
 
 def export_registrations(path: Path, names: Sequence[str], paths: PathsConfig) -> list[str]:
-    """Write registrations of added models as one file.
-
-    Args:
-        path: the file.
-        names: of the models; all that were run without it.
-        paths: where they lie.
-
-    Returns:
-        The names written.
+    """Write registrations of added models as one file and return their names; all that were run, where none is named.
 
     Raises:
         ConfigError: no such model was added, or none.

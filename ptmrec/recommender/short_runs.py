@@ -81,9 +81,7 @@ class Plan(NamedTuple):
 def usual_plans(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str = "") -> dict[str, Plan]:
     """How each fine-tuned model was fine-tuned, at the peak of the learning rate that was best on most data sets.
 
-    Args:
-        records: ground truth, data set -> records.
-        without: a data set that does not count.
+    The ground truth holds records by data set; one of these may be left out.
     """
     found: dict[str, Counter] = {}
     for dataset, rows in records.items():
@@ -189,15 +187,9 @@ def verify_by_runs(
     count: int | None = None,
     time_limit: float | None = None,
 ) -> Verification:
-    """Fine-tune candidates on the images, best first, see :func:`~ptmrec.recommender.verify.run_first`.
+    """Fine-tune N candidates on the images of a book, best first, by the plans of known models.
 
-    Args:
-        book: of the images.
-        scores: ``(N,)`` of the candidates; NaN = no candidate.
-        snapshots: the candidates.
-        plans: of known models.
-        count: how many at most; all without it.
-        time_limit: seconds at most.
+    The other arguments are those of :func:`~ptmrec.recommender.verify.run_first`.
     """
     own = [plan_for(snapshot, plans) for snapshot in snapshots]
     work = np.array([book.expected_seconds(*pair) for pair in zip(snapshots, own, strict=True)])

@@ -184,17 +184,8 @@ def search(
 ) -> list[Run]:
     """Short runs of the finalists, best first, then longer ones of the best of them while time is left.
 
-    A longer run begins only where as long a one on all images would still fit behind it.
-
-    Args:
-        book: of the runs.
-        finalists: in order.
-        plans: of known models.
-        seconds: for the short runs.
-        left: seconds that are left in all.
-
-    Returns:
-        The runs, the best first; of equal ones the shorter.
+    A longer run begins only where as long a one on all images would still fit behind it: ``seconds`` are for the short
+    runs, ``left`` gives those that are left in all. Of equal runs the shorter comes first.
 
     Raises:
         ConfigError: none could be run.

@@ -94,16 +94,9 @@ def verify_candidates(
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Verification:
-    """Judge candidates by a probe of their features, best first, see :func:`run_first`.
+    """Judge N candidates, which ``loaders`` load, by a probe of their features, best first.
 
-    Args:
-        scores: ``(N,)`` of the candidates, larger is better; NaN = no candidate.
-        loaders: N functions that load a model, such as :meth:`ptmrec.zoo.snapshot.Snapshot.load`.
-        images: ``(n, H, W, 3)`` uint8.
-        labels: ``(n,)`` class indices, at least two classes.
-        count: how many at most; all without it.
-        time_limit: seconds at most.
-        clock: tells the time in seconds.
+    Images are ``(n, H, W, 3)`` uint8, labels ``(n,)`` class indices; for the others see :func:`run_first`.
 
     Raises:
         ValueError: labels that cannot be split, see :func:`check_labels`.

@@ -60,13 +60,7 @@ class Stack:
 
 
 def fit_stack(pairs: Pairs, static: Sequence[str], measure: Measure) -> Stack:
-    """Choose the static rule and the penalty on what is left out, then fit on everything.
-
-    Args:
-        pairs: what is known.
-        static: names of relations that may be the rule to fall back to.
-        measure: metric of the benchmark.
-    """
+    """Choose one of some static rules, which are relations, and the penalty on what is left out; fit on everything."""
     scale = np.append(scale_of(pairs), 1)
     points = np.concatenate([pairs.values.transpose(0, 2, 1), np.ones((*pairs.wanted.shape, 1))], axis=2) / scale
     found = {name: judge(pairs.accuracy, points[..., pairs.names.index(name)], measure) for name in static}
