@@ -25,7 +25,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.recommender.ensemble import Recommender
 from ptmrec.recommender.knowledge import TARGET, Knowledge
-from ptmrec.recommender.references import References
+from ptmrec.recommender.references import ENCODER, References
 from ptmrec.relations.samples import DatasetSample
 
 COUNTS = (10_000, 100_000, 1_000_000)
@@ -55,7 +55,9 @@ def run() -> list[Row]:
 def _asked(config: ConfigParser) -> DatasetSample:
     part, references = read_battery(config.get(PathsConfig).battery)[DEMO], References(config)
     rows = np.concatenate([np.flatnonzero(part.labels == label)[:SHOTS] for label in np.unique(part.labels)])
-    return references.sample(TARGET, part.images[rows], part.labels[rows], references.space)
+    features = references.features(part.images[rows])
+    token = features[ENCODER].astype(np.float64).mean(axis=0)
+    return DatasetSample(TARGET, token, references.space.encode(features), part.labels[rows])
 
 
 def _base(knowledge: Knowledge, sample: DatasetSample) -> tuple[Question, Catalogue]:
@@ -66,7 +68,7 @@ def _base(knowledge: Knowledge, sample: DatasetSample) -> tuple[Question, Catalo
     for transport in knowledge.transports:
         left, size, _ = np.linalg.svd(axes.T @ transport.astype(np.float64), full_matrices=False)
         maps.append((left * size)[:, :FEATURES])
-    pairs, ranker = knowledge.pairs(sample), knowledge.regimes["low_data"].ranker
+    pairs, ranker = knowledge.look(sample)[0], knowledge.regimes["low_data"].ranker
     question = ask(ranker, pairs, TARGET, replace(sample, coordinates=sample.coordinates @ axes))
     return question, make_catalogue(ranker, pairs, np.stack(maps), np.eye(RANK)[:, :CODED])
 

@@ -10,7 +10,7 @@ import click
 
 from experiments.cli_zoo import COMMANDS as ZOO_COMMANDS
 from experiments.shards import ShardRequest, shard_options
-from ptmrec.cli.context import FORMATS, FilePath, open_run, read_config, say, show
+from ptmrec.cli.context import FilePath, format_option, open_run, read_config, say, show
 from ptmrec.cli.recommend import demo_text
 from ptmrec.core.errors import ConfigError
 from ptmrec.core.processes import is_main
@@ -86,7 +86,7 @@ def train(ctx: click.Context, name: str) -> None:
 
 
 @click.command()
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.option("--crossed", is_flag=True, help="Leave data sets and families out in turn instead of the fixed split.")
 @click.option(
     *("--suite", "suite"),

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from experiments.shards import ShardRequest, shard_options
-from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, open_run, read_config, say, show
+from ptmrec.cli.context import FilePath, TimeLimit, format_option, open_run, read_config, say, show
 
 
 @click.command("build")
@@ -67,7 +67,7 @@ def zoo_verify(ctx: click.Context, accept: bool) -> None:
 @click.option("--models", type=click.IntRange(min=1), default=5, show_default=True, help="Models to train again.")
 @click.option("--targets", type=click.IntRange(min=1), default=4, show_default=True, help="Data sets for each.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice.")
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.pass_context
 def zoo_repeat(ctx: click.Context, images: Path | None, models: int, targets: int, seed: int, style: str) -> None:
     """Train and measure a few random models again and compare with what is committed."""

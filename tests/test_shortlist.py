@@ -11,7 +11,7 @@ from ptmrec.recommender.knowledge import TARGET
 def asked():
     """A catalogue of the toy models, the question a new data set is, and what the ranker says."""
     knowledge, sample = make_knowledge(), make_samples()[3]
-    pairs, ranker = knowledge.pairs(sample), knowledge.regimes["low_data"].ranker
+    pairs, ranker = knowledge.look(sample)[0], knowledge.regimes["low_data"].ranker
     catalogue = make_catalogue(ranker, pairs, knowledge.transports, np.eye(RANK)[:, :4])
     return catalogue, ask(ranker, pairs, TARGET, sample), ranker.scores(pairs, TARGET)
 

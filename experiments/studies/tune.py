@@ -22,7 +22,7 @@ from ptmrec.config.sections import GroundTruthConfig
 from ptmrec.core.files import read_json, write_json, write_text
 from ptmrec.core.progress import progress
 from ptmrec.core.text import csv_text
-from ptmrec.images.parts import Parts, hold_out
+from ptmrec.images.parts import Parts
 from ptmrec.pipeline.project import Project
 from ptmrec.recommender.references import one_thread
 from ptmrec.recommender.short_runs import Plan, RunBook, plan_for, usual_plans
@@ -134,9 +134,8 @@ def _tuned(trial: Trial, method: str, budget: float) -> dict:
         best, steps = order[0], plan_for(order[0], plans).recipe.steps
         if budget:
             labels = parts.labels[parts.training]
-            held = hold_out(labels, seed=10 + trial.seed)
             pictures = trial.data.train_images
-            book = RunBook(Path(folder) / "book", lambda _: pictures, labels, held, time.process_time, 10 + trial.seed)
+            book = RunBook(Path(folder) / "book", lambda _: pictures, labels, time.process_time, 10 + trial.seed)
             runs = search(book, order[:FINALISTS], plans, SEARCH * budget, left)
             best, steps = next(one for one in order if one.name == runs[0].model), runs[0].steps
         plan = plan_for(best, plans).lasting(steps)

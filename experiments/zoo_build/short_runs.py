@@ -22,7 +22,7 @@ from ptmrec.images.datasets import images_per_class, spread
 from ptmrec.images.parts import hold_out
 from ptmrec.pipeline.project import Project
 from ptmrec.recommender.references import one_thread
-from ptmrec.recommender.short_runs import SEED, RunBook, usual_plans
+from ptmrec.recommender.short_runs import RunBook, usual_plans
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot
 
@@ -76,7 +76,7 @@ def _run_on(dataset: str, models: list[Snapshot], records: dict, images: Path, w
     used = spread(data.train_labels, images_per_class(data.num_classes, whole=True))
     used = used[hold_out(data.train_labels[used])[0]]  # the others judge what a person gets
     pictures, labels = data.train_images[used], data.train_labels[used]
-    book = RunBook(work / "books" / dataset, lambda _: pictures, labels, hold_out(labels, seed=SEED))
+    book = RunBook(work / "books" / dataset, lambda _: pictures, labels)
     plans, rows = usual_plans(records, dataset), []
     for snapshot in models:
         cell = work / dataset / f"{snapshot.name}.json"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ptmrec.cli.context import FORMATS, CommandGroup, read_config, say, show
+from ptmrec.cli.context import CommandGroup, format_option, read_config, say, show
 from ptmrec.cli.examples import add_examples
 from ptmrec.cli.hardware import measure, plan
 from ptmrec.cli.inspect import inspect, new
@@ -54,7 +54,7 @@ for command in (recommend, tune, predict, measure, plan, inspect, new, doctor, z
 
 
 @main.command()
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.pass_context
 def config(ctx: click.Context, style: str) -> None:
     """Print every configuration value and where it came from."""

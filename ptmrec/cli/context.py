@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ptmrec.core.errors import ConfigError, PtmrecError, describe_os_error, one_line
+from ptmrec.core.text import format_cells, format_rows
 from ptmrec.core.words import visible
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ptmrec.config.parser import ConfigParser
     from ptmrec.pipeline.project import Project
 
-FORMATS = ("table", "json", "csv", "ids")
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 """Signals that end a command; its exit status is then 128 and their number, as a shell has it."""
 GLOBAL_OPTIONS = ("--config", "--profile", "--set")
@@ -70,7 +70,7 @@ def _end(error: BaseException, asked: list[int]) -> int:
         return 128 + number
     if isinstance(error, MemoryError):
         return complain(PtmrecError("not enough memory; ask for less at a time"))
-    return complain(PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error)
+    return complain(error)
 
 
 class Stopped(KeyboardInterrupt):
@@ -106,6 +106,12 @@ def _stoppable() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def format_option(ids: bool = False) -> Callable:
+    """The option ``--format`` of a table, which ``ids`` may cut down to names."""
+    formats = ("table", "json", "csv", *["ids"] * ids)
+    return click.option("--format", "style", type=click.Choice(formats), default="table", show_default=True)
 
 
 class TimeLimit(click.ParamType):
@@ -197,8 +203,9 @@ def say(*lines: object, err: bool = False) -> None:
         click.echo("\n".join(map(visible, lines)), err=err)
 
 
-def complain(error: PtmrecError) -> int:
+def complain(error: PtmrecError | OSError) -> int:
     """Write an error to stderr as one line and give the exit status."""
+    error = PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error
     say(f"Error: {one_line(error)}", err=True)
     return error.status
 
@@ -231,8 +238,6 @@ def show(data: "pd.DataFrame | list[dict[str, Any]]", style: str = "table") -> N
 
     A table has spaces for the underscores of the column names.
     """
-    from ptmrec.core.text import format_cells, format_rows
-
     rows = data if isinstance(data, list) else data.to_dict("records")
     if style == "table":
         rows = [{name.replace("_", " "): value for name, value in row.items()} for row in rows]

@@ -1,7 +1,5 @@
 """What the help of commands ends with, and how that of the longest is arranged."""
 
-from collections.abc import Iterable
-
 import click
 
 from ptmrec.hardware.limits import LIMITS
@@ -44,9 +42,9 @@ class Grouped(click.Command):
                     formatter.write_dl(rows)
 
 
-def add_examples(group: click.Group, examples: Iterable[tuple[str, tuple[str, ...]]] = tuple(EXAMPLES.items())) -> None:
+def add_examples(group: click.Group) -> None:
     """End the help of each command that is there with its examples."""
-    for path, lines in examples:
+    for path, lines in EXAMPLES.items():
         command: click.Command | None = group
         for name in path.split():
             command = command.commands.get(name) if isinstance(command, click.Group) else None

@@ -1,11 +1,15 @@
 """The commands about machines: measure and plan."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, read_config, say, show
+from ptmrec.cli.context import FilePath, TimeLimit, format_option, read_config, say, show
+from ptmrec.config.sections import HardwareConfig, PathsConfig
+from ptmrec.core.errors import ConfigError
+from ptmrec.hardware.limits import format_number, parse_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(min=1), help="Number of threads; default: [hardware] threads.")
 @click.option("--wait", type=TimeLimit(), help="Wait so long for a quiet machine, such as 30s; default: 10s.")
 @click.option("--again", is_flag=True, help="Measure what was measured and kept before, too.")
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.option("-o", "output", type=FilePath(), help="Also write a CSV with timm's columns.")
 @click.pass_context
 def measure(
@@ -39,10 +43,6 @@ def measure(
     About five seconds a model, and as long as it takes until the machine is quiet. What was measured and kept before
     is shown again unless the weights have changed. A mark says why a number should not be relied on.
     """
-    from dataclasses import replace
-
-    from ptmrec.config.sections import HardwareConfig, PathsConfig
-    from ptmrec.core.errors import ConfigError
     from ptmrec.hardware.saved import write_device_table
     from ptmrec.recommender.added_models import find_models
 
@@ -56,15 +56,13 @@ def measure(
     if output is not None:
         write_device_table(output, records, [snapshot.card.input_size for snapshot in found])
     show([_row(record, style) for record in records], style)
-    for line in _say(records, save, config.get(PathsConfig).artifacts, output):
-        say(line, err=True)
+    say(*_bases(records, save, config.get(PathsConfig).artifacts, output), err=True)
 
 
 def _records(
-    found: "list[Snapshot]", settings: Any, config: "ConfigParser", save: bool, again: bool
+    found: "list[Snapshot]", settings: HardwareConfig, config: "ConfigParser", save: bool, again: bool
 ) -> list[dict[str, Any]]:
     """Measurements of the models, saved ones unchanged; each new one is saved at once."""
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.core.progress import progress
     from ptmrec.hardware.machine import describe_machine
     from ptmrec.hardware.measurement import measure_models
@@ -98,7 +96,7 @@ def _row(record: dict[str, Any], style: str) -> dict[str, Any]:
     }
 
 
-def _say(records: list[dict[str, Any]], save: bool, artifacts: Path, output: Path | None) -> list[str]:
+def _bases(records: list[dict[str, Any]], save: bool, artifacts: Path, output: Path | None) -> list[str]:
     machine, threads = records[0]["machine"], next(iter(records[0]["threads"]))
     bases = sorted({record["energy_basis"] for record in records})
     here = f"{machine['processor']}, {machine['cores']} cores, torch {machine['torch']}"
@@ -116,7 +114,7 @@ def _say(records: list[dict[str, Any]], save: bool, artifacts: Path, output: Pat
 @click.argument("model", required=False)
 @click.option("--max-latency", metavar="20ms", help="Say which devices keep it.")
 @click.option("--devices", is_flag=True, help="List the devices that are known, with their sources.")
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.pass_context
 def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices: bool, style: str) -> None:
     """Say which device MODEL needs: memory and latency on every device that is known, the least powerful first.
@@ -126,8 +124,6 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
     """
     if (model is None) != devices:
         raise click.UsageError("give a model, or --devices")
-    from ptmrec.config.sections import PathsConfig
-    from ptmrec.hardware.limits import parse_quantity
     from ptmrec.recommender.planning import find_needs, list_devices
     from ptmrec.recommender.planning import plan as run
 
@@ -141,8 +137,9 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
     frame = run(needs, paths, limit)
     show(_brief(frame) if style == "table" else frame, style)
     say(f"{needs.model}: {needs.memory_mib:.1f} MiB ({needs.memory_basis}), batch 1, float32", err=True)
-    for line in _bases(frame, style):
-        say(line, err=True)
+    if style == "table":
+        known = (basis for basis in dict.fromkeys(frame["basis"]) if not basis.startswith("not known"))
+        say(*(f"basis: {basis}" for basis in known), err=True)
     if limit is not None:
         sure = frame.loc[(frame["keeps"] == "yes") & (frame["fits"] != "no"), "device"]
         say(f"sure to keep {max_latency}: {', '.join(sure) or 'no device that is known'}", err=True)
@@ -150,8 +147,6 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
 
 def _brief(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The columns a terminal has room for."""
-    from ptmrec.hardware.limits import format_number
-
     span = [
         f"{format_number(low)}-{format_number(high)}" if low < high else ""
         for low, high in zip(frame["latency_low_ms"], frame["latency_high_ms"], strict=True)
@@ -162,10 +157,3 @@ def _brief(frame: "pd.DataFrame") -> "pd.DataFrame":
         nine_in_ten=span,
         basis=frame["basis"].str.split().str[0].replace("not", "not known"),
     )
-
-
-def _bases(frame: "pd.DataFrame", style: str) -> list[str]:
-    """Bases of the numbers, once each; data has them in every row."""
-    if style != "table":
-        return []
-    return [f"basis: {basis}" for basis in dict.fromkeys(frame["basis"]) if not basis.startswith("not known")]

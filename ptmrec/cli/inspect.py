@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ptmrec.cli.context import FilePath, read_config, say
+from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ def inspect_model(ctx: click.Context, subject: str, as_json: bool) -> None:
     A Python file IS RUN: its function example() gives (model, batches), where batches are tensors, (inputs, targets)
     or dicts with inputs and targets. FILE.py:NAME calls NAME() instead, or makes a model of class NAME.
     """
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.inspection.examples import read_example
     from ptmrec.inspection.model import inspect_model as run
 

@@ -3,19 +3,22 @@
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli.context import FORMATS, FilePath, TimeLimit, ask_again, read_config, say, show, typed_path
+from ptmrec.cli.context import FilePath, TimeLimit, ask_again, format_option, read_config, say, show, typed_path
 from ptmrec.cli.examples import Grouped
-from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES
+from ptmrec.config.sections import MEASURES, PRESETS, PROBED, REGIMES, PathsConfig
+from ptmrec.core.text import format_rows
 from ptmrec.core.words import short_count, visible
 from ptmrec.hardware.limits import LIMITS
 
 if TYPE_CHECKING:
-    from ptmrec.benchmark.battery import BatterySet
+    import numpy as np
+
     from ptmrec.config.parser import ConfigParser
     from ptmrec.recommender.recommendation import Recommendation
 
@@ -38,7 +41,7 @@ def limit_options(command: Callable | click.Command) -> Callable | click.Command
 @click.option("--demo", is_flag=True, help="Answer for committed images instead of your own.")
 @click.option("--labels", type=FilePath(), help="CSV of file names and labels for a folder of images.")
 @click.option("-n", "count", type=click.IntRange(min=1), default=5, show_default=True, help="Models to show.")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@format_option(ids=True)
 @click.option("-o", "output", type=FilePath(), help="Also write FILE: .json, .csv, .html, .png.")
 @click.option(
     "--regime",
@@ -105,13 +108,11 @@ def recommend(
     from ptmrec.recommender.export import check_ending
     from ptmrec.recommender.request import recommend as run
 
-    options["regime"] = options["regime"] and options["regime"].replace("-", "_")
     if output is not None:
         check_ending(output)
     config, images = read_config(ctx), dataset
     if demo:
-        part = demo_images(config)
-        images, labels = part.images, [part.class_names[label] for label in part.labels]
+        images, labels = demo_images(config)
     found = run(images, labels, n=count, config=config, download=yes or _asks(), **options)
     reasons = (*([found.explain(model)] if model else ()), *(found.reasons if why else ()))
     typed = ctx.get_parameter_source("count") is click.core.ParameterSource.COMMANDLINE
@@ -120,8 +121,7 @@ def recommend(
         found.save(output, pareto, shown)
     _answer(found, style, shown, pareto)
     explained = (f"why {reason.sentence(found.class_names)}" for reason in reasons)
-    for line in (*explained, *found.remarks(), *_next(ctx, found, output)):
-        say(line, err=True)
+    say(*explained, *found.remarks(), *_next(ctx, found, output), err=True)
 
 
 def _asks() -> bool | Callable[[str], bool]:
@@ -133,11 +133,7 @@ def _asks() -> bool | Callable[[str], bool]:
 
 def _answer(found: "Recommendation", style: str, count: int | None, pareto: bool) -> None:
     if style == "ids":
-        say(
-            *found.leaderboard(all_models=True, only_pareto=pareto)["model"].head(
-                len(found) if count is None else count
-            )
-        )
+        say(*found.leaderboard(all_models=True, only_pareto=pareto)["model"].iloc[:count])
     elif style == "json":
         say(*found.to_json(count, pareto).split("\n"))
     elif style == "csv":
@@ -191,30 +187,26 @@ def _doubted(ctx: click.Context) -> list[str]:
     return [f"check: {shlex.join(words)}   # looks for what is wrong with images and labels"]
 
 
-def demo_images(config: "ConfigParser") -> "BatterySet":
-    """The committed images the demo asks about."""
+def demo_images(config: "ConfigParser") -> "tuple[np.ndarray, list[str]]":
+    """The committed images the demo asks about, and their classes."""
     from ptmrec.benchmark.battery import DEMO, read_battery
-    from ptmrec.config.sections import PathsConfig
 
-    return read_battery(config.get(PathsConfig).battery)[DEMO]
+    part = read_battery(config.get(PathsConfig).battery)[DEMO]
+    return part.images, [part.class_names[label] for label in part.labels]
 
 
 def demo_text(config: "ConfigParser") -> str:
     """Answer of ``ptmrec recommend --demo --zoo real`` for the README, without seconds."""
-    from dataclasses import replace
-
-    from ptmrec.core.text import format_rows
     from ptmrec.recommender.request import recommend as run
 
-    part = demo_images(config)
-    found = run(part.images, [part.class_names[label] for label in part.labels], zoo="real", config=config)
+    found = run(*demo_images(config), zoo="real", config=config)
     here = str(found.ranked_by)
     lines = (*found.remarks()[:-1], replace(found, seconds=0.0).describe().replace(here, "constants/recommender"))
     return "\n".join([format_rows(found.readable(5).to_dict("records"), "table"), *lines])
 
 
 @click.command()
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.pass_context
 def doctor(ctx: click.Context, style: str) -> None:
     """Say what is installed, what is missing, and what works without network."""

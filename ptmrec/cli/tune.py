@@ -8,6 +8,8 @@ import click
 from ptmrec.cli.context import FilePath, TimeLimit, read_config, say, show
 from ptmrec.cli.examples import Grouped
 from ptmrec.cli.recommend import limit_options
+from ptmrec.core.errors import ConfigError
+from ptmrec.core.text import csv_text
 
 
 @click.command(cls=Grouped)
@@ -50,9 +52,7 @@ def tune(ctx: click.Context, dataset: Path, output: Path, time_limit: float, for
 @click.option("--skip-unreadable", is_flag=True, help="Leave out images that do not decode.")
 def predict(model: Path, images: Path, output: Path | None, skip_unreadable: bool) -> None:
     """Classify IMAGES, a folder of them or one, with a MODEL that ptmrec tune wrote."""
-    from ptmrec.core.errors import ConfigError
     from ptmrec.core.files import write_text
-    from ptmrec.core.text import csv_text
     from ptmrec.recommender.predict import predict as run
 
     if output is not None and (output.suffix.lower() != ".csv" or output.is_dir()):

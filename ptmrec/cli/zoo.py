@@ -1,16 +1,17 @@
 """The commands about the zoo."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ptmrec.cli.context import FORMATS, FilePath, complain, read_config, say, show
-from ptmrec.core.errors import ConfigError, PtmrecError, describe_os_error
+from ptmrec.cli.context import FilePath, complain, format_option, read_config, say, show
+from ptmrec.config.sections import PathsConfig
+from ptmrec.core.errors import ConfigError, PtmrecError
 from ptmrec.core.words import suggest
 
 if TYPE_CHECKING:
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.zoo.feed import Asked
 
 
@@ -20,7 +21,7 @@ def zoo() -> None:
 
 
 @zoo.command("list")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True)
+@format_option(ids=True)
 @click.option("--published", is_flag=True, help="List the published zoos instead, in any format.")
 @click.pass_context
 def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
@@ -28,8 +29,6 @@ def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
 
     The table then lists published zoos, which have no weights.
     """
-    from ptmrec.config.sections import PathsConfig
-
     paths = read_config(ctx).get(PathsConfig)
     if not published:
         _list_models(paths, style)
@@ -40,15 +39,10 @@ def zoo_list(ctx: click.Context, style: str, published: bool) -> None:
 zoo.add_command(zoo_list, "ls")
 
 
-def _list_models(paths: "PathsConfig", style: str) -> None:
-    from ptmrec.recommender.added_models import ADDED, added_snapshots
-    from ptmrec.zoo.real import read_models
+def _list_models(paths: PathsConfig, style: str) -> None:
+    from ptmrec.recommender.added_models import all_models
 
-    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths)}
-    for card in (snapshot.card for snapshot in added_snapshots(paths.artifacts / ADDED)):
-        cards.pop(card.name, None)  # an added model takes the place of another of its name, as in recommend
-        cards[card.name] = card
-    cards = list(cards.values())
+    cards = [snapshot.card for snapshot in all_models(paths).values()]
     if style == "ids":
         say(*(card.name for card in cards))
         return
@@ -72,15 +66,12 @@ def _list_published(folder: Path, style: str) -> None:
             "regime": ", ".join(zoo.own_regimes),
             "measured": round(zoo.measured, 3),
             "source": zoo.about.origin,
+            **({} if style == "table" else {"title": zoo.about.title, "licence": zoo.about.licence}),
         }
         for zoo in zoos
     ]
     if style == "table":
         say("", "Zoos without weights (cards and published accuracies only):")
-    else:
-        rows = [
-            {**row, "title": zoo.about.title, "licence": zoo.about.licence} for row, zoo in zip(rows, zoos, strict=True)
-        ]
     show(rows, style)
 
 
@@ -117,7 +108,7 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool, **stated: str
             if len(parts) == 1:
                 raise
             failed += 1
-            complain(PtmrecError(describe_os_error(error)) if isinstance(error, OSError) else error)
+            complain(error)
     if failed < len(parts):
         say("ranked from now on by: ptmrec recommend my_images/")
     if failed:
@@ -127,7 +118,7 @@ def zoo_add(ctx: click.Context, source: str, random_weights: bool, **stated: str
 
 @zoo.command("records")
 @click.argument("table", type=FilePath())
-@click.option("--format", "style", type=click.Choice(FORMATS[:3]), default="table", show_default=True)
+@format_option()
 @click.pass_context
 def zoo_records(ctx: click.Context, table: Path, style: str) -> None:
     """Check TABLE, a CSV of accuracies that somebody measured, and say what can be answered from it.
@@ -136,15 +127,12 @@ def zoo_records(ctx: click.Context, table: Path, style: str) -> None:
     regime holds probe or low_data, fine, or zero. Then: recommend my_images/ --zoo TABLE.
     """
     from ptmrec.benchmark.records import read_records
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.orders import describe_table
 
     found = read_records(table)
     folder = read_config(ctx).get(PathsConfig).published
     show([describe_table(found.select(regime), folder) for regime in found.own_regimes], style)
-    for note in found.about.notes:
-        say(note, err=True)
-    say(f"next: ptmrec recommend my_images/ --zoo {table}", err=True)
+    say(*found.about.notes, f"next: ptmrec recommend my_images/ --zoo {table}", err=True)
 
 
 @zoo.command("export")
@@ -156,7 +144,6 @@ def zoo_export(ctx: click.Context, file: Path, models: tuple[str, ...]) -> None:
 
     Somebody else takes it over with zoo import and ranks the models without ever loading them.
     """
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.sharing import export_registrations
 
     names = export_registrations(file, models, read_config(ctx).get(PathsConfig))
@@ -175,7 +162,6 @@ def zoo_import(ctx: click.Context, source: str) -> None:
 
     A registration of other weights than those of a model of its name here, of another version, or damaged is refused.
     """
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.sharing import import_registrations
 
     names = import_registrations(source, read_config(ctx).get(PathsConfig))
@@ -190,7 +176,6 @@ def zoo_remove(ctx: click.Context, name: str) -> None:
 
     The files that it was added from stay where they are.
     """
-    from ptmrec.config.sections import PathsConfig
     from ptmrec.recommender.added_models import ADDED, remove_added
 
     say(f"removed: {remove_added(read_config(ctx).get(PathsConfig).artifacts / ADDED, name)}")
@@ -214,28 +199,23 @@ def _asked(input_size: str | None, mean: str | None, std: str | None, **words: s
 @click.pass_context
 def zoo_show(ctx: click.Context, name: str) -> None:
     """Print the card of a model and its measured accuracies as JSON."""
-    import json
-
     from ptmrec.benchmark.ground_truth import read_ground_truth
-    from ptmrec.config.sections import PathsConfig
-    from ptmrec.recommender.added_models import ADDED, added_snapshots
+    from ptmrec.recommender.added_models import all_models
     from ptmrec.zoo.real import read_models
 
     paths = read_config(ctx).get(PathsConfig)
-    cards = {snapshot.name: snapshot.card for snapshot in read_models(paths, installed_only=False)}
-    measured = set(cards)
-    cards |= {snapshot.name: snapshot.card for snapshot in added_snapshots(paths.artifacts / ADDED)}
-    if name not in cards:
-        raise ConfigError(f"no model {name!r} in the zoo{suggest(name, cards)}")
-    accuracies = {}
+    models = all_models(paths, installed_only=False)
+    if name not in models:
+        raise ConfigError(f"no model {name!r} in the zoo{suggest(name, models)}")
+    accuracies, measured = {}, [snapshot.name for snapshot in read_models(paths, installed_only=False)]
     if name in measured:
-        truth = read_ground_truth(paths.ground_truth, [card for card in cards if card in measured])
+        truth = read_ground_truth(paths.ground_truth, measured)
         column = truth.models.index(name)
         accuracies = {
             regime: {dataset: _number(row[column]) for dataset, row in zip(truth.datasets, matrix, strict=True)}
             for regime, matrix in truth.accuracy.items()
         }
-    say(*json.dumps({**cards[name].to_dict(), "measured_accuracy": accuracies}, indent=1).split("\n"))
+    say(*json.dumps({**models[name].card.to_dict(), "measured_accuracy": accuracies}, indent=1).split("\n"))
 
 
 def _number(value: float) -> float | None:

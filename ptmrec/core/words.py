@@ -65,12 +65,12 @@ def places(ranks: Iterable[int], tied: int) -> list[str]:
     return ["1=" if rank == 1 and tied > 1 else str(rank) for rank in ranks]
 
 
-def short_count(count: int) -> str:
-    """A number of parameters with a letter: 4.7M, 35k."""
+def short_count(count: float, gap: str = "") -> str:
+    """A number of parameters with a letter: 4.7M, 35k; the gap stands between the two."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if count >= size:
-            return f"{count / size:.3g}{letter}"
-    return str(count)
+            return f"{count / size:.3g}{gap}{letter}"
+    return f"{count:.0f}"
 
 
 def _is_number(text: str) -> bool:

@@ -48,8 +48,6 @@ def weighted_tau_default(true: np.ndarray, scores: np.ndarray) -> float:
 def kendall_tau_b(true: np.ndarray, scores: np.ndarray) -> float:
     """Kendall's tau-b; arguments as in :func:`weighted_tau`."""
     true, scores = _pair(true, scores)
-    if _constant(true, scores):
-        return 0.0
     method = "asymptotic" if len(true) > 2 else "exact"  # of the p-value, which is left: it divides by n - 2
     return _or_zero(stats.kendalltau(true, scores, method=method).statistic)
 
@@ -57,13 +55,9 @@ def kendall_tau_b(true: np.ndarray, scores: np.ndarray) -> float:
 def spearman(true: np.ndarray, scores: np.ndarray) -> float:
     """Spearman's rank correlation; arguments as in :func:`weighted_tau`."""
     true, scores = _pair(true, scores)
-    if _constant(true, scores):
+    if not (np.ptp(true) and np.ptp(scores)):  # of which scipy warns
         return 0.0
-    return _or_zero(stats.spearmanr(true, scores).statistic)
-
-
-def _constant(*vectors: np.ndarray) -> bool:
-    return any(np.ptp(vector) == 0 for vector in vectors)
+    return float(stats.spearmanr(true, scores).statistic)
 
 
 def ndcg_at(true: np.ndarray, scores: np.ndarray, k: int = 5) -> float:

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ptmrec.core.words import places
+from ptmrec.core.words import places, short_count
 from ptmrec.plots.recommendation import plot_recommendation
 from ptmrec.plots.style import TEXT_WIDTH, thesis_style
 
@@ -11,24 +11,11 @@ ALT = "Dots with intervals: the expected accuracy of each model that is shown, b
 
 
 def draw(shown: pd.DataFrame, width: float = TEXT_WIDTH) -> Figure:
-    """A figure of the models that are shown.
-
-    Args:
-        shown: rows of the table.
-        width: of the figure, in inches.
-    """
+    """A figure, so many inches wide, of the rows of the table that are shown."""
     with thesis_style():
         figure = Figure(figsize=(width, 0.7 + 0.26 * max(len(shown), 3)), layout="constrained")
         plot_recommendation(shown, figure.subplots())
     return figure
-
-
-def short_count(count: float) -> str:
-    """A number of parameters with a letter: 4.7 M, 35 k."""
-    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if count >= size:
-            return f"{count / size:.3g} {letter}"
-    return f"{count:.0f}"
 
 
 def readable(shown: pd.DataFrame, tied: int | None = None) -> pd.DataFrame:
@@ -43,7 +30,7 @@ def readable(shown: pd.DataFrame, tied: int | None = None) -> pd.DataFrame:
     columns = {
         "#": places(shown["rank"], tied),
         "model": shown["model"].tolist(),
-        "parameters": [short_count(count) for count in shown["parameters"]],
+        "parameters": [short_count(count, " ") for count in shown["parameters"]],
         "trained on": [name.replace("_", " ") for name in shown["trained_on"]],
         "accuracy (80 %)": [f"{value:.0f} % ({low:.0f}–{high:.0f})" for value, low, high in intervals],
     }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -9,16 +10,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
+from ptmrec.benchmark.battery import BatterySet, read_battery
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import PRESETS
-from ptmrec.core.errors import PtmrecError
-from ptmrec.core.words import count_of, html_text
-from ptmrec.explorer.asking import Asker
-from ptmrec.explorer.drawing import ALT, draw, readable, short_count
+from ptmrec.config.sections import PRESETS, PathsConfig
+from ptmrec.core.errors import ConfigError, DataError, PtmrecError
+from ptmrec.core.words import count_of, html_text, short_count
+from ptmrec.explorer.drawing import ALT, draw, readable
 from ptmrec.plots.style import vector
 from ptmrec.recommender.page import reason_html, remarks, table_html, warning_html
 from ptmrec.recommender.recommendation import Recommendation
+from ptmrec.recommender.request import recommend
 
+DEMO = "demo:"
+"""Prefix of image sets of the battery; anything else is a path."""
 FOLDER = "folder"
 """Value of the image chooser that stands for a path typed beside it."""
 SHOWN, MOST_SHOWN = 5, 20
@@ -43,8 +48,36 @@ def show_explorer(config: ConfigParser, images: str = "", preset: str = "fast") 
     Raises:
         PtmrecError: the first question cannot be answered.
     """
-    asker = Asker(config)
-    return Explorer(asker, asker.demos, images, preset)
+    battery = read_battery(config.get(PathsConfig).battery)
+    return Explorer(partial(ask, config, battery), describe_demos(battery), images, preset)
+
+
+def describe_demos(battery: Mapping[str, BatterySet]) -> dict[str, str]:
+    """Images that can be asked about without any of one's own, each with a few words about it."""
+    parts = sorted(battery.values(), key=lambda part: part.name != FIRST_DEMO)
+    return {
+        DEMO + part.name: f"demo: {part.name.replace('_', ' ')} "
+        f"({len(part.class_names)} classes, {len(part.labels)} images)"
+        for part in parts
+    }
+
+
+def ask(config: ConfigParser, battery: Mapping[str, BatterySet], images: str, preset: str) -> Recommendation:
+    """Rank the models for images: a path of a folder or NPZ, or ``demo:`` and the name of an image set of the battery.
+
+    Raises:
+        ConfigError: unknown preset or demo.
+        DataError, ArtifactError: see :func:`ptmrec.recommender.request.recommend`.
+    """
+    source, labels = images.strip(), None
+    if not source:
+        raise DataError("type the path of a folder of images, or choose a demo")
+    if source.startswith(DEMO):
+        chosen = battery.get(source.removeprefix(DEMO))
+        if chosen is None:
+            raise ConfigError(f"demo {source.removeprefix(DEMO)!r}: choose one of {', '.join(battery)}")
+        source, labels = chosen.images, [chosen.class_names[label] for label in chosen.labels]
+    return recommend(source, labels, preset=preset, config=config)
 
 
 class Explorer:
@@ -121,9 +154,8 @@ class Explorer:
         self.button.on_click(lambda _: self.ask_again())
         for widget in (self.images, self.folder, self.preset):
             widget.observe(lambda _: self._change_question(), "value")
-        for widget in (self.count, self.limit):
+        for widget in (self.count, self.limit, self.model):
             widget.observe(lambda _: self._refresh(), "value")
-        self.model.observe(lambda _: self._refresh(), "value")
 
     def _change_question(self) -> None:
         self.folder.disabled = self.images.value != FOLDER
@@ -201,7 +233,7 @@ class Explorer:
 
     def _describe_limit(self) -> str:
         left = len(self.frame) - len(self._within())
-        return f"{left} model{'s' if left > 1 else ''} left out by the number of parameters." if left else ""
+        return f"{count_of(left, 'model')} left out by the number of parameters." if left else ""
 
     def table(self) -> pd.DataFrame:
         """The rows that are shown, with all columns."""
@@ -237,7 +269,7 @@ def parameter_limits(parameters: pd.Series) -> dict[str, float]:
     for step in _STEPS:
         admitted = sum(count <= step for count in ordered)
         if before < admitted < len(ordered):
-            limits[short_count(step)] = step
+            limits[short_count(step, " ")] = step
         before = max(before, admitted)
     return limits | {"any": math.inf}
 

@@ -24,6 +24,7 @@ from ptmrec.core.words import suggest
 from ptmrec.zoo.card import Card
 from ptmrec.zoo.real import read_models
 from ptmrec.zoo.snapshot import Snapshot, read_snapshot
+from ptmrec.zoo.sources import from_record, open_source, record_of
 
 if TYPE_CHECKING:
     from ptmrec.recommender.knowledge import Knowledge, RegimeKnowledge
@@ -36,7 +37,6 @@ ADDED = "registered"
 """Folder of added models, below that of the artifacts."""
 AXES = {"transport": 2, "explained": 0, "transported": 1, "few_shot": 1}
 """Arrays that are saved of a model that was run, and the number of axes of each."""
-NEEDED = tuple(AXES)
 
 
 def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] | None = None) -> Path:
@@ -48,9 +48,8 @@ def write_added(folder: Path, snapshot: Snapshot, found: dict[str, np.ndarray] |
         found: numbers from :class:`~ptmrec.recommender.probing.Prober`; None for a model known by its card only.
 
     Returns:
-        The model's own folder there; it rerows that of another model of its name.
+        The model's own folder there; it replaces that of another model of its name.
     """
-    from ptmrec.zoo.sources import record_of
 
     def write(fresh: Path) -> None:
         weights = {} if found is None else {"weights": snapshot.digest()}
@@ -67,8 +66,6 @@ def check_name(folder: Path, snapshot: Snapshot) -> None:
     Raises:
         ConfigError: the other one was added from elsewhere.
     """
-    from ptmrec.zoo.sources import record_of
-
     path = folder / snapshot.name
     if not (path / PATH_NAME).is_file():
         return
@@ -130,9 +127,9 @@ def _imported(folder: Path) -> "Iterator[tuple[Path, Snapshot, dict[str, np.ndar
 
 
 def _read_numbers(path: Path) -> dict[str, np.ndarray]:
-    found = read_npz(path, NEEDED)
-    axes = {name: found[name].ndim for name in NEEDED}
-    if axes != AXES or not all(np.isfinite(found[name]).all() for name in NEEDED[:3]):
+    found = read_npz(path, tuple(AXES))
+    axes = {name: found[name].ndim for name in AXES}
+    if axes != AXES or not all(np.isfinite(found[name]).all() for name in AXES if name != "few_shot"):
         raise ArtifactError(f"{path}: damaged or of another version (its arrays are of another form)")
     return found
 
@@ -144,15 +141,17 @@ def added_snapshots(folder: Path) -> list[Snapshot]:
     return own + [one for _, one, _ in _imported(folder) if one.name not in taken]
 
 
+def all_models(paths: PathsConfig, installed_only: bool = True) -> dict[str, Snapshot]:
+    """All of :func:`~ptmrec.zoo.real.read_models`, by name, and then the added ones, which replace others of a name."""
+    added = {snapshot.name: snapshot for snapshot in added_snapshots(paths.artifacts / ADDED)}
+    own = {snapshot.name: snapshot for snapshot in read_models(paths, installed_only)}
+    return {name: one for name, one in own.items() if name not in added} | added
+
+
 def remove_added(folder: Path, name: str) -> Path:
-    """Take an added or imported model out again; the files that it was added from stay.
+    """Take a model, damaged or not, out of the folder of added ones and return the folder or file that is gone.
 
-    Args:
-        folder: of all added models.
-        name: of the model; one that is damaged can be taken out, too.
-
-    Returns:
-        The folder or file that is gone.
+    The files that it was added from stay.
 
     Raises:
         ConfigError: no such model was added, or it was imported in one file with others.
@@ -175,8 +174,6 @@ def _read(folder: Path) -> Iterator[tuple[Path, Snapshot]]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if not path.is_dir() or is_temporary(path):
             continue
-        from ptmrec.zoo.sources import from_record
-
         try:
             with reading(path / PATH_NAME, "damaged or of another version"):
                 snapshot = from_record(read_json(path / PATH_NAME))
@@ -205,8 +202,7 @@ def find_models(names: Sequence[str], config: ConfigParser) -> list[Snapshot]:
         ConfigError: an unknown name, or a pattern that fits none.
     """
     paths = config.get(PathsConfig)
-    known = {snapshot.name: snapshot for snapshot in read_models(paths)}
-    known |= {snapshot.name: snapshot for snapshot in added_snapshots(paths.artifacts / ADDED)}
+    known = all_models(paths)
     found: dict[str, Snapshot] = {}
     for name in names:
         fitting = [known[name]] if name in known else [s for other, s in known.items() if fnmatchcase(other, name)]
@@ -218,8 +214,6 @@ def find_models(names: Sequence[str], config: ConfigParser) -> list[Snapshot]:
 def _open(name: str, known: list[str], paths: PathsConfig) -> Snapshot:
     if any(sign in name for sign in "*[") or not any(sign in name for sign in "/:."):
         raise ConfigError(f"no model {name!r} in the zoo{suggest(name, known)}")
-    from ptmrec.zoo.sources import open_source
-
     return open_source(name, paths)
 
 
@@ -253,8 +247,7 @@ def with_added(
     """
     added = _fitting(read_added(folder), knowledge, folder)
     if added.ran:
-        cards = {snapshot.name: snapshot.card for snapshot, _ in added.ran}
-        knowledge = extend(knowledge, cards, {snapshot.name: found for snapshot, found in added.ran})
+        knowledge = extend(knowledge, [(snapshot.card, found) for snapshot, found in added.ran])
     knowledge, stand_ins = extend_by_card(knowledge, added.card_only)
     new = [*(snapshot for snapshot, _ in added.ran), *added.card_only]
     names = {snapshot.name for snapshot in new}
@@ -276,37 +269,33 @@ def extend_by_card(knowledge: "Knowledge", snapshots: Sequence[Snapshot]) -> "tu
     Returns:
         The knowledge, and model -> stand-in.
     """
-    found, stand_ins, names = {}, {}, list(knowledge.cards)
+    found, stand_ins, names = [], {}, list(knowledge.cards)
     known = {name: card for name, card in knowledge.cards.items() if name not in {s.name for s in snapshots}}
     scores = knowledge.scores
     for snapshot in snapshots:
         stand_in = stand_ins[snapshot.name] = nearest_by_card(snapshot.card, known)
         index = names.index(stand_in)
-        found[snapshot.name] = {
-            "transport": knowledge.transports[index],
-            "transported": scores.transport[:, index],
-            "few_shot": scores.few_shot[:, index],
-        }
-    if not snapshots:
-        return knowledge, {}
-    return extend(knowledge, {snapshot.name: snapshot.card for snapshot in snapshots}, found), stand_ins
+        lent = {"transported": scores.transport[:, index], "few_shot": scores.few_shot[:, index]}
+        found.append((snapshot.card, {"transport": knowledge.transports[index], **lent}))
+    return extend(knowledge, found) if found else knowledge, stand_ins
 
 
-def extend(knowledge: "Knowledge", cards: dict[str, Card], found: dict[str, dict[str, np.ndarray]]) -> "Knowledge":
-    """Extend knowledge by models with the numbers of a ``Prober``; they replace others of their name."""
+def extend(knowledge: "Knowledge", found: Sequence[tuple[Card, dict[str, np.ndarray]]]) -> "Knowledge":
+    """Extend knowledge by models, each with the numbers of a ``Prober``; they replace others of their name."""
     from ptmrec.recommender.knowledge import Knowledge
     from ptmrec.relations.pairs import PairTable
 
+    cards = {card.name: card for card, _ in found}
     kept = [name for name in knowledge.cards if name not in cards]
     rows = [list(knowledge.cards).index(name) for name in kept]
     old = knowledge.scores.only(knowledge.scores.datasets, kept)
-    tables = [np.stack([found[name][key] for name in cards], axis=1) for key in ("transported", "few_shot")]
+    tables = [np.stack([numbers[key] for _, numbers in found], axis=1) for key in ("transported", "few_shot")]
     scores = old.with_models(list(cards), *tables)
     base = np.append(knowledge.base[rows], np.zeros(len(cards), dtype=bool))
     every = {**{name: knowledge.cards[name] for name in kept}, **cards}
     pairs = PairTable(every, scores, base)
     regimes = {name: _extend_regime(known, rows, len(cards), pairs) for name, known in knowledge.regimes.items()}
-    transports = (*(knowledge.transports[row] for row in rows), *(found[name]["transport"] for name in cards))
+    transports = (*(knowledge.transports[row] for row in rows), *(numbers["transport"] for _, numbers in found))
     return Knowledge(every, base, knowledge.samples, scores, transports, regimes)
 
 
@@ -348,5 +337,5 @@ def register(
     from ptmrec.recommender.probing import Prober
 
     prober = Prober(knowledge, references, config)
-    found = {snapshot.name: prober.run(snapshot) for snapshot in progress(new, "running new models")}
-    return extend(knowledge, {snapshot.name: snapshot.card for snapshot in new}, found)
+    found = [(snapshot.card, prober.run(snapshot)) for snapshot in progress(new, "running new models")]
+    return extend(knowledge, found)

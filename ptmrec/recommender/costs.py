@@ -6,22 +6,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ptmrec.config.sections import HardwareConfig, PathsConfig
 from ptmrec.core.errors import ArtifactError, NothingLeftError
 from ptmrec.core.files import read_json
 from ptmrec.core.progress import progress
+from ptmrec.hardware.counting import count_activations
+from ptmrec.hardware.devices import Device, Devices
 from ptmrec.hardware.limits import LIMITS, Costs, Limits, broken, costs_of, nearest_misses
 from ptmrec.hardware.machine import describe_machine
 from ptmrec.hardware.pareto import pareto_front
 from ptmrec.hardware.saved import MEASUREMENTS, find_saved, save_measurement
+from ptmrec.hardware.timings import architecture
+from ptmrec.zoo.python_model import SharedSnapshot
 from ptmrec.zoo.real import is_real
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ptmrec.hardware.devices import Device
     from ptmrec.hardware.estimates import Estimate
     from ptmrec.recommender.ranking import Ranking
     from ptmrec.recommender.recommendation import Recommendation
@@ -60,8 +64,6 @@ class CostBook:
         self.table: dict[str, Any] = read_json(paths.costs)
         self.device: Device | None = None
         if device:
-            from ptmrec.hardware.devices import Devices
-
             devices = Devices(paths.published, paths.devices, self.table["real_machine"]["processor"])
             self.device = devices.find(device)
         self._measured: dict[str, dict[str, Any]] = {}
@@ -91,8 +93,6 @@ class CostBook:
         bare = Costs(card.get("num_params") or None, flops, None, None, licence, "not measured", stated=card)
         if self.device is None:
             return bare
-        from ptmrec.hardware.timings import architecture
-
         counts = np.array([gmacs or np.nan, card.get("macts") or np.nan, card.get("num_params") or np.nan], dtype=float)
         return self._on_device(bare, *self.device.latency(counts, known_as=architecture(name, card)))
 
@@ -136,10 +136,6 @@ def _activations(snapshot: Snapshot) -> float:
     """1e6 activations of one image, counted; NaN for embedded models, which are unlike those of every table."""
     if snapshot.card.architecture.get("library") == EMBEDDED:
         return np.nan
-    import torch
-
-    from ptmrec.hardware.counting import count_activations
-
     size = snapshot.card.input_size
     try:
         found = count_activations(snapshot.load(), torch.zeros(1, 3, size, size)) / 1e6
@@ -229,7 +225,6 @@ def measure_finalists(ranking: "Ranking", book: CostBook, count: int | None) -> 
         NothingLeftError: measured, no model keeps the limits.
     """
     from ptmrec.hardware.measurement import measure_models
-    from ptmrec.zoo.python_model import SharedSnapshot
 
     tries: Counter[str] = Counter()
     config, limits = ranking.request.config, ranking.request.limits
@@ -237,7 +232,7 @@ def measure_finalists(ranking: "Ranking", book: CostBook, count: int | None) -> 
     while True:
         costs = book.costs(ranking.candidates)
         ranking = ranking.narrow(keep_limits(costs, limits))
-        first = ranking.frame["model"] if count is None else ranking.frame["model"].head(count)
+        first = ranking.frame["model"].iloc[:count]
         shown = [ranking.find(name) for name in first if name not in ranking.stand_ins]
         shown = [one for one in shown if not isinstance(one, SharedSnapshot)]  # whose weights are elsewhere
         todo = [one for one in shown if costs[one.name].kind != "measured" and tries[one.name] < TRIES]
@@ -252,14 +247,10 @@ def measure_finalists(ranking: "Ranking", book: CostBook, count: int | None) -> 
 
 
 def with_costs(frame: "pd.DataFrame", costs: Sequence[Costs]) -> "pd.DataFrame":
-    """Add the costs of each model, their basis, and its membership of the Pareto front.
+    """Add to a frame of models the costs of each, their basis, and its membership of the Pareto front.
 
     ``latency_high_ms`` is what a limit is held against, see :class:`~ptmrec.hardware.limits.Costs`. The front is of
     expected accuracy against it; where no latency is known, against parameters.
-
-    Args:
-        frame: of n models, with ``expected_accuracy``.
-        costs: of the same models.
     """
     columns = {
         "latency_ms": _numbers([own.latency_p50 for own in costs]),

@@ -44,7 +44,9 @@ def save(answer: "Recommendation", path: Path, only_pareto: bool, count: int | N
         board = answer.leaderboard(count=count, only_pareto=only_pareto)
         return write_text(path, csv_text(board.round(DECIMALS)))
     if kind == ".html":
-        return write_text(path, _page(answer, count, only_pareto))
+        from ptmrec.recommender.page import page
+
+        return write_text(path, page(answer, count, only_pareto))
     return write_bytes(path, _png(answer, only_pareto))
 
 
@@ -75,28 +77,6 @@ def to_json(answer: "Recommendation", count: int | None = None, only_pareto: boo
         "seconds": round(answer.seconds, 2),
     }
     return json.dumps(data, indent=1, ensure_ascii=False)
-
-
-def to_html(answer: "Recommendation", count: int | None = None, only_pareto: bool = False) -> str:
-    """Write warnings, table and remarks as HTML."""
-    from ptmrec.recommender.page import block
-
-    return block(answer, count, only_pareto)
-
-
-def _page(answer: "Recommendation", count: int | None, only_pareto: bool) -> str:
-    """A page of its own with table, remarks, figures and reasons."""
-    from ptmrec.plots.style import vector
-    from ptmrec.recommender.page import page
-
-    figures = {}
-    if not only_pareto:
-        figures["Expected accuracies of the models above, with intervals"] = answer.plot()
-    if answer.costs and len(answer) > 1:
-        words = "Expected accuracy of all models against latency, with the front of models nobody should pass over"
-        figures[words] = answer.plot_pareto()
-    drawn = {words: vector(ax.figure, words) for words, ax in figures.items()}
-    return page(answer, to_html(answer, count, only_pareto), drawn)
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from ptmrec.images.arrays import shrink
 from ptmrec.recommender.request import Request
 from ptmrec.recommender.verify import Verification
 from ptmrec.relations.ridge import draw_splits, split_probe
+from ptmrec.zoo.features import extract_features
 from ptmrec.zoo.hub_download import MIB, UnreachableError
 from ptmrec.zoo.hub_files import bytes_to_fetch
 from ptmrec.zoo.sources import open_source, repository_of
@@ -69,7 +70,7 @@ class Finalists:
 
 
 def run_finalists(
-    request: Request, models: Mapping[str, int], sources: Mapping[str, str], count: int, time_limit: float | None
+    request: Request, sources: Mapping[str, str], models: Sequence[str], time_limit: float | None
 ) -> Verification:
     """Fetch models where that is allowed, and run those that can be had.
 
@@ -77,25 +78,25 @@ def run_finalists(
 
     Args:
         request: the question; it says whether to download.
-        models: name -> place among the N models, best first.
-        sources: of each model, as ``ptmrec zoo add`` takes it.
-        count: N.
+        sources: of each model to run, best first, as ``ptmrec zoo add`` takes it.
+        models: names of all N of the table.
         time_limit: seconds of running, downloads not counted.
     """
-    found, refused = _find(request, {name: sources[name] for name in models}), ()
+    found, refused = _find(request, sources), ()
     if found.missing and not _allowed(request, found):
         refused = (f"Not downloaded: {found.describe()}. Add --yes (in Python download=True) to run them.",)
         found.sizes = {name: 0 for name, size in found.sizes.items() if not size}
     labels, splits = request.images.labels, draw_splits(request.images.labels)
-    accuracies, seconds = np.full(count, np.nan), np.full(count, np.nan)
+    accuracies, seconds = np.full(len(models), np.nan), np.full(len(models), np.nan)
     for name in [*found.sizes]:
+        place = models.index(name)
         try:
             network = open_source(sources[name], request.paths).load()
             left = None if time_limit is None else time_limit - float(np.nansum(seconds))
             began = time.perf_counter()
             features = _features(network, request.images.images, name, left)
-            accuracies[models[name]] = split_probe(features, labels, splits)
-            seconds[models[name]] = time.perf_counter() - began
+            accuracies[place] = split_probe(features, labels, splits)
+            seconds[place] = time.perf_counter() - began
         except ArtifactError as error:
             found.fail(name, error)
     return Verification(accuracies, seconds, *map(len, splits[0]), (*found.sentences(), *refused))
@@ -124,8 +125,6 @@ def _features(model: "PhotoModel | FedModel", images: Sequence, name: str, left:
     Raises:
         ArtifactError: they would take longer than what is left, or are not finite.
     """
-    from ptmrec.zoo.features import extract_features
-
     parts, began = [], time.perf_counter()
     for start in progress(range(0, len(images), PART), f"running {name}", leave=False):
         taken = time.perf_counter() - began

@@ -63,16 +63,12 @@ class Knowledge:
     transports: tuple[np.ndarray, ...]
     regimes: dict[str, RegimeKnowledge]
 
-    def pairs(self, sample: DatasetSample) -> PairTable:
-        """Relations of the models to the known data sets and, as :data:`TARGET`, to a new one."""
-        return self.look(sample)[0]
-
     def compare(self, whole: DatasetSample) -> np.ndarray:
         """How surely images are each of the known data sets, and, with 1, themselves ``(K + 1,)``."""
         return np.append(match_classes(whole, self.samples), 1.0)
 
     def look(self, sample: DatasetSample, same: np.ndarray | None = None) -> tuple[PairTable, Separation]:
-        """:meth:`pairs`, and how far the classes of the new data set separate.
+        """Relations of the models to the known data sets and, as :data:`TARGET`, to a new one, whose separation too.
 
         Args:
             sample: a few images per class.
@@ -81,10 +77,6 @@ class Knowledge:
         row, right = look_at(sample, (*self.samples, sample), self.transports, same)
         pairs = PairTable(self.cards, self.scores.with_dataset(TARGET, row), self.base)
         return pairs, separations(sample, self.transports, right=right[:, None])[0]
-
-    def rank(self, pairs: PairTable, regime: str) -> np.ndarray:
-        """Scores ``(N,)`` of the models for the target."""
-        return self.regimes[regime].ranker.scores(pairs, TARGET)
 
 
 def fit_knowledge(

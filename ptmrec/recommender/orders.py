@@ -51,11 +51,9 @@ RULES: dict[str, Rule] = {
 
 
 def judge_rules(zoo: PublishedZoo, groups: np.ndarray) -> dict[str, float]:
-    """Mean tau_w of each rule over the data sets of a zoo, left out with all that are like them; the best first.
+    """Mean tau_w of each rule over the data sets of a zoo, the best first.
 
-    Args:
-        zoo: the table.
-        groups: ``(T,)`` labels of like data sets.
+    Each is left out with all that are like it, by the labels ``groups (T,)``.
     """
     found: dict[str, list[float]] = {name: [] for name in RULES}
     for place, row in enumerate(zoo.accuracy):
@@ -74,9 +72,7 @@ def judge_rules(zoo: PublishedZoo, groups: np.ndarray) -> dict[str, float]:
 def describe_table(zoo: PublishedZoo, folder: Path) -> dict[str, object]:
     """What a table of one regime holds, and how its best rule agrees with data sets left out.
 
-    Args:
-        zoo: the table.
-        folder: folder of the published tables, which knows like data sets.
+    Which data sets are alike is known in the folder of the published tables.
     """
     groups = like_groups(zoo.datasets, read_dataset_cards(folder / PLACE))
     rule, tau = next(iter(judge_rules(zoo, groups).items()), ("none", np.nan))
@@ -127,12 +123,7 @@ class Trial:
 
 
 def read_trial(folder: Path, name: str) -> Trial | None:
-    """The held-out test of the ranker on a table; None where there is none.
-
-    Args:
-        folder: folder of the published tables.
-        name: of the table.
-    """
+    """The held-out test of the ranker on a table of the folder of published ones; None where there is none."""
     path = folder.parent / RESULTS
     if name not in HEADLINES or not path.is_file():
         return None
@@ -149,11 +140,7 @@ def read_trial(folder: Path, name: str) -> Trial | None:
 def ranker_scores(zoo: PublishedZoo, folder: Path, name: str, chosen: UserImages) -> np.ndarray:
     """Scores ``(N,)`` of the ranker; NaN for models that were not measured everywhere.
 
-    Args:
-        zoo: the table.
-        folder: folder of the published tables.
-        name: of the table.
-        chosen: the images, of which classes and pixels are used.
+    Of the chosen images it uses classes and pixels.
     """
     side = int(np.median([min(np.shape(image)[:2]) for image in chosen.images]))
     benchmark = load_benchmark(folder, name)
@@ -167,13 +154,7 @@ def ranker_scores(zoo: PublishedZoo, folder: Path, name: str, chosen: UserImages
 def choose_order(
     zoo: PublishedZoo, taus: Mapping[str, float], path: Path, chosen: UserImages
 ) -> tuple[str, np.ndarray, tuple[str, ...]]:
-    """Choose the order of a table.
-
-    Args:
-        zoo: the table.
-        taus: of each rule, the best first, see :func:`judge_rules`.
-        path: of the table.
-        chosen: the images.
+    """Choose the order of a table for some images, where the rules agree as :func:`judge_rules` found.
 
     Returns:
         Its name, scores ``(N,)`` of the models, and sentences with its reasons.

@@ -17,6 +17,7 @@ from ptmrec.benchmark.battery import read_battery
 from ptmrec.core.errors import PtmrecError
 from ptmrec.core.words import html_text
 from ptmrec.hardware.limits import LIMITS, format_quantity
+from ptmrec.recommender.recommendation import EXPLAINED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,22 +194,27 @@ def block(answer: "Recommendation", count: int | None, only_pareto: bool) -> str
     return about + warning_html(answer) + table + remarks_html(remarks(answer))
 
 
-def page(answer: "Recommendation", first: str, figures: Mapping[str, str]) -> str:
-    """A page that needs no other file.
+def _figures(answer: "Recommendation", only_pareto: bool) -> str:
+    """The plots of an answer, each with its words."""
+    from ptmrec.plots.style import vector
 
-    Args:
-        answer: the answer.
-        first: its first part.
-        figures: words about each figure -> the figure.
-    """
+    figures = {}
+    if not only_pareto:
+        figures["Expected accuracies of the models above, with intervals"] = answer.plot()
+    if answer.costs and len(answer) > 1:
+        words = "Expected accuracy of all models against latency, with the front of models nobody should pass over"
+        figures[words] = answer.plot_pareto()
+    drawn = {words: vector(ax.figure, words) for words, ax in figures.items()}
+    return "".join(f"<figure>{svg}<figcaption>{html_text(words)}</figcaption></figure>" for words, svg in drawn.items())
+
+
+def page(answer: "Recommendation", count: int | None, only_pareto: bool) -> str:
+    """A page that needs no other file: table, remarks, figures and reasons; arguments as of :func:`block`."""
     title = f"Models for {html_text(title_of(answer))}"
-    drawn = "".join(
-        f"<figure>{svg}<figcaption>{html_text(words)}</figcaption></figure>" for words, svg in figures.items()
-    )
-    parts = {"": first, "Figures": drawn}
+    parts = {"": block(answer, count, only_pareto), "Figures": _figures(answer, only_pareto)}
     if answer.runnable:
-        first_models = answer.frame["model"].head(len(answer.reasons))
-        parts["Why these models"] = "".join(reason_html(answer, model) for model in first_models)
+        explained = answer.frame["model"].head(EXPLAINED)
+        parts["Why these models"] = "".join(reason_html(answer, model) for model in explained)
     classes = _of_classes(answer, _spread(range(answer.num_classes), SAMPLES // EACH))
     parts["The images"] = pictures_html(classes or {"": _spread(answer.request.images.images, SAMPLES)})
     body = "".join(f"<h2>{name}</h2>{text}" if name else text for name, text in parts.items() if text)

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ptmrec.benchmark.battery import read_battery
+from ptmrec.benchmark.splits import read_splits
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig, RelationConfig
 from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.core.files import read_npz, write_npz
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
+from ptmrec.extractors.explanation import probe_images
 from ptmrec.recommender.added_models import ADDED, check_name, write_added
 from ptmrec.zoo.snapshot import Snapshot, check_finite
+from ptmrec.zoo.sources import open_source
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,10 +57,6 @@ class Prober:
     """
 
     def __init__(self, knowledge: "Knowledge", references: "References", config: ConfigParser) -> None:
-        from ptmrec.benchmark.battery import read_battery
-        from ptmrec.benchmark.splits import read_splits
-        from ptmrec.extractors.explanation import probe_images
-
         paths = config.get(PathsConfig)
         known = [name for name in knowledge.scores.datasets if name in read_splits(paths.splits).known]
         settings = config.get(RelationConfig)
@@ -226,8 +226,6 @@ class ModelAdder:
         Raises:
             PtmrecError: it cannot be opened or run; nothing is written then but features that a later try goes on with.
         """
-        from ptmrec.zoo.sources import open_source
-
         started = time.perf_counter()
         return self.add_snapshot(open_source(source, self.paths, self.random_weights, asked), started)
 

@@ -113,8 +113,7 @@ class Records:
         sources = dict(zip(frame["model"], frame["source"], strict=True))
         order = [*self.following.get("models", ()), *frame.drop_duplicates("source")["model"]]
         first = [name for name in dict.fromkeys(order) if name in sources][:count]
-        places = {name: table.zoo.models.index(name) for name in first}
-        found = run_finalists(self.request, places, sources, len(table.zoo.models), time_limit)
+        found = run_finalists(self.request, {name: sources[name] for name in first}, table.zoo.models, time_limit)
         run = found if before is None else before.joined(found)
         return recommend_published(replace(self.request, verify=None, time_limit=None), run=run).ranking
 

@@ -266,9 +266,7 @@ class Ranking:
 
         In low data a probe of frozen features judges them, in fine-tuning a short run of the whole model.
 
-        Args:
-            count: this many; all without a time limit.
-            time_limit: for as long as this, in seconds.
+        ``count`` and ``time_limit`` are those of :func:`~ptmrec.recommender.verify.run_first`.
 
         Raises:
             DataError: the images have no labels.
@@ -296,16 +294,7 @@ def rank(
     candidates: Sequence[Snapshot],
     stand_ins: dict[str, str] | None = None,
 ) -> Ranking:
-    """Rank candidates for the images of a request.
-
-    Args:
-        request: the question.
-        recommender: the trained rankers.
-        knowledge: of all candidates.
-        references: of the reference space.
-        candidates: models to rank.
-        stand_ins: see :class:`Ranking`.
-    """
+    """Rank candidates, all of which the knowledge is about, for the images of a request."""
     settings, small = request.config.get(DatasetTokenConfig), shrink(request.images.images)
     features = references.features(small)
     labels = pseudo_labels(features[ENCODER], request.images.labels, settings.clusters, settings.seed)
@@ -313,7 +302,8 @@ def rank(
     samples = draw_samples(features[ENCODER], coordinates, labels, settings.seed)
     same = knowledge.compare(DatasetSample(TARGET, samples[0].token, coordinates, labels))
     tables, separations = zip(*(knowledge.look(sample, same) for sample in samples), strict=True)
-    prior = np.mean([knowledge.rank(pairs, request.regime) for pairs in tables], axis=0)
+    ranker = knowledge.regimes[request.regime].ranker
+    prior = np.mean([ranker.scores(pairs, TARGET) for pairs in tables], axis=0)
     if recommender.epochs:
         tokens = class_tokens(features[ENCODER], labels, settings.shots, settings.draws, settings.seed)
         prior += correct(recommender, knowledge, tables, tokens, request.regime)

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ptmrec.core.errors import ConfigError
+from ptmrec.core.text import format_rows
 from ptmrec.core.words import count_of, places, short_count, suggest
 from ptmrec.hardware.limits import LIMITS, Costs, broken, relieved
 from ptmrec.images.account import Account
+from ptmrec.recommender.export import save, to_json
+from ptmrec.recommender.measured import further_down, read_measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -176,8 +179,6 @@ class Recommendation:
 
     def __str__(self) -> str:
         """The table as a terminal shows it, with its remarks."""
-        from ptmrec.core.text import format_rows
-
         rows = self.readable(self.count).to_dict("records")
         return "\n".join([format_rows(rows, "table"), *self.remarks()])
 
@@ -270,8 +271,6 @@ class Recommendation:
         Raises:
             ConfigError: a model that was not a candidate, or an accuracy that is none.
         """
-        from ptmrec.recommender.measured import read_measured
-
         request = replace(self.request, measured={**self.request.measured, **read_measured(accuracies)})
         return replace(self, request=request, ranking=self.ranking.asked(request))
 
@@ -340,8 +339,6 @@ class Recommendation:
 
     def remarks(self) -> list[str]:
         """Everything to read beside the table, a sentence each."""
-        from ptmrec.recommender.measured import further_down
-
         run = (further_down(self.frame, self.count), *(self.verification.lines() if self.verification else ()))
         lines = (*self.notes, self.describe_tie(), self.describe_nearest(), self.describe_trust(), *run)
         read = (*self._left_out(), *self.account.lines(self.images_used), self.describe())
@@ -367,8 +364,6 @@ class Recommendation:
 
     def to_json(self, count: int | None = None, only_pareto: bool = False) -> str:
         """The answer as JSON; an unknown number is null. Arguments as of :meth:`leaderboard`."""
-        from ptmrec.recommender.export import to_json
-
         return to_json(self, count, only_pareto)
 
     def save(self, path: Path | str, only_pareto: bool = False, count: int | None = None) -> Path:
@@ -382,14 +377,12 @@ class Recommendation:
         Raises:
             ConfigError: another ending.
         """
-        from ptmrec.recommender.export import save
-
         return save(self, Path(path), only_pareto, count)
 
     def _repr_html_(self) -> str:
-        from ptmrec.recommender.export import to_html
+        from ptmrec.recommender.page import block
 
-        return to_html(self)
+        return block(self, None, False)
 
 
 def _spans(frame: "pd.DataFrame", *columns: str) -> list[str]:

@@ -53,12 +53,6 @@ class References:
         """The committed reference space."""
         return read_space(self.folder)
 
-    def sample(self, name: str, images: np.ndarray, labels: np.ndarray, space: ReferenceSpace) -> DatasetSample:
-        """Sample of a data set in a reference space, from a few of its images per class."""
-        features = self.features(images)
-        token = features[ENCODER].astype(np.float64).mean(axis=0)
-        return DatasetSample(name, token, space.encode(features), labels)
-
 
 def _bank(names: list[str], paths: PathsConfig) -> list[Snapshot]:
     snapshots, splits = {snapshot.name: snapshot for snapshot in read_zoo(paths.zoo)}, read_splits(paths.splits)

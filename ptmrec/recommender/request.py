@@ -13,11 +13,13 @@ from ptmrec.core.errors import ArtifactError, ConfigError, NothingLeftError
 from ptmrec.core.words import suggest
 from ptmrec.hardware.limits import read_limits
 from ptmrec.images.user_images import UserImages, choose_regime, read_user_images
+from ptmrec.recommender.added_models import ADDED, register, with_added
 from ptmrec.recommender.measured import Measured, read_measured
 from ptmrec.recommender.recommendation import COUNT, Recommendation
 from ptmrec.zoo.card import CARD_NAME
 from ptmrec.zoo.real import is_real, read_models, read_real
 from ptmrec.zoo.snapshot import Snapshot, read_zoo
+from ptmrec.zoo.sources import open_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -204,15 +206,12 @@ def _candidates(request: Request) -> list[Snapshot]:
         return read_real(request.paths.real)
     if request.zoo is None:
         return read_models(request.paths)
-    from ptmrec.zoo.sources import open_folder
-
     folder = Path(request.zoo)
     return [open_folder(folder)] if (folder / CARD_NAME).is_file() else read_zoo(folder, open_folder)
 
 
 def _answer(request: Request, candidates: list[Snapshot]) -> Recommendation:
     """Rank the candidates within the limits; models that were added join those of the embedded zoo."""
-    from ptmrec.recommender.added_models import ADDED, register, with_added
     from ptmrec.recommender.costs import CostBook, keep_limits, measure_finalists
     from ptmrec.recommender.ranking import load_cached, rank
     from ptmrec.recommender.references import one_thread

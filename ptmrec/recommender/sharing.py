@@ -16,12 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import UNFIT, ArtifactError, ConfigError, one_line, reading
 from ptmrec.core.files import read_json, write_bytes, write_json
+from ptmrec.core.log import logger
 from ptmrec.core.words import suggest
-from ptmrec.recommender.knowledge_files import to_bytes
+from ptmrec.hardware.saved import MEASUREMENTS, machine_folder
+from ptmrec.recommender.added_models import ADDED, all_models, read_added
+from ptmrec.recommender.knowledge_files import read_knowledge, to_bytes
+from ptmrec.relations.samples import read_space
 from ptmrec.zoo.card import Card, card_from
 from ptmrec.zoo.hub_download import fetch_address
 from ptmrec.zoo.hub_files import HUB_ID, SHARED, Repository
@@ -63,8 +69,6 @@ class Registration:
 
 def subject_of(knowledge: "Knowledge", reference: Path) -> dict[str, Any]:
     """What the numbers of a registration are about: the known data sets in order, and the reference space."""
-    from ptmrec.relations.samples import read_space
-
     space = read_space(reference)
     digest = hashlib.sha256(f"{space.names} {space.dims}".encode())
     for values in (space.mean, space.basis):
@@ -86,15 +90,7 @@ def narrow(transport: np.ndarray) -> np.ndarray:
 
 
 def write_shared(path: Path, registrations: Sequence[Registration], subject: Mapping[str, Any]) -> Path:
-    """Write registrations as one file, atomically.
-
-    Args:
-        path: the file.
-        registrations: of models of different names.
-        subject: from :func:`subject_of`.
-    """
-    from safetensors.numpy import save
-
+    """Write registrations of models of different names, about one :func:`subject_of`, as one file, atomically."""
     tensors, models = {}, {}
     for one in registrations:
         name = one.card.name
@@ -113,8 +109,6 @@ def read_shared(path: Path) -> tuple[dict[str, Any], list[Registration]]:
     Raises:
         ArtifactError: the file is none of this schema, damaged, or too large.
     """
-    from safetensors import SafetensorError, safe_open
-
     with reading(path, AGAIN):
         if path.stat().st_size > LARGEST:
             raise ArtifactError(f"{path}: larger than {LARGEST >> 20} MiB; import it in parts")
@@ -167,12 +161,7 @@ def read_imported(folder: Path) -> "Iterator[tuple[Path, SharedSnapshot, dict[st
 
     Beside the numbers stand the ``datasets`` they are about.
     A damaged file is left out, and a line says so.
-
-    Args:
-        folder: of all added models.
     """
-    from ptmrec.core.log import logger
-
     seen = set()
     for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []:
         try:
@@ -190,21 +179,11 @@ def read_imported(folder: Path) -> "Iterator[tuple[Path, SharedSnapshot, dict[st
 
 
 def export_registrations(path: Path, names: Sequence[str], paths: PathsConfig) -> list[str]:
-    """Write registrations of added models as one file.
-
-    Args:
-        path: the file.
-        names: of the models; all that were run without it.
-        paths: where they lie.
-
-    Returns:
-        The names written.
+    """Write registrations of added models as one file and return their names; all that were run, where none is named.
 
     Raises:
         ConfigError: no such model was added, or none.
     """
-    from ptmrec.recommender.added_models import ADDED, read_added
-
     added = {snapshot.name: (snapshot, found) for snapshot, found in read_added(paths.artifacts / ADDED).ran}
     for name in names:
         if name not in added:
@@ -230,15 +209,12 @@ def _public(card: Card) -> Card:
 
 def _subject(paths: PathsConfig) -> dict[str, Any]:
     from ptmrec.dataloader.model_datasets import KNOWLEDGE, find_recommender
-    from ptmrec.recommender.knowledge_files import read_knowledge
 
     return subject_of(read_knowledge(find_recommender(paths) / KNOWLEDGE), paths.reference)
 
 
 def _measured(paths: PathsConfig, name: str, digest: str) -> list[dict[str, Any]]:
     """Measurements of these weights that were saved here."""
-    from ptmrec.hardware.saved import MEASUREMENTS
-
     found = []
     for path in sorted((paths.artifacts / MEASUREMENTS).glob(f"*/{name}.json")):
         record = read_json(path)
@@ -261,24 +237,24 @@ def import_registrations(source: Path | str, paths: PathsConfig) -> list[str]:
         ArtifactError: a file cannot be fetched, is damaged, about other data sets or references, or of other weights
             than those of a model of the name that is here.
     """
-    from ptmrec.recommender.added_models import ADDED
-
     text, source = str(source), Path(source)
     if "://" in text or (not os.path.exists(source) and HUB_ID.fullmatch(text)):
         return _import_from(text, paths)
     files = sorted(source.glob(f"*{SUFFIX}")) if source.is_dir() else [source]
     if not files or not all(path.is_file() for path in files):
         raise ArtifactError(f"{source}: no file of registrations there; they are made with: ptmrec zoo export FILE")
-    subject, here, read = _subject(paths), _weights_here(paths), []
+    here = {name: one for name, one in all_models(paths).items() if not getattr(one, "problem", "")}
+    subject, new, read = _subject(paths), {}, []
     for path in files:
         own, registrations = read_shared(path)
         if own != subject:
             raise ArtifactError(f"{path}: about other known data sets or references than those here; {AGAIN}")
         for one in registrations:
-            known = here.setdefault(one.card.name, lambda weights=one.weights: weights)()
+            name = one.card.name
+            known = here[name].digest() if name in here else new.setdefault(name, one.weights)
             if known != one.weights:
                 raise ArtifactError(
-                    f"{path}: {one.card.name} is a registration of other weights than those of that name here; "
+                    f"{path}: {name} is a registration of other weights than those of that name here; "
                     "remove or rename one of the two"
                 )
         read.append((path.read_bytes(), registrations))
@@ -305,19 +281,8 @@ def _import_from(source: str, paths: PathsConfig) -> list[str]:
             place.unlink()
 
 
-def _weights_here(paths: PathsConfig) -> dict[str, Any]:
-    """Name of each model here -> a function that gives the hash of its weights."""
-    from ptmrec.recommender.added_models import ADDED, added_snapshots
-    from ptmrec.zoo.real import read_models
-
-    snapshots = [*read_models(paths), *added_snapshots(paths.artifacts / ADDED)]
-    return {snapshot.name: snapshot.digest for snapshot in snapshots if not getattr(snapshot, "problem", "")}
-
-
 def _keep_costs(registrations: Sequence[Registration], paths: PathsConfig) -> None:
     """Save measurements of other machines, or of this one before it forgot them; those that are here stay."""
-    from ptmrec.hardware.saved import MEASUREMENTS, machine_folder
-
     for one in registrations:
         for record in one.costs:
             try:

@@ -18,12 +18,12 @@ from ptmrec.core.files import read_json, write_json
 from ptmrec.images.arrays import SIZE
 from ptmrec.images.parts import Parts, hold_out
 from ptmrec.recommender.verify import Verification, run_first
+from ptmrec.train.recipe import Recipe
+from ptmrec.zoo.features import accuracy
 from ptmrec.zoo.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from ptmrec.train.recipe import Recipe
 
 RUNS = "runs"
 """Folder of the books of runs among the artifacts."""
@@ -59,7 +59,7 @@ def open_book(artifacts: Path, images: Parts) -> "RunBook":
     digest = hashlib.sha256(images.at(SIZE, images.training).tobytes())
     digest.update(json.dumps([labels.tolist(), images.class_names]).encode())
     folder = artifacts / RUNS / digest.hexdigest()[:16]
-    return RunBook(folder, lambda side: images.at(side, images.training), labels, hold_out(labels, seed=SEED))
+    return RunBook(folder, lambda side: images.at(side, images.training), labels)
 
 
 class Plan(NamedTuple):
@@ -70,7 +70,7 @@ class Plan(NamedTuple):
         pixels: height and width of its images; 0 = the model's own.
     """
 
-    recipe: "Recipe"
+    recipe: Recipe
     pixels: int = 0
 
     def lasting(self, steps: int) -> "Plan":
@@ -81,12 +81,8 @@ class Plan(NamedTuple):
 def usual_plans(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str = "") -> dict[str, Plan]:
     """How each fine-tuned model was fine-tuned, at the peak of the learning rate that was best on most data sets.
 
-    Args:
-        records: ground truth, data set -> records.
-        without: a data set that does not count.
+    The ground truth holds records by data set; one of these may be left out.
     """
-    from ptmrec.train.recipe import Recipe
-
     found: dict[str, Counter] = {}
     for dataset, rows in records.items():
         for row in rows if dataset != without else ():
@@ -100,8 +96,6 @@ def usual_plans(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str
 
 def plan_for(snapshot: Snapshot, known: Mapping[str, Plan]) -> Plan:
     """That of a known model; of another one that of small networks, or of networks for photographs."""
-    from ptmrec.train.recipe import Recipe
-
     small = snapshot.card.architecture.get("library") == "ptmrec"
     return known.get(snapshot.name) or Plan(Recipe(STEPS, 32, 2e-3, DECAY) if small else Recipe(STEPS, 16, 1e-3, DECAY))
 
@@ -113,9 +107,8 @@ class RunBook:
         folder: of the book.
         pictures: gives the images ``(n, S, S, 3)`` uint8 in a size of so many pixels.
         labels: ``(n,)`` class indices.
-        parts: of :func:`~ptmrec.images.parts.hold_out`.
         clock: tells the time in seconds.
-        seed: of the runs.
+        seed: of the runs, and of what is held out to judge them.
     """
 
     def __init__(
@@ -123,12 +116,11 @@ class RunBook:
         folder: Path,
         pictures: Callable[[int], np.ndarray],
         labels: np.ndarray,
-        parts: tuple[np.ndarray, np.ndarray],
         clock: Callable[[], float] = time.perf_counter,
         seed: int = SEED,
     ) -> None:
-        self.folder, self.pictures, self.labels, self.parts = folder, cache(pictures), labels, parts
-        self.clock, self.seed = clock, seed
+        self.folder, self.pictures, self.labels, self.clock, self.seed = folder, cache(pictures), labels, clock, seed
+        self.parts = hold_out(labels, seed=seed)
 
     def _path(self, snapshot: Snapshot, plan: Plan) -> Path:
         return self.folder / f"{snapshot.name}-{plan.recipe.steps}-{plan.recipe.learning_rate:g}.json"
@@ -154,7 +146,6 @@ class RunBook:
     def _run(self, snapshot: Snapshot, plan: Plan) -> Run:
         """Fine-tune and judge; a run that was stopped goes on where it was."""
         from ptmrec.train.fine_tuner import make_fine_tuner
-        from ptmrec.zoo.features import accuracy
 
         before, folder, recipe = self.clock(), self.folder / f"running-{snapshot.name}", plan.recipe
         images = self.pictures(plan.pixels or snapshot.card.input_size or SIZE)
@@ -196,15 +187,9 @@ def verify_by_runs(
     count: int | None = None,
     time_limit: float | None = None,
 ) -> Verification:
-    """Fine-tune candidates on the images, best first, see :func:`~ptmrec.recommender.verify.run_first`.
+    """Fine-tune N candidates on the images of a book, best first, by the plans of known models.
 
-    Args:
-        book: of the images.
-        scores: ``(N,)`` of the candidates; NaN = no candidate.
-        snapshots: the candidates.
-        plans: of known models.
-        count: how many at most; all without it.
-        time_limit: seconds at most.
+    The other arguments are those of :func:`~ptmrec.recommender.verify.run_first`.
     """
     own = [plan_for(snapshot, plans) for snapshot in snapshots]
     work = np.array([book.expected_seconds(*pair) for pair in zip(snapshots, own, strict=True)])

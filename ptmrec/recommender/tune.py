@@ -14,14 +14,18 @@ from ptmrec.core.errors import ConfigError
 from ptmrec.core.files import write_folder
 from ptmrec.core.log import logger
 from ptmrec.core.words import count_of
+from ptmrec.hardware.limits import costs_of
 from ptmrec.images.parts import Parts, read_parts
+from ptmrec.recommender.costs import list_cut
 from ptmrec.recommender.measured import wilson_interval
+from ptmrec.recommender.predict import predict
 from ptmrec.recommender.references import one_thread
 from ptmrec.recommender.short_runs import SEED, Plan, Run, RunBook, open_book, plan_for, trainable, verify_by_runs
 from ptmrec.recommender.tune_report import about_model, name_data, write_report
 from ptmrec.zoo.card import CARD_NAME
+from ptmrec.zoo.features import extract_outputs
 from ptmrec.zoo.snapshot import Snapshot
-from ptmrec.zoo.sources import plain_name
+from ptmrec.zoo.sources import open_folder, plain_name
 from ptmrec.zoo.tuned import Classifier, is_writable, read_classifier, sharpen, write_tuned
 
 if TYPE_CHECKING:
@@ -70,8 +74,6 @@ class TunedModel:
 
     def predict(self, images: Any) -> "pd.DataFrame":
         """Class and probability of each image, see :func:`~ptmrec.recommender.predict.predict`."""
-        from ptmrec.recommender.predict import predict
-
         return predict(self.folder, images)
 
     def __str__(self) -> str:
@@ -182,17 +184,8 @@ def search(
 ) -> list[Run]:
     """Short runs of the finalists, best first, then longer ones of the best of them while time is left.
 
-    A longer run begins only where as long a one on all images would still fit behind it.
-
-    Args:
-        book: of the runs.
-        finalists: in order.
-        plans: of known models.
-        seconds: for the short runs.
-        left: seconds that are left in all.
-
-    Returns:
-        The runs, the best first; of equal ones the shorter.
+    A longer run begins only where as long a one on all images would still fit behind it: ``seconds`` are for the short
+    runs, ``left`` gives those that are left in all. Of equal runs the shorter comes first.
 
     Raises:
         ConfigError: none could be run.
@@ -265,8 +258,6 @@ def judge(model: "nn.Module", images: Parts) -> Judged:
     """Classify the images of the report; the temperature is the likeliest on them (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
 
-    from ptmrec.zoo.features import extract_outputs
-
     rows, labels = images.report, images.labels[images.report]
     plain = extract_outputs(model, images.at(getattr(model, "input_size", 32), rows))[1]
 
@@ -284,21 +275,14 @@ def _keep_limits(folder: Path, answer: "Recommendation") -> None:
     Raises:
         ConfigError: it does.
     """
-    from ptmrec.hardware.limits import LIMITS, broken, costs_of
-    from ptmrec.zoo.sources import open_folder
+    from ptmrec.hardware.measurement import measure_models
 
-    request = answer.request
-    if not request.limits:
+    request, found = answer.request, None
+    measured = MEASURED & {*request.limits}
+    if not request.limits or (measured and request.device):
         return
-    snapshot, found = open_folder(folder), None
-    if MEASURED & {*request.limits} and not request.device:
-        from ptmrec.hardware.measurement import measure_models
-
+    snapshot = open_folder(folder)
+    if measured:
         found = next(measure_models([snapshot], request.config.get(HardwareConfig))).to_dict()
-    costs = costs_of(snapshot.card, found, "measured")
-    for name in broken(costs, request.limits)[:1] if found or not MEASURED & {*request.limits} else ():
-        limit = LIMITS[name]
-        value = limit.format(limit.read(costs))
-        raise ConfigError(
-            f"the fine-tuned model has {value}, not {limit.format(request.limits[name])}; nothing was written"
-        )
+    for row in list_cut({snapshot.name: costs_of(snapshot.card, found, "measured")}, request.limits):
+        raise ConfigError(f"the fine-tuned model has {row['value']}, not {row['limit']}; nothing was written")

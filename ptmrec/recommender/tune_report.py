@@ -35,7 +35,7 @@ def about_model(
     """What is said of a fine-tuned model."""
     data, licence, source = name_data(request.data), base.card.licence, stated_source(base)
     recipe = {"base": source, "steps": made.steps, "images": len(images.training), "optimiser": "AdamW, one-cycle"}
-    text = _card(name, base, data, licence, images, judged, made)
+    text = _card(name, base, data, images, judged, made)
     own = (images.class_names, round(judged.temperature, 4), round(made.accuracy, 4), made.judged)
     return About(name, base.name, source, *own, data, licence, recipe, text)
 
@@ -52,18 +52,16 @@ def stated_source(base: Snapshot) -> str:
     return Path(base.source).name if Path(base.source).is_absolute() else base.source
 
 
-def _card(
-    name: str, base: Snapshot, data: str, licence: str, images: "Parts", judged: "Judged", made: "TunedModel"
-) -> str:
+def _card(name: str, base: Snapshot, data: str, images: "Parts", judged: "Judged", made: "TunedModel") -> str:
     """``README.md``: front matter as the Hub reads it, and what a person wants to know."""
-    front = _front(name, base, data, licence, made.accuracy)
+    front = _front(name, base, data, made.accuracy)
     tried = "\n".join(
         f"| {markdown_text(run.model)} | {run.steps} | {run.learning_rate:g} | {run.accuracy:.3f} | {run.seconds:.1f} |"
         for run in made.tried
     )
     shares = "\n".join(_by_class(images.class_names, judged))
     interval = f"{made.accuracy:.3f} (95 % interval {made.low:.3f} to {made.high:.3f})"
-    place = made.folder.name
+    place, licence = made.folder.name, base.card.licence
     library, command = base.card.architecture["library"], ["ptmrec", "predict", f"{place}/", "new_images/"]
     load = f"timm.create_model({_quoted(f'local-dir:{place}')}, pretrained=True)"
     python = f"import timm\n\nmodel = {load}.eval()" if library == "timm" else _own(place)
@@ -106,11 +104,12 @@ all of them. {made.seconds:.0f} s in all.
 """
 
 
-def _front(name: str, base: Snapshot, data: str, licence: str, accuracy: float) -> str:
+def _front(name: str, base: Snapshot, data: str, accuracy: float) -> str:
     """What the Hub reads of a card, in YAML: a licence by the Hub's name, and the base by its Hub id, where known."""
     from yaml import safe_dump
 
-    short, data = licence.partition(";")[0].strip().lower(), visible(data)
+    licence, data = base.card.licence, visible(data)
+    short = licence.partition(";")[0].strip().lower()
     stated = {"license": short} if short in LICENCES else {"license": "other", "license_name": visible(licence)}
     origin = hub_id(base)
     result = {

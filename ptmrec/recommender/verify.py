@@ -10,7 +10,8 @@ import numpy as np
 from ptmrec.core.errors import DataError, NoWeightsError
 from ptmrec.core.log import logger
 from ptmrec.core.progress import progress
-from ptmrec.relations.ridge import Split, draw_splits, split_probe
+from ptmrec.relations.ridge import draw_splits, split_probe
+from ptmrec.zoo.features import extract_features
 
 if TYPE_CHECKING:
     from ptmrec.images.user_images import UserImages
@@ -93,24 +94,19 @@ def verify_candidates(
     time_limit: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Verification:
-    """Judge candidates by a probe of their features, best first, see :func:`run_first`.
+    """Judge N candidates, which ``loaders`` load, by a probe of their features, best first.
 
-    Args:
-        scores: ``(N,)`` of the candidates, larger is better; NaN = no candidate.
-        loaders: N functions that load a model, such as :meth:`ptmrec.zoo.snapshot.Snapshot.load`.
-        images: ``(n, H, W, 3)`` uint8.
-        labels: ``(n,)`` class indices, at least two classes.
-        count: how many at most; all without it.
-        time_limit: seconds at most.
-        clock: tells the time in seconds.
+    Images are ``(n, H, W, 3)`` uint8, labels ``(n,)`` class indices; for the others see :func:`run_first`.
 
     Raises:
-        ValueError: ``count`` below 1, a time limit that is not positive, or labels that cannot be split.
+        ValueError: labels that cannot be split, see :func:`check_labels`.
     """
-    if labels.shape != images.shape[:1] or len(np.unique(labels)) < 2:
-        raise ValueError(f"expected a label for each of {len(images)} images, of at least two classes")
     splits = draw_splits(labels)
-    ran = run_first(scores, lambda index: _run(loaders[index], images, labels, splits), count, time_limit, clock)
+
+    def run(index: int) -> float:
+        return split_probe(extract_features(loaders[index](), images), labels, splits)
+
+    ran = run_first(scores, run, count, time_limit, clock)
     return Verification(*ran, *map(len, splits[0]))
 
 
@@ -139,12 +135,7 @@ def run_first(
 
     Returns:
         Accuracies and seconds ``(N,)``, NaN = not run.
-
-    Raises:
-        ValueError: ``count`` below 1, or a time limit that is not positive.
     """
-    if (count is not None and count < 1) or (time_limit is not None and not time_limit > 0):
-        raise ValueError(f"expected at least one candidate and a positive time, got {count} and {time_limit}")
     order = np.argsort(-scores, kind="stable")
     order = order[~np.isnan(scores[order])]
     work = np.ones(len(scores)) if work is None else work
@@ -163,11 +154,3 @@ def run_first(
             continue
         seconds[index], ran = clock() - before if took is None else took(index), ran + 1
     return accuracies, seconds
-
-
-def _run(
-    load: "Callable[[], SmallModel | PhotoModel]", images: np.ndarray, labels: np.ndarray, splits: Sequence[Split]
-) -> float:
-    from ptmrec.zoo.features import extract_features  # torch takes a second, and ranking alone needs none of this
-
-    return split_probe(extract_features(load(), images), labels, splits)

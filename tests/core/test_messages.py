@@ -13,7 +13,7 @@ from ptmrec.core import errors
 from ptmrec.core.processes import broadcast, gather, is_main, is_single_process, main_only, rank, world_size
 from ptmrec.core.progress import progress
 from ptmrec.core.text import format_rows
-from ptmrec.core.words import csv_cell, suggest, visible
+from ptmrec.core.words import csv_cell, short_count, suggest, visible
 
 
 @pytest.mark.parametrize(
@@ -245,3 +245,9 @@ def test_within_alone_nobody_is_waited_for(monkeypatch):
 def test_every_error_is_one_line_whatever_stands_in_it(text):
     line = str(errors.PtmrecError(text))
     assert len(line.splitlines()) == 1 and "\x1b" not in line
+
+
+def test_numbers_of_parameters_as_people_say_them():
+    numbers = (999, 35_400, 4_652_008, 2.5e9)
+    assert [short_count(value) for value in numbers] == ["999", "35.4k", "4.65M", "2.5B"]
+    assert short_count(35_400, " ") == "35.4 k"

@@ -48,8 +48,7 @@ WAYS_OUT = {
     "prompt": {"ptmrec/cli/inspect.py"},
     "Console": {"ptmrec/cli/context.py"},
     **dict.fromkeys(("to_csv", "writerow", "writerows", "DictWriter"), {"ptmrec/core/text.py"}),
-    "to_html": {"ptmrec/recommender/export.py", "ptmrec/recommender/recommendation.py"},
-    **dict.fromkeys(("to_latex", "to_markdown", "to_string", "to_excel"), set()),
+    **dict.fromkeys(("to_html", "to_latex", "to_markdown", "to_string", "to_excel"), set()),
 }
 """Calls that bring text out, and the only modules that make them."""
 STREAMS = {"ptmrec/core/log.py", "ptmrec/core/progress.py", "experiments/notebooks.py"}

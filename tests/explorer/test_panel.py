@@ -1,6 +1,7 @@
 """The panel, driven as a person would: its widgets get values, and what it shows changes."""
 
 import math
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,13 +12,23 @@ from conftest import assert_readable, write_images
 from matplotlib.figure import Figure
 
 from ptmrec.benchmark.battery import DEMO as FIRST_DEMO
+from ptmrec.benchmark.battery import read_battery
 from ptmrec.config.parser import ConfigParser
-from ptmrec.config.sections import PRESETS
+from ptmrec.config.sections import PRESETS, PathsConfig
 from ptmrec.core.errors import ConfigError, DataError
-from ptmrec.explorer import asking
-from ptmrec.explorer.asking import DEMO, Asker
-from ptmrec.explorer.drawing import draw, readable, short_count
-from ptmrec.explorer.panel import FOLDER, MOST_SHOWN, Explorer, image_html, parameter_limits, show_explorer
+from ptmrec.explorer import panel
+from ptmrec.explorer.drawing import draw, readable
+from ptmrec.explorer.panel import (
+    DEMO,
+    FOLDER,
+    MOST_SHOWN,
+    Explorer,
+    ask,
+    describe_demos,
+    image_html,
+    parameter_limits,
+    show_explorer,
+)
 from ptmrec.images.account import Account
 from ptmrec.recommender.page import table_html
 from ptmrec.recommender.recommendation import Recommendation
@@ -238,9 +249,9 @@ def test_the_real_recommender_answers_about_a_demo():
 
 
 @pytest.mark.slow
-def test_a_folder_is_answered_in_the_names_of_its_classes(tmp_path):
+def test_a_folder_is_answered_in_the_names_of_its_classes(tmp_path, asker):
     folder = write_images(tmp_path / "photos", {"hills": 12, "seas": 12})
-    explorer = Explorer(Asker(ConfigParser()), DEMOS, str(folder))
+    explorer = Explorer(asker, DEMOS, str(folder))
     assert "24 of 24 images used (2 classes)," in " ".join(explorer.remarks())
     assert "data:image/jpeg" in explorer._reason.value and "mixed up: hills" in explorer._reason.value
     assert not [line for line in explorer.remarks() if str(ConfigParser().root) in line]
@@ -251,14 +262,19 @@ def test_a_folder_is_answered_in_the_names_of_its_classes(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def asker():
-    return Asker(ConfigParser())
+def battery():
+    return read_battery(ConfigParser().get(PathsConfig).battery)
 
 
-def test_the_demos_are_the_sets_of_the_battery_the_unknown_one_first(asker):
-    names = list(asker.demos)
-    assert names[0] == DEMO + FIRST_DEMO and len(names) == 8
-    assert asker.demos["demo:blood_cells"] == "demo: blood cells (3 classes, 60 images)"
+@pytest.fixture(scope="module")
+def asker(battery):
+    return partial(ask, ConfigParser(), battery)
+
+
+def test_the_demos_are_the_sets_of_the_battery_the_unknown_one_first(battery):
+    demos = describe_demos(battery)
+    assert next(iter(demos)) == DEMO + FIRST_DEMO and len(demos) == 8
+    assert demos["demo:blood_cells"] == "demo: blood cells (3 classes, 60 images)"
 
 
 def test_mistakes_are_named_before_anything_is_read(asker):
@@ -280,7 +296,7 @@ def test_a_demo_is_asked_about_by_the_names_of_its_classes(asker, monkeypatch):
         asked.append((np.shape(source), len(labels), preset))
         raise DataError("enough")
 
-    monkeypatch.setattr(asking, "recommend", record)
+    monkeypatch.setattr(panel, "recommend", record)
     for preset in PRESETS:
         with pytest.raises(DataError, match="enough"):
             asker("demo:mnist", preset)
@@ -303,10 +319,6 @@ def frame():
             "tied_with_best": [True, True, False],
         }
     )
-
-
-def test_numbers_of_parameters_as_people_say_them():
-    assert [short_count(value) for value in (999, 35_400, 4_652_008, 2.5e9)] == ["999", "35.4 k", "4.65 M", "2.5 B"]
 
 
 def test_the_table_says_what_the_frame_says_in_words(frame):

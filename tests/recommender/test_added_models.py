@@ -317,14 +317,14 @@ def test_a_new_model_is_explained_as_its_twin_in_the_zoo_was(knowledge, found):
 
 @pytest.mark.slow
 def test_it_is_ranked_without_measurements_near_its_twin(knowledge, snapshot, found):
-    wider = extend(knowledge, {"twin": snapshot.card}, {"twin": found})
+    wider = extend(knowledge, [(snapshot.card, found)])
     for known in wider.regimes.values():
         assert not known.ranker.measured[-1]
-    pairs = wider.pairs(knowledge.samples[0])
+    pairs = wider.look(knowledge.samples[0])[0]
     scores = wider.regimes["low_data"].ranker.inputs(pairs, "mnist") @ wider.regimes["low_data"].ranker.weights
     place = list(wider.cards).index(TWIN)
     assert abs(scores[-1] - scores[place]) < np.std(scores)
-    again = extend(wider, {"twin": snapshot.card}, {"twin": found})
+    again = extend(wider, [(snapshot.card, found)])
     assert list(again.cards) == list(wider.cards)
 
 

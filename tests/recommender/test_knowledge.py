@@ -13,21 +13,25 @@ def knowledge() -> Knowledge:
 
 
 def test_a_new_data_set_is_related_to_all_known_ones(knowledge):
-    pairs = knowledge.pairs(make_samples()[3])
+    pairs, _ = knowledge.look(make_samples()[3])
     assert pairs.scores.datasets == ("a", "b", "c", TARGET)
     whole = make_scores(COUNT)
     np.testing.assert_allclose(pairs.scores.transport[-1], whole.transport[3])
     np.testing.assert_allclose(pairs.scores.encoder[-1, :3], whole.encoder[3, :3])
 
 
+def rank(knowledge, sample):
+    return knowledge.regimes["low_data"].ranker.scores(knowledge.look(sample)[0], TARGET)
+
+
 def test_models_that_separate_the_classes_come_first(knowledge):
-    scores = knowledge.rank(knowledge.pairs(make_samples()[3]), "low_data")
+    scores = rank(knowledge, make_samples()[3])
     assert weighted_tau(make_scores(COUNT).transport[3], scores) > 0.6
 
 
 def test_a_known_data_set_brought_again_rests_on_its_measurements(knowledge):
     sample = make_samples()[1]
-    scores = knowledge.rank(knowledge.pairs(sample), "low_data")
+    scores = rank(knowledge, sample)
     skills = knowledge.regimes["low_data"].ranker.skills["b"]
     measured = np.isfinite(skills)
     np.testing.assert_allclose(scores[measured], skills[measured])

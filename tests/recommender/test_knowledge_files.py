@@ -5,6 +5,7 @@ from toy_relations import make_samples, make_transports
 
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json, read_npz, write_json, write_npz
+from ptmrec.recommender.knowledge import TARGET
 from ptmrec.recommender.knowledge_files import FITTED, MODELS, TRANSPORTS, read_knowledge, to_bytes, write_knowledge
 from ptmrec.relations.transport import transports_left_out
 
@@ -17,7 +18,7 @@ def test_knowledge_survives_a_round_trip(tmp_path):
     np.testing.assert_array_equal(again.base, knowledge.base)
     sample = make_samples()[3]
     for regime in knowledge.regimes:
-        first, second = (k.rank(k.pairs(sample), regime) for k in (knowledge, again))
+        first, second = (k.regimes[regime].ranker.scores(k.look(sample)[0], TARGET) for k in (knowledge, again))
         np.testing.assert_allclose(second, first, atol=0.05)
         for name in ("expected", "measured", "probes", "share"):
             one, other = (getattr(k.regimes[regime].errors, name) for k in (knowledge, again))

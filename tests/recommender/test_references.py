@@ -8,7 +8,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.errors import ConfigError
 from ptmrec.recommender.references import ENCODER, References, one_thread
-from ptmrec.relations.samples import read_samples, read_space
+from ptmrec.relations.samples import DatasetSample, read_samples, read_space
 from ptmrec.relations.similarity import covariance_similarity
 
 CONFIG = ConfigParser(overrides={"encoder.device": "cpu"})
@@ -23,7 +23,9 @@ def references() -> References:
 @pytest.mark.slow
 def test_a_sample_of_the_batterys_images_is_most_like_the_data_set_they_come_from(references):
     part = read_battery(PATHS.battery)["clothing"]
-    sample = references.sample("mine", part.images, part.labels, read_space(PATHS.reference))
+    features = references.features(part.images)
+    token, coordinates = features[ENCODER].mean(axis=0), references.space.encode(features)
+    sample = DatasetSample("mine", token, coordinates, part.labels)
     assert sample.coordinates.shape == (len(part.labels), read_space(PATHS.reference).basis.shape[1])
     likeness = {}
     for name in ("clothing", "mnist", "blood_cells", "trashnet", "cifar10"):

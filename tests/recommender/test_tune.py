@@ -271,7 +271,7 @@ def test_images_are_called_by_their_folder(data, name):
 
 def test_a_book_tells_images_apart(tmp_path):
     labels = np.arange(10) % 2
-    book = RunBook(tmp_path, lambda side: np.zeros((10, side, side, 3), np.uint8), labels, hold_out(labels))
+    book = RunBook(tmp_path, lambda side: np.zeros((10, side, side, 3), np.uint8), labels)
     snapshot = read_zoo(PATHS.zoo)[0]
     plan = Plan(Recipe(5, 4, 1e-3, 0.0))
     assert not book.has(snapshot, plan)
@@ -297,7 +297,7 @@ def test_a_slow_candidate_is_passed_over_and_a_run_of_before_tells_its_time():
 
 def test_a_candidate_that_cannot_be_trained_is_named_and_the_next_one_runs(tmp_path, caplog):
     labels = np.arange(12) % 2
-    book = RunBook(tmp_path, lambda side: np.zeros((12, side, side, 3), np.uint8), labels, hold_out(labels))
+    book = RunBook(tmp_path, lambda side: np.zeros((12, side, side, 3), np.uint8), labels)
     first, second = read_zoo(PATHS.zoo)[:2]
     broken = replace(first, folder=tmp_path / "gone")
     plans = dict.fromkeys((first.name, second.name), Plan(Recipe(5, 4, 1e-3, 0.0)))

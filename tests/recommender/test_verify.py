@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from ptmrec.core.errors import NoWeightsError
-from ptmrec.recommender.verify import Verification, verify_candidates
+from ptmrec.core.errors import DataError, NoWeightsError
+from ptmrec.recommender.verify import Verification, check_labels, verify_candidates
 from ptmrec.relations.ridge import draw_splits, split_probe
 from ptmrec.zoo.architectures import build_model
 from ptmrec.zoo.features import extract_features
@@ -89,16 +91,12 @@ def test_the_cost_is_one_sentence():
     assert Verification(seconds, seconds, 20, 70).lines() == (f"{words} others, several times",)
 
 
-@pytest.mark.parametrize("limits", [{"count": 0}, {"time_limit": 0.0}, {"time_limit": float("nan")}])
-def test_limits_that_leave_nothing_to_run_are_refused(limits):
-    with pytest.raises(ValueError, match="at least one candidate and a positive time"):
-        run(**limits)
-
-
-@pytest.mark.parametrize("labels", [np.zeros(12, int), LABELS[:5]])
-def test_labels_that_cannot_be_scored_are_refused_before_anything_is_run(labels):
-    with pytest.raises(ValueError, match="at least two classes"):
-        verify_candidates(SCORES, [], IMAGES, labels)
+@pytest.mark.parametrize(
+    ("labels", "message"), [(np.zeros(12, int), "two classes or more"), (np.arange(5), "one image of each class")]
+)
+def test_labels_that_nothing_can_be_judged_by_are_refused(labels, message):
+    with pytest.raises(DataError, match=message):
+        check_labels(SimpleNamespace(labels=labels, num_classes=len(np.unique(labels))))
 
 
 def test_models_whose_weights_are_not_here_are_passed_over(caplog):

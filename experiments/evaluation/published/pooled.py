@@ -11,7 +11,7 @@ import pandas as pd
 
 from experiments.evaluation.published.protocols import COLUMNS, Related, measured, stack_of
 from ptmrec.evaluation.published.benchmarks import OURS, Benchmark, measure_of
-from ptmrec.evaluation.published.stack import PENALTIES, Cells, Pairs
+from ptmrec.evaluation.published.stack import PENALTIES, Cells, judge, scale_of
 
 POOLED = "pooled"
 ONE_FOR_ALL = "ours, one ranker for all"
@@ -53,18 +53,16 @@ class Union:
         """Scores ``(N,)`` for a target of a benchmark."""
         pairs, new = self.related[benchmark.name][place]
         measure, base = measure_of(benchmark), stack_of(pairs, benchmark).base
-        scale = _scale(pairs)
+        scale = scale_of(pairs)
         cells = Cells(self._points(benchmark, pairs.names, pairs.values, scale), pairs.wanted, pairs.rows, None)
         more = self._elsewhere(benchmark, place, cells.counts.sum())
 
-        def judged(scores: np.ndarray) -> float:
-            return float(np.mean([measure(true, said) for true, said in zip(pairs.accuracy, scores, strict=True)]))
+        def judged(penalty: float) -> float:
+            if np.isinf(penalty):
+                return judge(pairs.accuracy, pairs.values[:, pairs.names.index(base)], measure)
+            return judge(pairs.accuracy, cells.left_out(self._penalties(benchmark, base, penalty), more), measure)
 
-        best, chosen = judged(pairs.values[:, pairs.names.index(base)]), np.inf
-        for penalty in PENALTIES[1:]:
-            value = judged(cells.left_out(self._penalties(benchmark, base, penalty), more))
-            if value > best:
-                best, chosen = value, penalty
+        chosen = max(PENALTIES, key=judged)
         if np.isinf(chosen):
             return new[pairs.names.index(base)]
         weights = cells.fit(self._penalties(benchmark, base, chosen), more)
@@ -96,13 +94,8 @@ class Union:
             near = [i for i in range(len(other.targets)) if other.places[i].group == group]
             pairs, _ = self.related[other.name][near[0] if near else 0]
             kept = np.array([groups[name] != group for name in pairs.rows])
-            points = self._points(other, pairs.names, pairs.values[kept], _scale(pairs)).reshape(-1, products.size)
+            points = self._points(other, pairs.names, pairs.values[kept], scale_of(pairs)).reshape(-1, products.size)
             weight = count / len(points)
             squares += weight * points.T @ points
             products += weight * points.T @ pairs.wanted[kept].ravel()
         return squares, products, count * len(others)
-
-
-def _scale(pairs: Pairs) -> np.ndarray:
-    spread = pairs.values.transpose(1, 0, 2).reshape(len(pairs.names), -1).std(axis=1)
-    return np.where(spread > 1e-9, spread, 1)

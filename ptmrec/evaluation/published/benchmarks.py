@@ -1,6 +1,6 @@
 """Published benchmarks as problems for a ranker: records, cards, and relations of models to data sets."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ptmrec.benchmark.published import PublishedZoo, read_published
 from ptmrec.benchmark.published_scores import FOLDER, read_scores
 from ptmrec.core.files import read_json
 from ptmrec.evaluation.metrics import kendall_tau_b, top1_regret, weighted_tau, weighted_tau_default
-from ptmrec.evaluation.published.cards import dataset_features, log_size, model_features
+from ptmrec.evaluation.published.cards import WORDS, dataset_features, log_size, model_features
 from ptmrec.evaluation.published.ranker import Problem
 from ptmrec.evaluation.published.stack import Measure
 
@@ -20,7 +20,6 @@ TORCHVISION = Path("cards/torchvision.json")
 """Sizes and ImageNet accuracies of torchvision's models, for tables that name only the architecture."""
 
 IMAGENET = "ImageNet"
-WORDS = ("domain", "kind", "subject")
 YOURS = "your images"
 UNKNOWN = dict.fromkeys(WORDS, "unknown")
 SOURCE_RELATIONS = ("source here", *(f"{word} of source here" for word in WORDS), "classes of source")
@@ -133,15 +132,20 @@ class Benchmark:
         """
         accuracy = np.where(known, self.accuracy, np.nan)
         labels = np.array([card.group if groups else card.name for card in self.places])
-        cards = [replace(card, **UNKNOWN) if plain and place == target else card for place, card in self._numbered]
+        cards = list(self.places)
+        if plain:
+            cards[target] = replace(cards[target], **UNKNOWN)
         names, relations = _card_relations(cards, self.cards)
         parts = [self.texts.transpose(1, 0, 2), relations]
         score = self.imagenet(rows) if known.all() else None
         if score is not None:
             names = (*names, "ImageNet accuracy")
-            here = any(rows[place] and card.name == IMAGENET for place, card in self._numbered)
-            tiled = np.tile(score, (len(labels), 1, 1))
-            parts.append(self._imagenet_relation(rows, labels) if here else tiled)
+            relation = np.tile(score, (len(labels), 1, 1))
+            here = [place for place, card in enumerate(self.places) if rows[place] and card.name == IMAGENET]
+            if here:  # where it would be left out, the mean on usable data sets that are not
+                near = labels == labels[here[0]]
+                relation[near] = self.accuracy[rows & ~near].mean(axis=0)
+            parts.append(relation)
         texts = tuple(f"text {place}" for place in range(len(self.texts)))
         relations = np.concatenate(parts, axis=1)
         places = dataset_features(cards)
@@ -150,23 +154,6 @@ class Benchmark:
             *((*texts, *names), relations[rows], relations[target], labels[rows]),
             np.arange(len(self.models)) if kin is None else kin,
         )
-
-    @property
-    def _numbered(self) -> Iterable[tuple[int, DatasetCard]]:
-        return enumerate(self.places)
-
-    def _imagenet_relation(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """Accuracy on ImageNet, ``(S, 1, N)``; where it would be left out, the mean on usable data sets that are not.
-
-        Args:
-            rows: ``(S,)`` bool, usable data sets.
-            labels: ``(S,)``, data sets that are left out together.
-        """
-        itself = [place for place, card in self._numbered if card.name == IMAGENET][0]
-        relation = np.tile(self.accuracy[itself], (len(labels), 1, 1))
-        near = labels == labels[itself]
-        relation[near] = self.accuracy[rows & ~near].mean(axis=0)
-        return relation
 
 
 def _card_relations(

@@ -9,7 +9,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from ptmrec.benchmark.dataset_cards import DatasetCard
 
-_KINDS = ("domain", "kind", "subject")
+WORDS = ("domain", "kind", "subject")
+"""Fields of a data set's card that are words."""
 _LOGARITHMS = ("num_params", "gflops", "image_params", "num_features", "num_labels", "input_size")
 _SHARES = ("source_accuracy", "embed_dim")
 
@@ -22,8 +23,8 @@ def dataset_features(cards: Sequence[DatasetCard]) -> np.ndarray:
     a handful of data sets cannot teach them.
     """
     columns = [np.log10([max(card.classes, 1) for card in cards]) / 2, np.log10([card.side for card in cards])]
-    for kind in _KINDS:
-        words = [getattr(card, kind) for card in cards]
+    for field in WORDS:
+        words = [getattr(card, field) for card in cards]
         columns += [np.array([word == other for word in words]) / np.sqrt(2) for other in sorted(set(words))]
     return np.stack(columns, axis=1).astype(np.float64)
 

@@ -18,37 +18,34 @@ def squared_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.maximum(squares, 0)
 
 
-class Spectra:
-    """Candidate kernels on some points, taken apart.
+def fit_kernel(kernels: np.ndarray, values: np.ndarray) -> tuple[int, np.ndarray]:
+    """The kernel and noise of largest marginal likelihood.
 
     Args:
         kernels: ``(C, n, n)``, each symmetric and positive semidefinite.
+        values: ``(n, D)``, D independent draws of the process.
+
+    Returns:
+        Place of the kernel, and the inverse ``(n, n)`` of kernel plus noise.
     """
+    sizes, vectors = np.linalg.eigh(kernels)
+    sizes = np.maximum(sizes, 0)
+    found = likelihoods(sizes, vectors, values)
+    place, noise = np.unravel_index(int(np.argmax(found)), found.shape)
+    spread = sizes[place] + NOISES[noise]
+    return int(place), (vectors[place] / spread) @ vectors[place].T
 
-    def __init__(self, kernels: np.ndarray) -> None:
-        values, self.vectors = np.linalg.eigh(kernels)
-        self.values = np.maximum(values, 0)
 
-    def fit(self, values: np.ndarray) -> tuple[int, np.ndarray]:
-        """The kernel and noise of largest marginal likelihood.
+def likelihoods(sizes: np.ndarray, vectors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Logarithm of the marginal likelihood ``(C, noises)``, each at its best scale, less a constant.
 
-        Args:
-            values: ``(n, D)``, D independent draws of the process.
-
-        Returns:
-            Place of the kernel, and the inverse ``(n, n)`` of kernel plus noise.
-        """
-        place, noise = np.unravel_index(int(np.argmax(self.likelihoods(values))), (len(self.values), len(NOISES)))
-        spread = self.values[place] + NOISES[noise]
-        return int(place), (self.vectors[place] / spread) @ self.vectors[place].T
-
-    def likelihoods(self, values: np.ndarray) -> np.ndarray:
-        """Logarithm of the marginal likelihood ``(C, noises)``, each at its best scale, less a constant."""
-        count, draws = values.shape
-        squares = ((self.vectors.transpose(0, 2, 1) @ values) ** 2).sum(axis=2)
-        spread = self.values[:, :, None] + NOISES
-        scale = (squares[:, :, None] / spread).sum(axis=1) / (count * draws)
-        return -0.5 * draws * (count * np.log(scale) + np.log(spread).sum(axis=1))
+    Of values ``(n, D)``, under kernels with eigenvalues ``(C, n)`` and eigenvectors ``(C, n, n)``.
+    """
+    count, draws = values.shape
+    squares = ((vectors.transpose(0, 2, 1) @ values) ** 2).sum(axis=2)
+    spread = sizes[:, :, None] + NOISES
+    scale = (squares[:, :, None] / spread).sum(axis=1) / (count * draws)
+    return -0.5 * draws * (count * np.log(scale) + np.log(spread).sum(axis=1))
 
 
 def left_out_weights(inverse: np.ndarray, groups: Sequence) -> np.ndarray:

@@ -15,7 +15,7 @@ from scipy.stats import norm, rankdata
 from sklearn import config_context
 from sklearn.tree import ExtraTreeRegressor
 
-from ptmrec.evaluation.published.process import Spectra, left_out_weights, squared_distances
+from ptmrec.evaluation.published.process import fit_kernel, left_out_weights, squared_distances
 from ptmrec.evaluation.published.stack import Measure, Pairs, Stack, fit_stack
 
 TREES = 100
@@ -102,14 +102,14 @@ def relate(problem: Problem) -> tuple[Pairs, np.ndarray]:
     """
     known, skills = problem.known, normal_scores(problem.accuracy)
     by_card = skills_by_card(problem.cards, skills, problem.kin)
-    likeness = Likeness(skills[:, known], problem.places, problem.target, problem.groups)
+    alike, others = learn_likeness(skills[:, known], problem.places, problem.target, problem.groups)
     means = mean_weights(problem.groups)
-    parts = {CARD: (likeness.others, likeness.target, by_card), CARD_MEAN: (means, None, by_card)}
+    parts = {CARD: (others, alike, by_card), CARD_MEAN: (means, None, by_card)}
     if known.all():
         shares = rankdata(problem.accuracy, axis=1) / (problem.accuracy.shape[1] + 1)
-        parts |= {SKILL: (likeness.others, likeness.target, skills), "mean rank": (means, None, shares)}
+        parts |= {SKILL: (others, alike, skills), "mean rank": (means, None, shares)}
         parts["mean accuracy"] = (means, None, problem.accuracy)
-    train = np.stack([others @ values for others, _, values in parts.values()], axis=1)
+    train = np.stack([within @ values for within, _, values in parts.values()], axis=1)
     new = [values.mean(axis=0) if weights is None else weights @ values for _, weights, values in parts.values()]
     values = np.concatenate([train, problem.relations], axis=1)[..., known]
     columns = None if known.all() else _folds(problem.kin[known])
@@ -158,7 +158,7 @@ def skills_by_card(cards: np.ndarray, skills: np.ndarray, kin: np.ndarray) -> np
     points = cards / np.sqrt(cards.shape[1])
     squares = squared_distances(points[known], points[known])
     lengths = np.array(CARD_LENGTHS)[:, None, None]
-    place, inverse = Spectra(np.exp(-squares / (2 * lengths**2))).fit(wanted)
+    place, inverse = fit_kernel(np.exp(-squares / (2 * lengths**2)), wanted)
     expected = np.empty(skills.shape[::-1])
     trees, ahead = grouped_trees(cards[known], wanted, kin[known], cards[~known])
     expected[known] = (left_out_weights(inverse, kin[known]) @ wanted + trees) / 2
@@ -203,24 +203,25 @@ def grouped_trees(
     return left / np.maximum(seen, 1), ahead
 
 
-class Likeness:
-    """Likeness of data sets, learned from records: weights of the others for a target and for each of themselves.
+def learn_likeness(
+    skills: np.ndarray, places: np.ndarray, target: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Likeness of data sets, learned from records.
 
     Args:
         skills: ``(S, M)`` of models with records.
-        places: ``(S, D)`` features of their data sets; target: ``(D,)``.
+        places: ``(S, D)`` features of their data sets.
+        target: ``(D,)``.
         groups: ``(S,)`` labels of data sets that are left out together.
 
-    Attributes:
-        target: ``(S,)`` weights; others: ``(S, S)``, 0 within a group.
+    Returns:
+        Weights ``(S,)`` of the data sets for the target, and ``(S, S)`` for each of themselves, 0 within a group.
     """
-
-    def __init__(self, skills: np.ndarray, places: np.ndarray, target: np.ndarray, groups: np.ndarray) -> None:
-        choices = [(share, length) for share in SHARES for length in LENGTHS]
-        squares = squared_distances(places, places)
-        kernels = np.stack([share + (1 - share) * np.exp(-squares / (2 * length**2)) for share, length in choices])
-        place, inverse = Spectra(kernels).fit(skills)
-        share, length = choices[place]
-        across = squared_distances(target[None], places)[0]
-        self.target = (share + (1 - share) * np.exp(-across / (2 * length**2))) @ inverse
-        self.others = left_out_weights(inverse, groups)
+    choices = [(share, length) for share in SHARES for length in LENGTHS]
+    squares = squared_distances(places, places)
+    kernels = np.stack([share + (1 - share) * np.exp(-squares / (2 * length**2)) for share, length in choices])
+    place, inverse = fit_kernel(kernels, skills)
+    share, length = choices[place]
+    across = squared_distances(target[None], places)[0]
+    weights = (share + (1 - share) * np.exp(-across / (2 * length**2))) @ inverse
+    return weights, left_out_weights(inverse, groups)

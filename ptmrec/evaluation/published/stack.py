@@ -15,6 +15,8 @@ PENALTIES = (np.inf, 10.0, 3.0, 1.0, 0.3, 0.1, 0.01, 0.001)
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
 """Accuracies and scores ``(M,)`` of a data set to a number; larger is better."""
+More = tuple[np.ndarray | float, np.ndarray | float, float]
+"""Squares ``(K, K)``, products ``(K,)`` and count of pairs from elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -58,25 +60,20 @@ class Stack:
 
 
 def fit_stack(pairs: Pairs, static: Sequence[str], measure: Measure) -> Stack:
-    """Choose the static rule and the penalty on what is left out, then fit on everything.
-
-    Args:
-        pairs: what is known.
-        static: names of relations that may be the rule to fall back to.
-        measure: metric of the benchmark.
-    """
-    spread = pairs.values.transpose(1, 0, 2).reshape(len(pairs.names), -1).std(axis=1)
-    scale = np.append(np.where(spread > 1e-9, spread, 1), 1)
+    """Choose one of some static rules, which are relations, and the penalty on what is left out; fit on everything."""
+    scale = np.append(scale_of(pairs), 1)
     points = np.concatenate([pairs.values.transpose(0, 2, 1), np.ones((*pairs.wanted.shape, 1))], axis=2) / scale
-    found = {name: _judge(pairs.accuracy, points[..., pairs.names.index(name)], measure) for name in static}
+    found = {name: judge(pairs.accuracy, points[..., pairs.names.index(name)], measure) for name in static}
     base = max(found, key=found.get)
     place = pairs.names.index(base)
     cells = Cells(points, pairs.wanted, pairs.rows, pairs.columns)
-    best, chosen = found[base], np.inf
-    for penalty in PENALTIES[1:]:
-        value = _judge(pairs.accuracy, cells.left_out(penalty_of(len(scale), place, penalty)), measure)
-        if value > best:
-            best, chosen = value, penalty
+
+    def judged(penalty: float) -> float:
+        if np.isinf(penalty):
+            return found[base]
+        return judge(pairs.accuracy, cells.left_out(penalty_of(len(scale), place, penalty)), measure)
+
+    chosen = max(PENALTIES, key=judged)
     if np.isinf(chosen):
         return Stack(base, chosen, np.eye(len(scale))[place] / scale)
     return Stack(base, chosen, cells.fit(penalty_of(len(scale), place, chosen)) / scale)
@@ -89,7 +86,14 @@ def penalty_of(count: int, base: int, penalty: float) -> np.ndarray:
     return penalties
 
 
-def _judge(accuracy: np.ndarray, scores: np.ndarray, measure: Measure) -> float:
+def scale_of(pairs: Pairs) -> np.ndarray:
+    """Spread ``(K,)`` of each relation over the pairs; 1 for one that is the same everywhere."""
+    spread = pairs.values.transpose(1, 0, 2).reshape(len(pairs.names), -1).std(axis=1)
+    return np.where(spread > 1e-9, spread, 1)
+
+
+def judge(accuracy: np.ndarray, scores: np.ndarray, measure: Measure) -> float:
+    """Mean of a metric over data sets, of accuracies and scores ``(S, M)``."""
     return float(np.mean([measure(true, said) for true, said in zip(accuracy, scores, strict=True)]))
 
 
@@ -105,7 +109,7 @@ class Cells:
     def __init__(
         self, points: np.ndarray, wanted: np.ndarray, rows: np.ndarray | None, columns: np.ndarray | None
     ) -> None:
-        self.points, self.shape, self.blind = points, wanted.shape, (rows is not None, columns is not None)
+        self.points, self.blind = points, (rows is not None, columns is not None)
         self.row = _labels(rows, wanted.shape[0])
         self.column = _labels(columns, wanted.shape[1])
         size = points.shape[2]
@@ -118,25 +122,21 @@ class Cells:
             self.products[i, j] = block.T @ wanted[self.row == i][:, self.column == j].ravel()
             self.counts[i, j] = len(block)
 
-    def fit(self, penalties: np.ndarray, more: tuple[np.ndarray, np.ndarray, float] | None = None) -> np.ndarray:
+    def fit(self, penalties: np.ndarray, more: More = (0.0, 0.0, 0.0)) -> np.ndarray:
         """Weights ``(K,)`` from all pairs; penalties ``(K,)`` count once per pair; more as in :meth:`left_out`."""
-        parts = [part.sum(axis=(0, 1)) for part in (self.squares, self.products, self.counts)]
-        if more is not None:
-            parts = [part + extra for part, extra in zip(parts, more, strict=True)]
-        squares, products, count = parts
+        parts = zip((self.squares, self.products, self.counts), more, strict=True)
+        squares, products, count = (part.sum(axis=(0, 1)) + extra for part, extra in parts)
         return np.linalg.solve(squares + np.diag(penalties * count), products)
 
-    def left_out(self, penalties: np.ndarray, more: tuple[np.ndarray, np.ndarray, float] | None = None) -> np.ndarray:
+    def left_out(self, penalties: np.ndarray, more: More = (0.0, 0.0, 0.0)) -> np.ndarray:
         """Predictions ``(S, M)``, each from pairs that share neither left-out label with it.
 
         Args:
             penalties: ``(K,)``.
-            more: squares ``(K, K)``, products ``(K,)`` and count of pairs from elsewhere that always take part.
+            more: pairs from elsewhere that always take part.
         """
-        parts = [self._others(part) for part in (self.squares, self.products, self.counts)]
-        if more is not None:
-            parts = [part + extra for part, extra in zip(parts, more, strict=True)]
-        squares, products, counts = parts
+        parts = zip((self.squares, self.products, self.counts), more, strict=True)
+        squares, products, counts = (self._others(part) + extra for part, extra in parts)
         left = squares + counts[..., None, None] * np.diag(penalties)
         weights = np.linalg.solve(left, products[..., None])[..., 0]
         return np.einsum("smk,smk->sm", self.points, weights[self.row][:, self.column])

@@ -18,9 +18,9 @@ from ptmrec.evaluation.published.ranker import (
     LENGTHS,
     SHARES,
     SKILL,
-    Likeness,
     Problem,
     grouped_trees,
+    learn_likeness,
     mean_weights,
     normal_scores,
     rank_models,
@@ -88,7 +88,7 @@ def test_models_without_records_are_ranked_by_their_cards():
 def test_likeness_is_the_posterior_mean_of_a_gaussian_process():
     problem, _ = make_problem()
     skills = normal_scores(problem.accuracy)
-    likeness = Likeness(skills, problem.places, problem.target, problem.groups)
+    alike, within = learn_likeness(skills, problem.places, problem.target, problem.groups)
     processes = [
         GaussianProcessRegressor(
             ConstantKernel(max(share, 1e-9)) + ConstantKernel(1 - share) * RBF(length) + WhiteKernel(noise),
@@ -100,12 +100,12 @@ def test_likeness_is_the_posterior_mean_of_a_gaussian_process():
         for noise in NOISES
     ]
     answers = [process.predict(problem.target[None])[0] for process in processes]
-    errors = [np.abs(likeness.target @ skills - answer).max() for answer in answers]
+    errors = [np.abs(alike @ skills - answer).max() for answer in answers]
     assert min(errors) < 1e-6
     kernel = processes[int(np.argmin(errors))].kernel_
     others = np.arange(len(skills)) != 2
     left = GaussianProcessRegressor(kernel, optimizer=None, alpha=1e-12).fit(problem.places[others], skills[others])
-    np.testing.assert_allclose((likeness.others @ skills)[2], left.predict(problem.places[2:3])[0], atol=1e-6)
+    np.testing.assert_allclose((within @ skills)[2], left.predict(problem.places[2:3])[0], atol=1e-6)
 
 
 def test_what_cards_say_of_a_model_does_not_use_its_own_records():

@@ -378,8 +378,8 @@ def test_space_samples_and_scores_are_drawn_as_everywhere(setup, tmp_path):
     assert {path.stem for path in folder.iterdir()} == {"space", "scores", "separations", *splits.all}
     (sample,) = read_samples(folder, "mnist")
     drawn = draw_shots(data.train_labels, 3, 2, "mnist")[0]
-    again = References(config).sample("mnist", data.train_images[drawn], data.train_labels[drawn], read_space(folder))
-    np.testing.assert_allclose(sample.coordinates, again.coordinates, atol=2e-2)
+    again = read_space(folder).encode(References(config).features(data.train_images[drawn]))
+    np.testing.assert_allclose(sample.coordinates, again, atol=2e-2)
     scores = read_scores(folder / SCORES_NAME)
     assert {"draw 0", "draw 1", "without vit, draw 1", "bank of 0, draw 1", "unlabelled"} <= set(scores)
     assert scores["draw 1"].models == (OTHER, BANK)
