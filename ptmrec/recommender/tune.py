@@ -13,7 +13,7 @@ from ptmrec.config.sections import HardwareConfig
 from ptmrec.core.errors import ConfigError
 from ptmrec.core.files import write_folder
 from ptmrec.core.log import logger
-from ptmrec.core.words import count_of
+from ptmrec.core.words import count_of, first_few
 from ptmrec.hardware.limits import costs_of
 from ptmrec.images.parts import Parts, read_parts
 from ptmrec.recommender.costs import list_cut
@@ -163,10 +163,9 @@ def list_finalists(ranking: "Ranking", book: RunBook, seconds: float) -> list[Sn
             break
     if slow:
         needed = min(needed for needed, _ in slow)
-        names = ", ".join(snapshot.name for _, snapshot in slow[:3]) + ", ..." * (len(slow) > 3)
-        told = (
-            f"not run, as one run would take too long: {names}; --time-limit {np.ceil(needed / SEARCH):.0f}s runs one"
-        )
+        names = first_few([snapshot.name for _, snapshot in slow])
+        enough = f"--time-limit {np.ceil(needed / SEARCH):.0f}s runs one"
+        told = f"not run, as one run would take too long: {names}; {enough}"
         if not found:
             raise ConfigError(f"no candidate fits the time; {told}")
         logger.info("%s", told)
