@@ -70,7 +70,11 @@ class Reasons:
                 "Its features separate your classes better than those of most models.",
                 "Its features separate your classes worse than those of most models.",
             ),
-            (source, "It learned from images like these.", "It learned from images unlike these."),
+            (
+                source,
+                "It learned from images more like these than most models did.",
+                "It learned from images less like these than most models did.",
+            ),
             (parts[KIN_SKILLS], "Models like it do well on such images.", "Models like it do badly on such images."),
             (parts["size"], "Models of its size tend to do well.", "Models of its size tend to do badly."),
         ):
