@@ -79,7 +79,7 @@ bench: install ## speed against peers and limits, in turns: a table and artifact
 	$(BIN)/python -m benchmarks
 
 .PHONY: torture
-torture: install latex ## kills, faults, hostile input, then planted faults (twenty minutes; COUNTS=release: a night)
+torture: install latex ## kills, faults, hostile input, then planted faults (forty minutes; COUNTS=release: a night)
 	$(BIN)/python -m torture --counts $(COUNTS)
 	$(BIN)/python -m torture planted
 
