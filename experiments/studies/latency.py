@@ -70,8 +70,8 @@ def _new_device(own: Timings, other: Timings, seed: int) -> list[dict]:
     both = [model for model in own.models if model in other.by_model]
     places = np.array([own.models.index(model) for model in both])
     places = places[own.counted[places]]
-    model = fit_timings(other)
-    foretold, ms = np.log(model.predict(own.counts[places])), own.ms[places]
+    regression = fit_timings(other).regression
+    foretold, ms = regression.predict(np.log(own.counts[places])), own.ms[places]
     generator, rows = np.random.default_rng(seed), []
     for count in NEW_DEVICE:
         errors = []
