@@ -211,18 +211,12 @@ def write_bytes(path: Path, data: bytes | memoryview) -> Path:
 
     Libraries that write to a path themselves call a full disk anything but an :class:`OSError`; so they fill memory.
     """
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            file.write(data)
-
-    return atomic_write(path, write)
+    return atomic_write(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_text(path: Path, text: str) -> Path:
     """Write ``text`` as UTF-8, atomically; half characters, as of file names that are not UTF-8, are written out."""
-    data = text.encode("utf-8", "backslashreplace")
-    return atomic_write(path, lambda temporary: temporary.write_bytes(data))
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> Path:
