@@ -2,8 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from html import escape
 from itertools import cycle
 from pathlib import Path
@@ -86,17 +86,13 @@ class Drawing(Figure):
         return picture(self)
 
 
-@contextmanager
-def thesis_style() -> Iterator[None]:
+def thesis_style() -> AbstractContextManager[None]:
     """Context in which figures get the thesis's look; the settings are put back after it."""
-    with mpl.rc_context(_STYLE):
-        yield
+    return mpl.rc_context(_STYLE)
 
 
 def save_figure(figure: Figure, name: str, folder: Path, alt: str) -> list[Path]:
-    """Write a figure as ``<name>.pdf`` and ``<name>.png``, its alternative text inside.
-
-    The creation date is left out of the files, so that the same data give the same bytes.
+    """Write a figure as ``<name>.pdf`` and ``<name>.png``, see :func:`pictures`.
 
     Args:
         figure: the figure.
@@ -110,14 +106,22 @@ def save_figure(figure: Figure, name: str, folder: Path, alt: str) -> list[Path]
     """
     if not alt.strip():
         raise ValueError(f"figure {name!r}: say what it shows, for readers who cannot see it")
-    metadata = {"pdf": {"CreationDate": None, "Subject": alt}, "png": {"Description": alt}}
-    pictures = {kind: picture(figure, kind, metadata[kind]) for kind in metadata}
+    contents = pictures(figure, alt)
     sides = cut_off(figure)
     if sides:
         raise ArtifactError(
             f"figure {name!r}: cut off by {', '.join(sides)}; draw it larger, or with shorter words, and save it again"
         )
-    return [write_bytes(folder / f"{name}.{kind}", content) for kind, content in pictures.items()]
+    return [write_bytes(folder / f"{name}.{kind}", content) for kind, content in contents.items()]
+
+
+def pictures(figure: Figure, alt: str) -> dict[str, bytes]:
+    """A figure as PDF and PNG, its alternative text inside.
+
+    The creation date is left out, so that the same data give the same bytes.
+    """
+    notes = {"pdf": {"CreationDate": None, "Subject": alt}, "png": {"Description": alt}}
+    return {kind: picture(figure, kind, own) for kind, own in notes.items()}
 
 
 def picture(figure: Figure, kind: str = "png", metadata: Mapping[str, str | None] | None = None) -> bytes:

@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from ptmrec.plots.style import TEXT_WIDTH, Drawing, thesis_style
+from ptmrec.plots.style import ROLE_LABELS, TEXT_WIDTH, Drawing, thesis_style
 
 PARTS = ("train", "validation")
-PART_LABELS = {"train": "training", "validation": "validation"}
 COLOURS = dict(zip(PARTS, sns.color_palette("colorblind", len(PARTS)), strict=True))
 """One colour for training and one for validation, in every panel."""
 LABELS = {
@@ -95,7 +94,7 @@ def _plot_quantity(frame: pd.DataFrame, quantity: str, window: int, ax: Axes) ->
     for part in _parts(frame, quantity):
         values = frame[f"{part}_{quantity}"].rolling(window).mean() if window > 1 else frame[f"{part}_{quantity}"]
         ax.plot(
-            frame["epoch"], values, label=PART_LABELS[part], color=COLOURS[part], lw=1.2, marker=marker, markersize=2.5
+            frame["epoch"], values, label=ROLE_LABELS[part], color=COLOURS[part], lw=1.2, marker=marker, markersize=2.5
         )
     ax.set(xlabel="epoch")
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
