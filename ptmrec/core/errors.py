@@ -90,6 +90,11 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
+def brief(error: BaseException) -> str:
+    """All that such an error says in one line, or its kind where it says nothing, in 200 characters at most."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def describe_os_error(error: OSError) -> str:
     """What the operating system refused, and for which file."""
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]

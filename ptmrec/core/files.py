@@ -267,6 +267,11 @@ def read_json(path: Path) -> Any:
         raise ArtifactError(f"{path}: not readable as JSON ({error}); restore or rebuild it") from None
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number, which a truth value is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _check_nesting(value: Any) -> None:
     level, depth = [value], 0
     while level := [

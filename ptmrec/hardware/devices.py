@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ptmrec.core.errors import ArtifactError, ConfigError
-from ptmrec.core.files import read_json
+from ptmrec.core.files import is_number, read_json
 from ptmrec.hardware.estimates import Estimate, LatencyModel, conformal_factor, fit_latency
 from ptmrec.hardware.timings import Timings, read_timings
 
@@ -183,7 +183,7 @@ def _profile(where: str, entry: Any) -> Profile:
         raise ArtifactError(f"{where}: expected an object with {', '.join(part.name for part in fields(Profile))}")
     for part in fields(Profile):
         value, text = entry.get(part.name), part.type is str
-        number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        number = is_number(value) and value > 0
         left_open = value is None and part.name in entry and part.type == float | None
         if not (isinstance(value, str) if text else number or left_open):
             raise ArtifactError(f"{where}: {part.name!r} should be {'text' if text else 'a positive number'}")

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ptmrec.core.errors import ArtifactError, TrainingError, describe_os_error, first_line
+from ptmrec.core.errors import ArtifactError, TrainingError, brief, describe_os_error, first_line
 from ptmrec.core.files import TEMPORARY, naming, write_bytes
 
 try:
@@ -83,10 +83,6 @@ class CheckpointStore:
         path = self.folder / f"{self.name}_weights.{part}loss_{loss:.6f}.{timestamp()}.pt"
         return save_tensors(weights, path)
 
-    def save_last(self, state: dict[str, Any]) -> Path:
-        """Write the resumable state."""
-        return save_tensors(state, self.last_path)
-
     def load_last(self) -> dict[str, Any]:
         """Read the resumable state, tensors on the CPU.
 
@@ -148,8 +144,7 @@ def load_tensors(path: Path) -> Any:
     try:
         if mark != MARK:
             _check_parts(data)
-        stream = io.BytesIO(data)
-        return torch.load(stream, map_location="cpu", weights_only=True)
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # what the readers of a foreign file raise has no end
         raise ArtifactError(f"{path}: not a usable checkpoint ({first_line(error)})") from None
 
@@ -177,8 +172,7 @@ def load_into(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> No
     try:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ArtifactError(f"{path}: weights do not fit {type(model).__name__} ({reason})") from None
+        raise ArtifactError(f"{path}: weights do not fit {type(model).__name__} ({brief(error)})") from None
 
 
 @contextmanager
