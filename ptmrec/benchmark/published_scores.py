@@ -7,35 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ptmrec.benchmark.published import Origin
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json
 
 FOLDER = "scores"
 """Where the files are, inside the folder of the published zoos."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where scores come from and how to read them.
-
-    Attributes:
-        name: name of the published zoo they belong to, also that of the file.
-        source: repository, ``owner/name``.
-        commit: its commit.
-        licence: licence stated there, or ``none stated``.
-        notes: traps, and what was left out.
-    """
-
-    name: str
-    source: str
-    commit: str
-    licence: str
-    notes: Sequence[str]
-
-    @property
-    def origin(self) -> str:
-        """Repository and abbreviated commit, ``owner/name@1234567``."""
-        return f"{self.source}@{self.commit[:7]}"
 
 
 @dataclass(frozen=True)
