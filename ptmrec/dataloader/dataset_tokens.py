@@ -68,13 +68,8 @@ class DatasetTokens:
         names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
         if len(names) != features.shape[1]:
             raise ArtifactError(f"{path}: {len(names)} class_names for {features.shape[1]} classes")
-        return cls(
-            str(arrays["name"]),
-            features.astype(np.float32),
-            names,
-            str(arrays["encoder"]),
-            str(arrays["image_part"]),
-        )
+        name, encoder, part = (str(arrays[key]) for key in ("name", "encoder", "image_part"))
+        return cls(name, features.astype(np.float32), names, encoder, part)
 
 
 def class_tokens(features: np.ndarray, labels: np.ndarray, shots: int, draws: int, seed: int) -> np.ndarray:
