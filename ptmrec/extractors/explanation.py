@@ -8,8 +8,7 @@ import numpy as np
 from ptmrec.benchmark.battery import read_battery
 from ptmrec.config.sections import RelationConfig
 from ptmrec.extractors.probes import make_probes
-
-INPUT_SIZE = 32
+from ptmrec.zoo.architectures import INPUT_SIZE
 
 
 def probe_images(config: RelationConfig, battery: Path, known: Sequence[str]) -> np.ndarray:

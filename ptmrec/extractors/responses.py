@@ -52,7 +52,7 @@ class ResponseExtractor:
     def extract(self, snapshot: Snapshot) -> np.ndarray:
         """The response view ``(dim,)`` float32, NaN when the card does not say how to rebuild the model."""
         real = is_real(snapshot)
-        if not real and snapshot.card.architecture.get("library") != "ptmrec":
+        if not real and not snapshot.is_small:
             return np.full(self.dim, np.nan, dtype=np.float32)
         images = self.probes(INPUT_SIZE if real else snapshot.card.input_size)  # the zoo's, for views that compare
         features = extract_features(snapshot.load(), images).astype(np.float64)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ptmrec.recommender.ranking import Ranking
     from ptmrec.recommender.recommendation import Recommendation
 
-EMBEDDED = "ptmrec"
-"""Library that the cards of embedded models name."""
 TRIES = 3
 """Times a model is measured before the table's value stands in for a machine that is never quiet."""
 COLUMNS = (
@@ -134,7 +132,7 @@ class CostBook:
 
 def _activations(snapshot: Snapshot) -> float:
     """1e6 activations of one image, counted; NaN for embedded models, which are unlike those of every table."""
-    if snapshot.card.architecture.get("library") == EMBEDDED:
+    if snapshot.is_small:
         return np.nan
     size = snapshot.card.input_size
     try:
