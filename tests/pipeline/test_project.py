@@ -16,7 +16,7 @@ from ptmrec.pipeline.relations import base_models, write_relations
 from ptmrec.pipeline.transport import explain_zoo
 from ptmrec.pipeline.views import extract_views
 from ptmrec.relations.linear import COLUMNS
-from ptmrec.relations.transport_files import read_transports
+from ptmrec.relations.transport import read_transports
 
 
 @pytest.fixture(scope="module")
