@@ -30,9 +30,6 @@ def progress(
         total: number of items when ``iterable`` has no length.
         leave: keep the finished bar on the screen.
         each: items take long: a plain line for every one.
-
-    Returns:
-        An iterator over the same items.
     """
     suited = "bar" if "ipykernel" in sys.modules or sys.stderr.isatty() else "plain"
     mode = os.environ.get("PTMREC_PROGRESS") or suited

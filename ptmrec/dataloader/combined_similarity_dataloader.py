@@ -144,10 +144,9 @@ def true_ranks(scores: np.ndarray) -> np.ndarray:
 
 
 def default_sources(config: ConfigParser | None = None) -> TokenSources:
-    """The project's own files: its dataset tokens, model tokens and ground truth, for the known models.
+    """The project's own dataset tokens, model tokens and ground truth, for the known models.
 
-    Args:
-        config: the configuration; the nearest ``config.ini`` without it.
+    Without a configuration the nearest ``config.ini`` says where they are.
     """
     config = config or ConfigParser()
     paths = config.get(PathsConfig)

@@ -43,11 +43,7 @@ from ptmrec.train.history import History
 
 
 class Project(ProjectFiles):
-    """The steps made from a configuration and the committed files it names.
-
-    Args:
-        config: the configuration of the run.
-    """
+    """The steps made from a configuration and the committed files it names."""
 
     def __init__(self, config: ConfigParser) -> None:
         super().__init__(config)

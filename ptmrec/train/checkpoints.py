@@ -62,12 +62,7 @@ class Position:
 
 
 class CheckpointStore:
-    """The files of one trainer in its output folder.
-
-    Args:
-        folder: the output folder; made on the first write.
-        name: the trainer's name, with which every file name begins.
-    """
+    """The files of one trainer, whose name they begin with, in its output folder, which the first write makes."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name

@@ -35,13 +35,7 @@ PLAIN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GP
 
 
 class RunState:
-    """The state of one run, which :meth:`begin` starts or takes up again and :meth:`finish_epoch` saves.
-
-    Args:
-        name: the trainer's name, with which its files begin.
-        options: the trainer's options.
-        folder: where the files go.
-    """
+    """The state of one run, which :meth:`begin` starts or takes up again and :meth:`finish_epoch` saves."""
 
     def __init__(self, name: str, options: TrainingOptions, folder: Path) -> None:
         self.name, self.options = name, options
