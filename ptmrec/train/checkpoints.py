@@ -139,7 +139,8 @@ def load_tensors(path: Path) -> Any:
     try:
         if mark != MARK:
             _check_parts(data)
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        stream = io.BytesIO(data)
+        return torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as error:  # what the readers of a foreign file raise has no end
         raise ArtifactError(f"{path}: not a usable checkpoint ({first_line(error)})") from None
 
