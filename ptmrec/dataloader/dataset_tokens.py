@@ -126,11 +126,13 @@ class DatasetTokenDataset(Dataset):
     """
 
     def __init__(self, folder: Path, splits: tuple[str, ...] = ("train",)) -> None:
+        if not folder.is_dir():
+            raise ArtifactError(f"{folder}: no dataset tokens there; make them with: ptmrec extract --datasets")
         self.items: list[tuple[DatasetTokens, int, str]] = []
         for split in splits:
             if split not in SPLITS:
                 raise ArtifactError(f"unknown split {split!r} of dataset tokens; known: {', '.join(SPLITS)}")
-            for path in _shards(folder, split):
+            for path in sorted((folder / split).glob("*.npz")):
                 tokens = DatasetTokens.load(path)
                 self.items += [(tokens, draw, split) for draw in range(len(tokens.features))]
         self._check()
@@ -167,9 +169,3 @@ class DatasetTokenDataset(Dataset):
         """One draw: ``features (M, D)`` float32, ``name``, ``split`` and ``draw``."""
         tokens, draw, split = self.items[index]
         return {"features": tokens.features[draw], "name": tokens.name, "split": split, "draw": draw}
-
-
-def _shards(folder: Path, split: str) -> list[Path]:
-    if not folder.is_dir():
-        raise ArtifactError(f"{folder}: no dataset tokens there; make them with: ptmrec extract --datasets")
-    return sorted((folder / split).glob("*.npz"))

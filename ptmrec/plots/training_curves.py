@@ -34,7 +34,8 @@ def plot_history(frame: pd.DataFrame, chosen: int | None = None) -> Figure:
     A loss that is not positive has no log scale, and a run of few epochs no mean worth a panel. A line marks the epoch
     that is used, if one is ``chosen``.
     """
-    panels = [*_loss_panels(frame), *((name, _title(name), 1) for name in new_metrics(frame))]
+    titles = {name: LABELS.get(name, name.replace("_", " ")) for name in new_metrics(frame)}
+    panels = [*_loss_panels(frame), *((name, title, 1) for name, title in titles.items())]
     columns = 2 if len(panels) in (2, 4) else min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     with thesis_style():
@@ -74,10 +75,6 @@ def _loss_panels(frame: pd.DataFrame) -> list[tuple[str, str, int]]:
     if len(frame) >= 2 * window:
         panels.append(("loss", f"loss, mean of {window} epochs", window))
     return panels
-
-
-def _title(quantity: str) -> str:
-    return LABELS.get(quantity, quantity.replace("_", " "))
 
 
 def _repeats_loss(frame: pd.DataFrame, metric: str) -> bool:
