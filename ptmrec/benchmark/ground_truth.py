@@ -95,10 +95,7 @@ def read_ground_truth(path: Path, models: Iterable[str] | None = None) -> Ground
             0..1, a model that is not in the zoo, or a model measured twice on one data set in one regime.
     """
     with reading(path):
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            raise ArtifactError(f"{path}: file not found") from None
+        status = path.stat()
         mark = (status.st_mtime_ns, status.st_size, status.st_ino)
         return _read(path.absolute(), mark, None if models is None else tuple(models))
 

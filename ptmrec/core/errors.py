@@ -66,7 +66,9 @@ def reading(path: object, hint: str = "restore or rebuild it") -> Iterator[None]
     try:
         yield
     except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read ({describe_os_error(error)})") from None
+        absent = isinstance(error, FileNotFoundError) and str(error.filename) == str(path)
+        reason = "file not found" if absent else f"cannot be read ({describe_os_error(error)})"
+        raise ArtifactError(f"{path}: {reason}") from None
     except UNFIT as error:
         reason = one_line(f"{type(error).__name__}: {error}")
         raise ArtifactError(f"{path}: its content does not fit ({reason}); {hint}") from None

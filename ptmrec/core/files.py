@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ptmrec.core.archives import read_arrays
-from ptmrec.core.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError, reading
 from ptmrec.core.temporaries import TEMPORARY, is_temporary, mode_of, remove_stale, temporary_prefix
 from ptmrec.core.trust import check, forget
 
@@ -302,11 +302,9 @@ def read_npz(path: Path, required: Iterable[str] = ()) -> dict[str, np.ndarray]:
     Raises:
         ArtifactError: missing or damaged file, pickled objects, or a required array is absent.
     """
-    try:
+    with reading(path):
         check(path)
         arrays = read_arrays(path)
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: file not found") from None
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ArtifactError(f"{path}: array {missing[0]!r} is missing; it holds {sorted(arrays) or 'nothing'}")
