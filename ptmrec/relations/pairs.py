@@ -121,12 +121,12 @@ class PairTable:
     def _family_means(self, table: np.ndarray) -> np.ndarray:
         """Mean ``(K, N)`` of what the known models of each one's family have in a table ``(K, N)``."""
         there = ~np.isnan(table) & self.base
-        count = there @ self._family
-        total = np.where(there, np.nan_to_num(table), 0) @ self._family
+        count = there @ self.family
+        total = np.where(there, np.nan_to_num(table), 0) @ self.family
         return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
     @cached_property
-    def _family(self) -> np.ndarray:
+    def family(self) -> np.ndarray:
         """Which models are of one family, ``(N, N)``."""
         families = np.array([card.family for card in self.cards.values()])
         return (families[:, None] == families).astype(np.float64)
@@ -137,7 +137,7 @@ class PairTable:
         sources = np.array([str(card.source_dataset) for card in self.cards.values()])
         sizes = np.array([str(card.architecture.get("size", "")) for card in self.cards.values()])
         known = [(values[:, None] == values) & (values != "") & (values != "None") for values in (sources, sizes)]
-        return [(alike & (self._family == 0)).astype(np.float64) for alike in known]
+        return [(alike & (self.family == 0)).astype(np.float64) for alike in known]
 
     def source_likeness(self, known: list[str], alike: np.ndarray) -> np.ndarray:
         """Likeness ``(N,)`` of a target, which is ``alike (K,)`` known ones, and the likest each model was trained on.

@@ -35,13 +35,11 @@ def fit_within_families(
 
     Only the known models count, where their skill is not NaN.
     """
-    families = np.array([card.family for card in pairs.cards.values()])
-    groups = (families == np.unique(families)[:, None]).astype(np.float64)
     rows, targets = [], []
     for name, values in skills.items():
         kept = pairs.base & ~np.isnan(values)
-        own = groups[:, kept]
-        own = own.T @ (own / np.maximum(own.sum(axis=1, keepdims=True), 1))
+        own = pairs.family[np.ix_(kept, kept)]
+        own = own / own.sum(axis=1, keepdims=True)
         rows.append(inputs[name][kept] - own @ inputs[name][kept])
         targets.append(values[kept] - own @ values[kept])
     return ridge_weights(np.concatenate(rows), np.concatenate(targets))
