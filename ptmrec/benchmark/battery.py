@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ptmrec.core.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError, reading
 from ptmrec.core.files import read_npz, write_npz
 
 DEMO = "euro_coins"
@@ -56,7 +56,7 @@ def read_battery(path: Path) -> dict[str, BatterySet]:
     """
     arrays = read_npz(path, ARRAYS)
     images, labels, sets = (arrays[name] for name in ARRAYS[:3])
-    try:
+    with reading(path, "make it again with: ptmrec zoo battery"):
         said = json.loads(str(arrays["attribution"]))
         parts = {
             name: BatterySet(
@@ -68,8 +68,6 @@ def read_battery(path: Path) -> dict[str, BatterySet]:
             )
             for place, (name, entry) in enumerate(said.items())
         }
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ArtifactError(f"{path}: not a battery ({error}); make it again with: ptmrec zoo battery") from None
     for part in parts.values():
         if part.images.ndim != 4 or part.images.dtype != np.uint8 or not len(part.labels):
             raise ArtifactError(f"{path}: {part.name!r}: images are {part.images.dtype} {part.images.shape}")

@@ -1,7 +1,7 @@
 """The measured ground truth: its file, and its matrices."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy as np
 
 from ptmrec.config.sections import REGIMES
 from ptmrec.core.errors import ArtifactError, reading
-from ptmrec.core.files import read_json, write_text
+from ptmrec.core.files import is_number, read_json, write_text
 from ptmrec.core.text import read_rows
 
 RECORD_FIELDS = (
@@ -28,17 +28,12 @@ RECORD_FIELDS = (
 
 
 def write_records(path: Path, truth: Mapping[str, list[dict[str, Any]]]) -> Path:
-    """Write ``dataset -> records`` as JSON with one record per line, atomically."""
-    return write_text(path, format_records(truth) + "\n")
-
-
-def format_records(truth: Mapping[str, list[dict[str, Any]]]) -> str:
-    """``dataset -> records`` as JSON with one record per line, which keeps diffs readable."""
+    """Write ``dataset -> records`` as JSON with one record per line, which keeps diffs readable; atomically."""
     lines = (
         json.dumps(dataset) + ": [\n  " + ",\n  ".join(json.dumps(record) for record in records) + "\n ]"
         for dataset, records in truth.items()
     )
-    return "{\n " + ",\n ".join(lines) + "\n}"
+    return write_text(path, "{\n " + ",\n ".join(lines) + "\n}\n")
 
 
 @dataclass(frozen=True)
@@ -71,11 +66,7 @@ class GroundTruth:
             array[row, models] = np.nan
             return array
 
-        parts = {
-            name: {key: cleared(array) for key, array in getattr(self, name).items()}
-            for name in ("accuracy", "repeats", "by_shots")
-        }
-        return replace(self, **parts)
+        return replace(self, **self._changed(cleared))
 
     def only(self, models: Sequence[str]) -> "GroundTruth":
         """The same for the models named, in that order; one never measured has NaN everywhere."""
@@ -86,33 +77,25 @@ class GroundTruth:
             nothing = np.full_like(array[:, :1], np.nan)
             return np.concatenate([array, nothing], axis=1)[:, columns]
 
-        parts = {
-            name: {key: chosen(array) for key, array in getattr(self, name).items()}
-            for name in ("accuracy", "repeats", "by_shots")
-        }
-        return replace(self, models=tuple(models), **parts)
+        return replace(self, models=tuple(models), **self._changed(chosen))
+
+    def _changed(self, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+        """All matrices by attribute, each changed."""
+        parts = {"accuracy": self.accuracy, "repeats": self.repeats, "by_shots": self.by_shots}
+        return {name: {key: change(array) for key, array in part.items()} for name, part in parts.items()}
 
 
 def read_ground_truth(path: Path, models: Iterable[str] | None = None) -> GroundTruth:
     """Read and check the ground truth file; while it stays as it is, the next call need not read it again.
 
-    Args:
-        path: the JSON file.
-        models: names of the zoo's models, in the order the matrices shall have; those of the file, sorted,
-            without it.
-
-    Returns:
-        Matrices that nobody may write into.
+    The matrices, which nobody may write into, have the models named, or those of the file, sorted.
 
     Raises:
         ArtifactError: damaged file, a record without a needed field, an accuracy or one of its repeats outside
             0..1, a model that is not in the zoo, or a model measured twice on one data set in one regime.
     """
     with reading(path):
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            raise ArtifactError(f"{path}: file not found") from None
+        status = path.stat()
         mark = (status.st_mtime_ns, status.st_size, status.st_ino)
         return _read(path.absolute(), mark, None if models is None else tuple(models))
 
@@ -132,7 +115,7 @@ def _read(path: Path, mark: tuple[int, int, int], models: tuple[str, ...] | None
     by_shots: dict[str, np.ndarray] = {}
     for row, (dataset, records) in enumerate(data.items()):
         for record in records if isinstance(records, list) else [None]:
-            _check_record(path, dataset, record, columns)
+            _check_record(f"{path}: {dataset!r}", record, columns)
             key = (record["regime"], row, columns[record["model_name"]])
             if key in repeats:
                 raise ArtifactError(f"{path}: {dataset!r}: {record['model_name']!r} is measured twice in {key[0]}")
@@ -174,24 +157,38 @@ def _names(data: dict[str, Any]) -> set[str]:
     return {str(record["model_name"]) for record in records if isinstance(record, dict) and "model_name" in record}
 
 
-def _check_record(path: Path, dataset: str, record: Any, columns: dict[str, int]) -> None:
+def check_record(where: str, record: Any, models: Container[str], otherwise: str) -> None:
+    """Check what records of measured and of published accuracy have in common.
+
+    Raises:
+        ArtifactError: it is no record of a known model, or the accuracy is no share.
+    """
     if not isinstance(record, dict):
-        raise ArtifactError(f"{path}: {dataset!r}: expected a list of records")
+        raise ArtifactError(f"{where}: expected a list of records; restore the committed file")
     missing = [key for key in RECORD_FIELDS if key not in record]
     if missing:
-        raise ArtifactError(f"{path}: {dataset!r}: a record has no {missing[0]!r}")
-    if not isinstance(record["model_name"], str) or record["model_name"] not in columns:
-        raise ArtifactError(f"{path}: {dataset!r}: model {record['model_name']!r} is not in the zoo")
+        raise ArtifactError(f"{where}: a record has no {missing[0]!r}; restore the committed file")
+    if not isinstance(record["model_name"], str) or record["model_name"] not in models:
+        raise ArtifactError(f"{where}: model {record['model_name']!r} {otherwise}")
+    _check_share(where, record, record["accuracy"])
+
+
+def _check_share(where: str, record: Mapping[str, Any], value: Any) -> None:
+    if not is_number(value) or not 0 <= value <= 1:
+        raise ArtifactError(f"{where}: accuracy {value!r} of {record['model_name']!r} is not in 0..1")
+
+
+def _check_record(where: str, record: Any, models: Container[str]) -> None:
+    check_record(where, record, models, "is not in the zoo")
     if record["regime"] not in REGIMES:
-        raise ArtifactError(f"{path}: {dataset!r}: regime {record['regime']!r} is not one of {', '.join(REGIMES)}")
+        raise ArtifactError(f"{where}: regime {record['regime']!r} is not one of {', '.join(REGIMES)}")
     repeats, by_shots = record.get("accuracies", [0.0]), record.get("by_shots", {})
     if not isinstance(repeats, list) or not repeats:
-        raise ArtifactError(f"{path}: {dataset!r}: accuracies of {record['model_name']!r} should be a list")
+        raise ArtifactError(f"{where}: accuracies of {record['model_name']!r} should be a list")
     if not isinstance(by_shots, dict) or not all(isinstance(v, list) and len(v) == 2 for v in by_shots.values()):
-        raise ArtifactError(f"{path}: {dataset!r}: by_shots of {record['model_name']!r} should be mean and deviation")
-    for value in (record["accuracy"], *repeats, *(mean for mean, _ in by_shots.values())):
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
-            raise ArtifactError(f"{path}: {dataset!r}: accuracy {value!r} of {record['model_name']!r} is not in 0..1")
+        raise ArtifactError(f"{where}: by_shots of {record['model_name']!r} should be mean and deviation")
+    for value in (*repeats, *(mean for mean, _ in by_shots.values())):
+        _check_share(where, record, value)
 
 
 def _repeat_arrays(repeats: dict[tuple[str, int, int], list[float]], shape: tuple[int, int]) -> dict[str, np.ndarray]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ptmrec.benchmark.ground_truth import RECORD_FIELDS
+from ptmrec.benchmark.ground_truth import check_record
 from ptmrec.core.errors import ArtifactError
-from ptmrec.core.files import read_json
+from ptmrec.core.files import is_number, read_json
 
 COSTS_ONLY = "costs_only"
 PUBLISHED_REGIMES = ("low_data", "fine_tuning", "zero_shot", "as_trained", COSTS_ONLY)
@@ -22,39 +22,48 @@ NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True)
-class About:
-    """Where a published table comes from and how to read it.
+class Origin:
+    """Where published figures come from.
 
     Attributes:
-        name: short name, also that of the file.
-        title: one line for a listing.
-        regime: one of :data:`PUBLISHED_REGIMES`.
+        name: short name of the zoo, also that of the file.
         source: repository the figures were taken from, ``owner/name``.
         commit: its commit, short or full.
         licence: licence stated there, or ``none stated``.
-        metric: what ``accuracy`` means.
-        notes: traps of the table, and what was left out and why.
-        metrics: data set -> metric, where it is not ``metric``.
-        regimes: data set -> regime, where it is not ``regime``.
-        devices: device -> how ``speed`` in the cards was measured on it.
+        notes: traps, and what was left out and why.
     """
 
     name: str
-    title: str
-    regime: str
     source: str
     commit: str
     licence: str
-    metric: str
     notes: Sequence[str]
-    metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    regimes: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    devices: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def origin(self) -> str:
         """Repository and abbreviated commit, ``owner/name@1234567``; of a table without a commit its source."""
         return f"{self.source}@{self.commit[:7]}" if self.commit else self.source
+
+
+@dataclass(frozen=True)
+class About(Origin):
+    """Where a published table comes from and how to read it.
+
+    Attributes:
+        title: one line for a listing.
+        regime: one of :data:`PUBLISHED_REGIMES`.
+        metric: what ``accuracy`` means.
+        metrics: data set -> metric, where it is not ``metric``.
+        regimes: data set -> regime, where it is not ``regime``.
+        devices: device -> how ``speed`` in the cards was measured on it.
+    """
+
+    title: str
+    regime: str
+    metric: str
+    metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    regimes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    devices: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -205,14 +214,8 @@ def _record(about: About, cards: Mapping[str, Mapping[str, Any]], dataset: str, 
 
 
 def _check_record(where: str, record: Any, regime: str, cards: Mapping[str, Mapping[str, Any]]) -> None:
-    if not isinstance(record, dict):
-        raise ArtifactError(f"{where}: expected a list of records; restore the committed file")
-    missing = [key for key in RECORD_FIELDS if key not in record]
-    if missing:
-        raise ArtifactError(f"{where}: a record has no {missing[0]!r}; restore the committed file")
+    check_record(where, record, cards, "has no card under models")
     name, std = record["model_name"], record["accuracy_std"]
-    if not isinstance(name, str) or name not in cards:
-        raise ArtifactError(f"{where}: model {name!r} has no card under models")
     said = {
         "model_type": cards[name]["family"],
         "trained_on_dataset": cards[name].get("source_dataset", NOT_STATED),
@@ -221,11 +224,5 @@ def _check_record(where: str, record: Any, regime: str, cards: Mapping[str, Mapp
     for key, value in said.items():
         if record[key] != value:
             raise ArtifactError(f"{where}: {key} {record[key]!r} of {name!r} contradicts {value!r} in the same file")
-    if not _is_number(record["accuracy"]) or not 0 <= record["accuracy"] <= 1:
-        raise ArtifactError(f"{where}: accuracy {record['accuracy']!r} of {name!r} is not in 0..1")
-    if std is not None and (not _is_number(std) or not std >= 0):
+    if std is not None and (not is_number(std) or not std >= 0):
         raise ArtifactError(f"{where}: accuracy_std {std!r} of {name!r} is neither null nor a number from 0")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -3,39 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ptmrec.benchmark.published import Origin
 from ptmrec.core.errors import ArtifactError
 from ptmrec.core.files import read_json
 
 FOLDER = "scores"
 """Where the files are, inside the folder of the published zoos."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where scores come from and how to read them.
-
-    Attributes:
-        name: name of the published zoo they belong to, also that of the file.
-        source: repository, ``owner/name``.
-        commit: its commit.
-        licence: licence stated there, or ``none stated``.
-        notes: traps, and what was left out.
-    """
-
-    name: str
-    source: str
-    commit: str
-    licence: str
-    notes: Sequence[str]
-
-    @property
-    def origin(self) -> str:
-        """Repository and abbreviated commit, ``owner/name@1234567``."""
-        return f"{self.source}@{self.commit[:7]}"
 
 
 @dataclass(frozen=True)
@@ -47,7 +23,6 @@ class PublishedScores:
         columns: ``(K,)`` names of methods or features.
         datasets: ``(T,)`` names; models: ``(N,)`` names.
         values: ``(K, T, N)`` float64, in the unit of each method, NaN = not stated.
-        facts: data set -> what the source says of it, such as ``domain``, ``task`` and ``classes``.
         cited: method -> data set -> figure printed in the source.
     """
 
@@ -56,7 +31,6 @@ class PublishedScores:
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     values: np.ndarray
-    facts: Mapping[str, Mapping[str, Any]]
     cited: Mapping[str, Mapping[str, float]]
 
     def aligned(self, datasets: Sequence[str], models: Sequence[str]) -> np.ndarray:
@@ -79,7 +53,7 @@ def read_scores(path: Path) -> PublishedScores:
         ArtifactError: damaged file, a part that is missing or of the wrong kind, or a model without all columns.
     """
     data = read_json(path)
-    kinds = {"about": dict, "columns": list, "facts": dict, "cited": dict, "scores": dict}
+    kinds = {"about": dict, "columns": list, "cited": dict, "scores": dict}
     for name, kind in kinds.items():
         if not isinstance(data, dict) or not isinstance(data.get(name), kind):
             raise ArtifactError(f"{path}: no {name!r} of the right kind; restore the committed file")
@@ -100,4 +74,4 @@ def read_scores(path: Path) -> PublishedScores:
                 raise ArtifactError(f"{path}: {dataset!r}: {model!r} should have {len(columns)} numbers")
             values[:, row, place] = np.array(numbers, dtype=np.float64)  # null becomes NaN
     about = Origin(**{entry.name: data["about"][entry.name] for entry in fields(Origin)})
-    return PublishedScores(about, columns, datasets, models, values, data["facts"], data["cited"])
+    return PublishedScores(about, columns, datasets, models, values, data["cited"])

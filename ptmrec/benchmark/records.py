@@ -59,11 +59,11 @@ def read_records(path: Path) -> PublishedZoo:
     accuracy = np.full((len(rows), len(models)), np.nan)
     for cell, value in kept.items():
         accuracy[places[cell.dataset, cell.regime], columns[cell.model]] = value
-    left = [f"Left out, another recipe: {name} ({count} records)." for name, count in counts.items()]
-    notes = [note for note, name in zip(left, counts, strict=True) if name not in recipes.values()]
+    left = {name: count for name, count in counts.items() if name not in recipes.values()}
+    notes = [f"Left out, another recipe: {name} ({count} records)." for name, count in left.items()]
     notes += [f"Left out, no accuracy: {name} ({count} records)." for name, count in others.items()]
     metric = Counter(metrics.values()).most_common(1)[0][0]
-    about = About(path.stem, path.name, regimes[0], str(path), "", "none stated", metric, notes or ["As given."])
+    about = About(path.stem, str(path), "", "none stated", notes or ["As given."], path.name, regimes[0], metric)
     cards = {model: {"family": family_of(model)} for model in models}
     return PublishedZoo(about, cards, tuple(names), models, accuracy, regimes)
 
@@ -105,9 +105,9 @@ def _read(path: Path) -> tuple[dict[Cell, float], Mapping[tuple[str, str], str],
     return values, metrics, others
 
 
-def _value(where: str, text: str | None) -> float:
+def _value(where: str, text: str) -> float:
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         value = math.nan
     if 1 < value <= 100:

@@ -94,7 +94,7 @@ class ConfigParser:
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """All values as plain data; paths as text."""
-        return {section: {k: _plain(v) for k, v in values.items()} for section, values in self._values.items()}
+        return _plain(self._values)
 
     def save(self, path: Path) -> Path:
         """Write profile, values and sources as JSON."""
@@ -110,11 +110,7 @@ class ConfigParser:
             for field in dataclasses.fields(section):
                 value = field.default if field.default is not dataclasses.MISSING else field.default_factory()
                 folder = self.outputs if field.metadata.get("written") else self.root
-                place = _Place("default", name, field.name, folder)
-                self._values[name][field.name] = _convert(
-                    value, _annotations(section)[field.name], field.metadata, place
-                )
-                self._sources[name, field.name] = "default"
+                self._set(_Place("default", name, field.name, folder), value, counts=True)
 
     def _read_file(self, file: Path, label: str) -> None:
         reader = configparser.ConfigParser(interpolation=None, default_section="\0")
@@ -161,13 +157,12 @@ class ConfigParser:
 
 
 def _find_files(path: Path | None) -> list[tuple[Path, str]]:
-    files = []
     if path is not None:
-        files.append((_absolute(path), str(path)))
+        files = [(_absolute(path), str(path))]
     else:
         folders = [Path.cwd(), *Path.cwd().parents, *filter(None, [find_clone()])]
         found = next((folder / FILE_NAME for folder in folders if _is_ours(folder / FILE_NAME)), None)
-        files += [(found, str(found))] if found else []
+        files = [(found, str(found))] if found else []
     if named := os.environ.get(ENVIRONMENT):
         files.append((_absolute(Path(named)), f"{ENVIRONMENT} ({named})"))
     return files
@@ -274,19 +269,10 @@ def _json(value: str, kind: type, place: _Place) -> Any:
 def _to_bool(value: Any, place: _Place) -> bool:
     if isinstance(value, bool):
         return value
-    words = {
-        "true": True,
-        "yes": True,
-        "on": True,
-        "1": True,
-        "false": False,
-        "no": False,
-        "off": False,
-        "0": False,
-    }
-    if str(value).strip().lower() not in words:
+    word = str(value).strip().lower()
+    if word not in configparser.ConfigParser.BOOLEAN_STATES:
         raise place.error(value, "true or false is wanted")
-    return words[str(value).strip().lower()]
+    return configparser.ConfigParser.BOOLEAN_STATES[word]
 
 
 def _to_int(value: Any, place: _Place) -> int:

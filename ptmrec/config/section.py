@@ -47,9 +47,9 @@ def setting(
     Args:
         default: value when nothing else is said; lists and dicts are copied per instance.
         help: meaning, with the unit.
-        min: smallest value allowed (of each element, for a list).
-        max: largest value allowed (of each element, for a list).
-        choices: the only values allowed (of each element, for a list).
+        min: smallest value allowed; this, ``max`` and ``choices`` hold for each element of a list.
+        max: largest value allowed.
+        choices: the only values allowed.
         written: a path that runs write to, which lies apart from the package when that is installed.
         beside: it changes nothing that is computed, so that no result is another one for it.
     """

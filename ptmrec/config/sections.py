@@ -13,9 +13,9 @@ PRESETS = {"fast": 0, "balanced": 3, "best": 8}
 MEASURES = ("none", "top", "all")
 """Which models are measured on this machine before they are named."""
 REGIMES = ("low_data", "fine_tuning")
+"""Low data: a linear probe on ten images per class. Fine-tuning: all weights, one stated budget."""
 PROBED = "low_data"
 """The regime whose accuracies a probe of frozen features measures; fine-tuning accuracies are of another kind."""
-"""Low data: a linear probe on ten images per class. Fine-tuning: all weights, one stated budget."""
 
 
 @dataclass(frozen=True)

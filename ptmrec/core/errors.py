@@ -62,16 +62,13 @@ UNFIT = (
 
 @contextmanager
 def reading(path: object, hint: str = "restore or rebuild it") -> Iterator[None]:
-    """Let whatever goes wrong while a file's content is taken apart be an :class:`ArtifactError` that names it.
-
-    Args:
-        path: the file.
-        hint: what to do.
-    """
+    """Let what goes wrong while a file's content is taken apart be an :class:`ArtifactError` that says what to do."""
     try:
         yield
     except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read ({describe_os_error(error)})") from None
+        absent = isinstance(error, FileNotFoundError) and str(error.filename) == str(path)
+        reason = "file not found" if absent else f"cannot be read ({describe_os_error(error)})"
+        raise ArtifactError(f"{path}: {reason}") from None
     except UNFIT as error:
         reason = one_line(f"{type(error).__name__}: {error}")
         raise ArtifactError(f"{path}: its content does not fit ({reason}); {hint}") from None
@@ -88,6 +85,11 @@ def one_line(message: object) -> str:
 def first_line(error: BaseException) -> str:
     """What an error of another library says, or its kind where it says nothing, in 200 characters at most."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def brief(error: BaseException) -> str:
+    """All that such an error says in one line, or its kind where it says nothing, in 200 characters at most."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def describe_os_error(error: OSError) -> str:

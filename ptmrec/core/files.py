@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ptmrec.core.archives import read_arrays
-from ptmrec.core.errors import ArtifactError
+from ptmrec.core.errors import ArtifactError, reading
 from ptmrec.core.temporaries import TEMPORARY, is_temporary, mode_of, remove_stale, temporary_prefix
 from ptmrec.core.trust import check, forget
 
@@ -38,11 +38,8 @@ def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a temporary file beside ``path``, sync it, then move it into place.
 
     A symbolic link stays one: its target is written. The file keeps its permissions, a new one gets what the umask
-    leaves. Temporaries that killed processes left in the folder are removed.
-
-    Args:
-        path: final place; missing parent folders are made.
-        write: called with the temporary path, whose name ends in ``.tmp``, so that nothing takes it for data.
+    leaves. Missing parent folders are made, temporaries that killed processes left there are removed. The name of the
+    temporary file ends in ``.tmp``, so that nothing takes it for data.
 
     Returns:
         ``path``. On any failure the old file stays and no temporary file is left.
@@ -129,11 +126,9 @@ def remove_temporaries(folder: Path) -> None:
 
 
 def replace_folder(folder: Path, fresh: Path) -> Path:
-    """Put a finished folder in the place of another; the old one goes only when the new one stands.
+    """Put a finished folder in the place of another, if one is there; the old one goes only when the new one stands.
 
-    Args:
-        folder: final place; it may not exist yet.
-        fresh: the new folder, on the same file system; gone afterwards.
+    ``fresh`` lies on the same file system, and is gone afterwards.
     """
     forget(folder)
     restore_folder(folder)
@@ -211,18 +206,12 @@ def write_bytes(path: Path, data: bytes | memoryview) -> Path:
 
     Libraries that write to a path themselves call a full disk anything but an :class:`OSError`; so they fill memory.
     """
-
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as file:
-            file.write(data)
-
-    return atomic_write(path, write)
+    return atomic_write(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_text(path: Path, text: str) -> Path:
     """Write ``text`` as UTF-8, atomically; half characters, as of file names that are not UTF-8, are written out."""
-    data = text.encode("utf-8", "backslashreplace")
-    return atomic_write(path, lambda temporary: temporary.write_bytes(data))
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> Path:
@@ -273,6 +262,11 @@ def read_json(path: Path) -> Any:
         raise ArtifactError(f"{path}: not readable as JSON ({error}); restore or rebuild it") from None
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number, which a truth value is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _check_nesting(value: Any) -> None:
     level, depth = [value], 0
     while level := [
@@ -300,20 +294,14 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
 
 
 def read_npz(path: Path, required: Iterable[str] = ()) -> dict[str, np.ndarray]:
-    """Read every array of an NPZ without ever unpickling.
-
-    Args:
-        path: the NPZ file.
-        required: names that must be present.
+    """Read every array of an NPZ without ever unpickling; some names are required.
 
     Raises:
         ArtifactError: missing or damaged file, pickled objects, or a required array is absent.
     """
-    try:
+    with reading(path):
         check(path)
         arrays = read_arrays(path)
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: file not found") from None
     missing = [name for name in required if name not in arrays]
     if missing:
         raise ArtifactError(f"{path}: array {missing[0]!r} is missing; it holds {sorted(arrays) or 'nothing'}")
@@ -338,11 +326,7 @@ def write_hashes(folder: Path) -> Path:
 
 
 def check_hashes(folder: Path, parts: tuple[str, ...] = ("",)) -> None:
-    """Compare files of a folder with what :func:`write_hashes` noted of them.
-
-    Args:
-        folder: the folder.
-        parts: what the names of the files that are read begin with; all without it.
+    """Compare files of a folder, those whose names begin with one of ``parts``, with what :func:`write_hashes` noted.
 
     Raises:
         ArtifactError: naming the first that is missing or another, or that nothing was noted.

@@ -30,12 +30,10 @@ def progress(
         total: number of items when ``iterable`` has no length.
         leave: keep the finished bar on the screen.
         each: items take long: a plain line for every one.
-
-    Returns:
-        An iterator over the same items.
     """
-    mode = (os.environ.get("PTMREC_PROGRESS") or _detect_mode()) if is_main() else "off"
-    if mode == "off":
+    suited = "bar" if "ipykernel" in sys.modules or sys.stderr.isatty() else "plain"
+    mode = os.environ.get("PTMREC_PROGRESS") or suited
+    if mode == "off" or not is_main():
         return iter(iterable)
     description = visible(description)
     if total is None and hasattr(iterable, "__len__"):
@@ -45,12 +43,6 @@ def progress(
 
         return tqdm(iterable, desc=description, total=total, leave=leave, dynamic_ncols=True)
     return _plain(iterable, description, total, each)
-
-
-def _detect_mode() -> str:
-    if "ipykernel" in sys.modules:
-        return "bar"
-    return "bar" if sys.stderr.isatty() else "plain"
 
 
 def _plain(iterable: Iterable[Item], description: str, total: int | None, each: bool) -> Iterator[Item]:

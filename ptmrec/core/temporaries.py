@@ -22,11 +22,7 @@ def is_temporary(path: Path) -> bool:
 
 
 def temporary_prefix(name: str) -> str:
-    """How the name of a temporary of this process begins; it says whose it is.
-
-    Args:
-        name: of the file or folder it is to become.
-    """
+    """How the temporary of this process for a file or folder begins; it says whose it is."""
     return f".{name[:LONGEST_STEM]}-{_place()}-{os.getpid()}-"
 
 

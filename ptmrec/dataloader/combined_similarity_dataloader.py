@@ -14,7 +14,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import REGIMES, DatasetTokenConfig, PathsConfig, RankerConfig
 from ptmrec.core.errors import ArtifactError
 from ptmrec.dataloader.dataset_tokens import DatasetTokenDataset, kind_of_shots, pad_tokens
-from ptmrec.dataloader.model_datasets import ModelEmbeddingDataset, find_model_tokens, find_recommender
+from ptmrec.dataloader.model_datasets import MODEL_TOKENS, ModelEmbeddingDataset, find_recommender
 from ptmrec.dataloader.relation_tables import RELATIONS_NAME, RelationTables, read_relation_tables
 from ptmrec.zoo.snapshot import read_zoo
 
@@ -69,19 +69,20 @@ class CombinedSimilarityDataset(Dataset):
         self.dataset_tokens = dataset_tokens
         self.model_embeddings = model_embeddings
         self.truth = truth
-        kept = [i for i, (t, _, _) in enumerate(dataset_tokens.items) if datasets is None or t.name in datasets]
-        unknown = {dataset_tokens.items[i][0].name for i in kept} - set(truth.datasets)
+        names = [tokens.name for tokens, _, _ in dataset_tokens.items]
+        kept = [index for index, name in enumerate(names) if datasets is None or name in datasets]
+        unknown = {names[index] for index in kept} - set(truth.datasets)
         if unknown:
             raise ArtifactError(f"data set {min(unknown)!r} has tokens but no ground truth")
         self.items = [(index, regime) for index in kept for regime in regimes]
-        self.relations = relations
-        listed = {(regime, dataset_tokens.items[index][0].name) for index, regime in self.items}
-        self._true = {pair: (scores, true_ranks(scores)) for pair in listed for scores in [truth.row(*pair)]}
-        for index, regime in self.items if relations is not None else ():
-            if (regime, dataset_tokens.items[index][0].name) not in relations:
-                raise ArtifactError(f"data set {dataset_tokens.items[index][0].name!r} has tokens but no relations")
         if not self.items:
             raise ArtifactError("no list to rank: no dataset tokens in the splits asked for")
+        self.relations = relations
+        listed = {(regime, names[index]) for index, regime in self.items}
+        missing = set() if relations is None else listed - set(relations)
+        if missing:
+            raise ArtifactError(f"data set {min(missing)[1]!r} has tokens but no relations")
+        self._true = {pair: (scores, true_ranks(scores)) for pair in listed for scores in [truth.row(*pair)]}
 
     def __len__(self) -> int:
         return len(self.items)
@@ -143,17 +144,17 @@ def true_ranks(scores: np.ndarray) -> np.ndarray:
 
 
 def default_sources(config: ConfigParser | None = None) -> TokenSources:
-    """The project's own files: its dataset tokens, model tokens and ground truth, for the known models.
+    """The project's own dataset tokens, model tokens and ground truth, for the known models.
 
-    Args:
-        config: the configuration; the nearest ``config.ini`` without it.
+    Without a configuration the nearest ``config.ini`` says where they are.
     """
     config = config or ConfigParser()
-    paths, roles = config.get(PathsConfig), read_splits(config.get(PathsConfig).splits)
+    paths = config.get(PathsConfig)
+    roles = read_splits(paths.splits)
     models = [snapshot.name for snapshot in read_zoo(paths.zoo) if roles.model_role(snapshot.card) in KNOWN]
     return TokenSources(
         paths.dataset_tokens / kind_of_shots(config.get(DatasetTokenConfig).shots),
-        find_model_tokens(paths),
+        find_recommender(paths) / MODEL_TOKENS,
         paths.ground_truth,
         tuple(models),
         tuple(config.get(RankerConfig).views),

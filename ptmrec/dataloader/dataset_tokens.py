@@ -68,13 +68,8 @@ class DatasetTokens:
         names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
         if len(names) != features.shape[1]:
             raise ArtifactError(f"{path}: {len(names)} class_names for {features.shape[1]} classes")
-        return cls(
-            str(arrays["name"]),
-            features.astype(np.float32),
-            names,
-            str(arrays["encoder"]),
-            str(arrays["image_part"]),
-        )
+        name, encoder, part = (str(arrays[key]) for key in ("name", "encoder", "image_part"))
+        return cls(name, features.astype(np.float32), names, encoder, part)
 
 
 def class_tokens(features: np.ndarray, labels: np.ndarray, shots: int, draws: int, seed: int) -> np.ndarray:
@@ -131,11 +126,13 @@ class DatasetTokenDataset(Dataset):
     """
 
     def __init__(self, folder: Path, splits: tuple[str, ...] = ("train",)) -> None:
+        if not folder.is_dir():
+            raise ArtifactError(f"{folder}: no dataset tokens there; make them with: ptmrec extract --datasets")
         self.items: list[tuple[DatasetTokens, int, str]] = []
         for split in splits:
             if split not in SPLITS:
                 raise ArtifactError(f"unknown split {split!r} of dataset tokens; known: {', '.join(SPLITS)}")
-            for path in _shards(folder, split):
+            for path in sorted((folder / split).glob("*.npz")):
                 tokens = DatasetTokens.load(path)
                 self.items += [(tokens, draw, split) for draw in range(len(tokens.features))]
         self._check()
@@ -172,9 +169,3 @@ class DatasetTokenDataset(Dataset):
         """One draw: ``features (M, D)`` float32, ``name``, ``split`` and ``draw``."""
         tokens, draw, split = self.items[index]
         return {"features": tokens.features[draw], "name": tokens.name, "split": split, "draw": draw}
-
-
-def _shards(folder: Path, split: str) -> list[Path]:
-    if not folder.is_dir():
-        raise ArtifactError(f"{folder}: no dataset tokens there; make them with: ptmrec extract --datasets")
-    return sorted((folder / split).glob("*.npz"))

@@ -32,11 +32,6 @@ def write_all_model_tokens(
         write_model_tokens(folder, name, dict(zip(view_dims, np.split(vector, ends), strict=True)))
 
 
-def find_model_tokens(paths: PathsConfig) -> Path:
-    """Folder of the model tokens of the recommender in force: the last run's, else the committed ones."""
-    return find_recommender(paths) / MODEL_TOKENS
-
-
 def find_recommender(paths: PathsConfig) -> Path:
     """Folder of the recommender in force: the last run's, else the committed one."""
     own = paths.artifacts / "recommender"
@@ -61,10 +56,8 @@ class _ModelVectors(Dataset):
     """Vectors of named models as one matrix."""
 
     def __init__(self, folder: Path, names: list[str] | None, views: tuple[str, ...]) -> None:
-        if not folder.is_dir():
-            raise ArtifactError(f"{folder}: no model tokens there; make them with: ptmrec extract")
         self.names = list(names) if names is not None else sorted(path.stem for path in folder.glob("*.npz"))
-        if not self.names:
+        if not self.names or not folder.is_dir():
             raise ArtifactError(f"{folder}: no model tokens there; make them with: ptmrec extract")
         if len(set(self.names)) != len(self.names):
             raise ArtifactError(f"model {max(self.names, key=self.names.count)!r} is listed twice")

@@ -14,24 +14,14 @@ SourceTokens = Mapping[str, np.ndarray]
 
 
 class Extractor(Protocol):
-    """Turns a snapshot into one vector.
-
-    Attributes:
-        name: name of the view.
-        dim: length of the vector.
-    """
+    """Turns a snapshot into one vector of length ``dim``, the view of that name."""
 
     name: ClassVar[str]
     dim: int
 
     @classmethod
     def from_config(cls, config: ExtractConfig, sources: SourceTokens) -> "Extractor":
-        """The extractor a configuration asks for.
-
-        Args:
-            config: sizes and seeds.
-            sources: token ``(E,)`` of each known data set by name.
-        """
+        """The extractor that a configuration (sizes and seeds) asks for, given the tokens of known data sets."""
 
     def extract(self, snapshot: Snapshot) -> np.ndarray:
         """The view, ``(dim,)`` float32; all NaN when the snapshot does not offer what the view needs."""

@@ -17,9 +17,7 @@ class CardExtractor:
     """Numbers of the card on readable scales, and its family as hashed words."""
 
     name: ClassVar[str] = "card"
-
-    def __init__(self) -> None:
-        self.dim = 4 + WORD_SLOTS
+    dim = 4 + WORD_SLOTS
 
     @classmethod
     def from_config(cls, config: ExtractConfig, sources: SourceTokens) -> "CardExtractor":

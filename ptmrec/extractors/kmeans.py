@@ -17,12 +17,8 @@ def sorted_centres(values: np.ndarray, k: int) -> np.ndarray:
     two look-ups in cumulative sums. Centres start at quantiles of the cube root of the density, the optimal
     density of a quantiser (Panter and Dite, 1951); plain quantiles end in poor optima on heavy tails.
 
-    Args:
-        values: finite numbers of any shape.
-        k: number of centres.
-
     Returns:
-        ``(k,)`` float64 ascending, or the sorted distinct values when there are at most ``k``.
+        ``(k,)`` float64 ascending, or the sorted distinct values when there are at most ``k``; values are finite.
     """
     flat = np.asarray(values).reshape(-1)
     many = len(np.unique(flat[: 2 * BINS])) > BINS  # or all are sorted, which costs as much as everything else
@@ -39,13 +35,9 @@ def sorted_centres(values: np.ndarray, k: int) -> np.ndarray:
 
 
 def bin_values(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count and sum of the values in each of :data:`BINS` equal bins, in one pass that stays in the cache.
+    """Count and sum of finite values ``(n,)``, not all the same, in each of :data:`BINS` equal bins.
 
-    Args:
-        flat: ``(n,)`` finite numbers that are not all the same.
-
-    Returns:
-        ``(BINS,)`` int64 and float64, as two calls of :func:`numpy.histogram` give them.
+    Int64 and float64, as two calls of :func:`numpy.histogram` give them, in one pass that stays in the cache.
     """
     low, high = float(flat.min()), float(flat.max())
     edges, scale = np.linspace(low, high, BINS + 1), BINS / (high - low)

@@ -21,11 +21,6 @@ class ResponseExtractor:
     The Gram matrix has the same size whatever the width of the model, and the inner product of two of them
     is their linear CKA (Kornblith et al., 2019). A Gaussian projection keeps those products up to noise of
     about ``1 / sqrt(dim)``, and unlike a PCA of the zoo it does not change when a model joins.
-
-    Args:
-        probes: number of probe images.
-        dim: length of the view.
-        seed: seed of the probes and of the projection.
     """
 
     name: ClassVar[str] = "responses"
@@ -52,7 +47,7 @@ class ResponseExtractor:
     def extract(self, snapshot: Snapshot) -> np.ndarray:
         """The response view ``(dim,)`` float32, NaN when the card does not say how to rebuild the model."""
         real = is_real(snapshot)
-        if not real and snapshot.card.architecture.get("library") != "ptmrec":
+        if not real and not snapshot.is_small:
             return np.full(self.dim, np.nan, dtype=np.float32)
         images = self.probes(INPUT_SIZE if real else snapshot.card.input_size)  # the zoo's, for views that compare
         features = extract_features(snapshot.load(), images).astype(np.float64)

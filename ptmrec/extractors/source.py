@@ -11,11 +11,7 @@ from ptmrec.zoo.snapshot import Snapshot
 
 @register_extractor
 class SourceExtractor:
-    """Dataset token of the data sets the card names: what the model has learned, in the targets' own space.
-
-    Args:
-        sources: mean token ``(E,)`` of each known data set by name.
-    """
+    """Dataset token of the data sets the card names: what the model has learned, in the targets' own space."""
 
     name: ClassVar[str] = "source"
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ptmrec.core.errors import ArtifactError, ConfigError
-from ptmrec.core.files import read_json
+from ptmrec.core.files import is_number, read_json
 from ptmrec.hardware.estimates import Estimate, LatencyModel, conformal_factor, fit_latency
 from ptmrec.hardware.timings import Timings, read_timings
 
@@ -38,13 +38,17 @@ class Profile:
     source: str
 
 
+UNKNOWN = Profile("phone or board", None, np.nan, np.nan, "")
+"""What stands for the data sheet of a device of which only times are known."""
+
+
 @dataclass(frozen=True)
 class Device:
     """A device by name; see :meth:`Devices.find`.
 
     Attributes:
         name: as it is known.
-        profile: its data sheet; None when only times are known.
+        profile: its data sheet; :data:`UNKNOWN` when only times are known.
         timings: latencies measured on it; None when there are none.
         model: what estimates latency from counts; None without a table.
         bridge: how many times as long a model takes as on the machine of the committed costs, with its interval;
@@ -54,7 +58,7 @@ class Device:
     """
 
     name: str
-    profile: Profile | None = None
+    profile: Profile = UNKNOWN
     timings: Timings | None = None
     model: LatencyModel | None = field(default=None, repr=False)
     bridge: Estimate | None = None
@@ -127,20 +131,20 @@ class Devices:
             near = get_close_matches(_plain(name), plain, n=1, cutoff=0.5)
             hint = f"did you mean {plain[near[0]]}?" if near else "see ptmrec plan --devices"
             raise ConfigError(f"no device {name!r} is known; {hint}")
-        timings, profile = self.timings.get(found), self.profiles.get(found)
+        timings, profile = self.timings.get(found), self.profiles.get(found, UNKNOWN)
         scale = self._by_peaks(profile) if timings is None else None
         base = self.find(CALIBRATING[0]) if scale else None
         model = fit_timings(timings) if timings else None
         return Device(found, profile, timings, model, self._ratio(found, self.here), base, scale)
 
-    def _by_peaks(self, profile: Profile | None) -> Estimate | None:
+    def _by_peaks(self, profile: Profile) -> Estimate | None:
         """How many times as long as on the first calibrating processor, by peak operations.
 
         How far peaks can be wrong is how far they are from what the two calibrating processors really need.
         """
         first, second = CALIBRATING
         timed = self._ratio(second, first)
-        if profile is None or profile.kind != "CPU" or timed is None or not {first, second} <= set(self.profiles):
+        if profile.kind != "CPU" or timed is None or not {first, second} <= set(self.profiles):
             return None
         foretold = self.profiles[first].gflops / self.profiles[second].gflops
         apart = max(timed.value / foretold, foretold / timed.value) * timed.high / timed.value
@@ -183,7 +187,7 @@ def _profile(where: str, entry: Any) -> Profile:
         raise ArtifactError(f"{where}: expected an object with {', '.join(part.name for part in fields(Profile))}")
     for part in fields(Profile):
         value, text = entry.get(part.name), part.type is str
-        number = isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+        number = is_number(value) and value > 0
         left_open = value is None and part.name in entry and part.type == float | None
         if not (isinstance(value, str) if text else number or left_open):
             raise ArtifactError(f"{where}: {part.name!r} should be {'text' if text else 'a positive number'}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptmrec.core.errors import DataError
+from ptmrec.core.errors import DataError, brief
 from ptmrec.images.account import Account
 from ptmrec.images.arrays import picture
 from ptmrec.images.folders import part_of
@@ -120,8 +120,7 @@ def _item(source: Any, index: int, kind: str) -> Any:
     try:
         return source[index]
     except Exception as error:  # a data set runs whatever its author wrote
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"{kind}: item {index} cannot be read ({reason}); mend the data set") from None
+        raise DataError(f"{kind}: item {index} cannot be read ({brief(error)}); mend the data set") from None
 
 
 def _names(source: Any) -> list[str]:

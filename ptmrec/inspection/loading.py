@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ptmrec.core.errors import DataError
+from ptmrec.core.errors import DataError, brief
 from ptmrec.images.files import open_image
 from ptmrec.inspection.findings import Finding
 from ptmrec.train.batches import batch_size
@@ -129,7 +129,7 @@ def _guarded(call: Callable[[], float]) -> float:
     except DataError:
         raise
     except Exception as error:  # a data set runs whatever its author wrote
-        raise DataError(f"loading fails: {' '.join(str(error).split())[:200] or type(error).__name__}") from None
+        raise DataError(f"loading fails: {brief(error)}") from None
 
 
 def check_loading(rows: list[dict[str, float]], where: str) -> list[Finding]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import nn
 
 from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import EncoderConfig, PathsConfig
@@ -62,11 +62,8 @@ class ClipImageEncoder:
         for start in progress(starts, description) if description else starts:
             batch = [_as_image(image) for image in images[start : start + self.batch_size]]
             pixels = torch.stack([self._preprocess(image) for image in batch]).to(self.device)
-            parts.append(self._features(pixels).float().cpu())
+            parts.append(nn.functional.normalize(self._model.encode_image(pixels), dim=-1).float().cpu())
         return torch.cat(parts).numpy()
-
-    def _features(self, pixels: Tensor) -> Tensor:
-        return nn.functional.normalize(self._model.encode_image(pixels), dim=-1)
 
 
 def _as_image(image: Image.Image | np.ndarray) -> Image.Image:

@@ -38,13 +38,7 @@ def understands(spec: dict[str, Any]) -> bool:
 
 
 class Preparation:
-    """PIL images to normalised pixels: shorter side resized (bicubic), centre cut out.
-
-    Args:
-        size: height and width in pixels.
-        mean: of each channel, in 0..1.
-        std: of each channel.
-    """
+    """PIL images to normalised pixels: shorter side resized (bicubic), centre cut out."""
 
     def __init__(self, size: int, mean: Sequence[float], std: Sequence[float]) -> None:
         self.size = size
@@ -102,13 +96,9 @@ class _AttentionPool(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """CLIP's ResNet: three convolutions as stem, four stages, attention as pooling.
+    """CLIP's ResNet: three convolutions as stem, four stages of so many layers, attention as pooling.
 
-    Args:
-        layers: blocks of each of the four stages.
-        width: channels of the first stage.
-        image_size: height and width of the images, in pixels.
-        outputs: length of the feature.
+    The first stage has ``width`` channels, the feature has the length ``outputs``.
     """
 
     def __init__(self, layers: Sequence[int], width: int, image_size: int, outputs: int) -> None:

@@ -20,7 +20,8 @@ _SHARED = "fusion.projections.source."
 def save_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
     """Write a ranker's weights as safetensors."""
     shared = model.shares_projection
-    save_tensors({k: v for k, v in model.state_dict().items() if not (shared and k.startswith(_SHARED))}, path)
+    own = {k: v for k, v in model.state_dict().items() if not (shared and k.startswith(_SHARED))}
+    write_bytes(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in own.items()}))
 
 
 def load_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
@@ -30,12 +31,6 @@ def load_ranker(model: RankingCrossAttentionTransformer, path: Path) -> None:
         weights |= {f"{_SHARED}{part}": weights[f"dataset_projection.{part}"] for part in ("weight", "bias")}
     model.load_state_dict(weights)
     model.eval()
-
-
-def save_tensors(state: dict[str, torch.Tensor], path: Path, half: bool = False) -> None:
-    """Write tensors as safetensors, matrices in half precision if ``half``."""
-    kept = {k: (v.half() if half and v.ndim > 1 else v).detach().cpu().contiguous() for k, v in state.items()}
-    write_bytes(path, save(kept))
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -155,7 +155,8 @@ class RankingCrossAttentionTransformer(nn.Module):
         models = self.fusion(model_tokens) + (shares @ self.regimes.weight)[:, None]
         if relations is not None and self.relation_projection is not None:
             models = models + self.relation_projection(relations)
-        dataset = self._dataset(dataset_tokens)
+        scaled = (dataset_tokens - self.dataset_mean) / self.dataset_scale / dataset_tokens.shape[-1] ** 0.5
+        dataset = self.dataset_norm(self.dataset_projection(scaled))
         dataset_mask = self._drop_classes(dataset_mask, dataset)
         for layer in self.layers:
             models = layer(models, dataset, dataset_mask)
@@ -174,10 +175,6 @@ class RankingCrossAttentionTransformer(nn.Module):
     def _relate(self, models: Tensor) -> Tensor:
         """Models ``(B, N, W)`` before the heads; here none sees another."""
         return models
-
-    def _dataset(self, tokens: Tensor) -> Tensor:
-        scaled = (tokens - self.dataset_mean) / self.dataset_scale / tokens.shape[-1] ** 0.5
-        return self.dataset_norm(self.dataset_projection(scaled))
 
     def _regime_shares(self, regime: Regime, lists: int) -> Tensor:
         """How much each regime counts in each list, ``(B, regimes)``: one alone, or all alike."""

@@ -38,11 +38,7 @@ def watch_committed(paths: PathsConfig) -> None:
 
 
 class ProjectFiles:
-    """A configuration and the committed files it names.
-
-    Args:
-        config: the configuration of the run.
-    """
+    """A configuration and the committed files it names."""
 
     def __init__(self, config: ConfigParser) -> None:
         self.config = config

@@ -12,7 +12,7 @@ from ptmrec.recommender.knowledge import Knowledge, fit_knowledge
 from ptmrec.recommender.knowledge_files import write_knowledge
 from ptmrec.relations.expected import SEPARATIONS_NAME, read_separations
 from ptmrec.relations.samples import read_samples
-from ptmrec.relations.transport_files import read_transports
+from ptmrec.relations.transport import read_transports
 
 ALL = "all"
 """The knowledge of the whole zoo within its step's folder."""
@@ -28,10 +28,6 @@ def make_knowledge(files: ProjectFiles, transport: Path) -> Knowledge:
 
     The fixed split and the crossed evaluation judge the method, each data set left out; what ships learns from all. The
     demo asks about images of which nothing is known, as a user does.
-
-    Args:
-        files: the committed files.
-        transport: folder of how the references explain the models.
     """
     known = tuple(name for name in files.splits.all if name != DEMO)
     names = list(files.cards)

@@ -27,7 +27,6 @@ from ptmrec.evaluation.metrics import weighted_tau
 from ptmrec.model.build import build_ranker
 from ptmrec.model.model_encoder import AutoEncoder
 from ptmrec.model.ranker_files import RANKER_NAME, load_ranker
-from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.pipeline.autoencoder import embed_zoo, read_autoencoder, train_on_known
 from ptmrec.pipeline.committed import ProjectFiles
 from ptmrec.pipeline.knowledge import ALL, write_all_knowledge
@@ -35,7 +34,7 @@ from ptmrec.pipeline.rankers import token_sources, train_one_ranker
 from ptmrec.pipeline.relations import write_relations
 from ptmrec.pipeline.step import Step, code_version, run_step, wait_for_lock
 from ptmrec.pipeline.transport import explain_zoo
-from ptmrec.pipeline.views import extract_zoo
+from ptmrec.pipeline.views import extract_views
 from ptmrec.recommender.ensemble import Networks, Recommender
 from ptmrec.recommender.knowledge import Knowledge
 from ptmrec.recommender.knowledge_files import read_knowledge
@@ -44,11 +43,7 @@ from ptmrec.train.history import History
 
 
 class Project(ProjectFiles):
-    """The steps made from a configuration and the committed files it names.
-
-    Args:
-        config: the configuration of the run.
-    """
+    """The steps made from a configuration and the committed files it names."""
 
     def __init__(self, config: ConfigParser) -> None:
         super().__init__(config)
@@ -77,7 +72,7 @@ class Project(ProjectFiles):
             "views",
             [*self.model_files, self.token_folder],
             [self.extract_config, self.config.get(ZooConfig)],
-            partial(extract_zoo, self),
+            partial(extract_views, self),
             self.paths.artifacts / "views",
         )
 
@@ -89,15 +84,14 @@ class Project(ProjectFiles):
     def explain(self) -> Path:
         """Transport of every model: how the references explain its features of the probe images."""
         committed = [self.paths.reference, self.paths.battery, self.paths.splits, self.paths.encoder]
-        return self.run(
-            Step(
-                "transport",
-                [*self.model_files, *committed],
-                [self.config.get(section) for section in (RelationConfig, ZooConfig, EncoderConfig)],
-                partial(explain_zoo, self),
-                self.paths.artifacts / "transport",
-            )
+        step = Step(
+            "transport",
+            [*self.model_files, *committed],
+            [self.config.get(section) for section in (RelationConfig, ZooConfig, EncoderConfig)],
+            partial(explain_zoo, self),
+            self.paths.artifacts / "transport",
         )
+        return self.run(step)
 
     def train_autoencoder(self) -> Path:
         """Train the autoencoder on the weights vectors of the known models."""
@@ -114,15 +108,14 @@ class Project(ProjectFiles):
     def embed(self) -> Path:
         """Model tokens: the views with the autoencoder's code as ``embedding``."""
         views, trained = self.extract(), self.train_autoencoder()
-        return self.run(
-            Step(
-                "model_tokens",
-                [views, trained],
-                [self.autoencoder_config],
-                partial(embed_zoo, self, views, trained),
-                self.paths.artifacts / "model_tokens",
-            )
+        step = Step(
+            "model_tokens",
+            [views, trained],
+            [self.autoencoder_config],
+            partial(embed_zoo, self, views, trained),
+            self.paths.artifacts / "model_tokens",
         )
+        return self.run(step)
 
     def autoencoder(self) -> AutoEncoder:
         """The trained autoencoder, best weights."""
@@ -198,12 +191,6 @@ class Project(ProjectFiles):
         seeds = range(self.ranker_config.seeds if epochs else 1)  # untrained ones answer alike
         return [self.train_ranker("final", seed, epochs) for seed in progress(seeds, "final rankers")]
 
-    def _load_ranker(self, folder: Path) -> RankingCrossAttentionTransformer:
-        dim = self.dataset_tokens("train").items[0][0].features.shape[-1]
-        ranker = build_ranker(self.ranker_config, self.model_tokens().view_dims, dim, len(COLUMNS))
-        load_ranker(ranker, folder / RANKER_NAME)
-        return ranker
-
     def knowledge(self) -> Knowledge:
         """What is known of pairs, fitted on the known data sets."""
         transport = self.explain()
@@ -222,9 +209,12 @@ class Project(ProjectFiles):
 
     def recommender(self) -> Recommender:
         """The final rankers with all that is needed to use them on new images; also written to disk."""
-        embeddings = self.model_tokens()
+        embeddings, members = self.model_tokens(), []
         first = self.dataset_tokens("train").items[0][0]
-        members = [self._load_ranker(folder) for folder in self.train_rankers()]
+        for folder in self.train_rankers():
+            dims = (embeddings.view_dims, first.features.shape[-1], len(COLUMNS))
+            members.append(build_ranker(self.ranker_config, *dims))
+            load_ranker(members[-1], folder / RANKER_NAME)
         networks = Networks(members, tuple(embeddings.names), embeddings.vectors)
         recommender = Recommender(
             self.select_epochs(),

@@ -7,8 +7,7 @@ from ptmrec.core.progress import progress
 from ptmrec.extractors.explanation import probe_images
 from ptmrec.pipeline.committed import ProjectFiles
 from ptmrec.recommender.references import References
-from ptmrec.relations.transport import TransportMaps
-from ptmrec.relations.transport_files import write_transport
+from ptmrec.relations.transport import TransportMaps, write_transport
 from ptmrec.zoo.features import extract_features
 
 

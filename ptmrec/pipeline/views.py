@@ -11,14 +11,9 @@ from ptmrec.pipeline.committed import ProjectFiles
 from ptmrec.zoo.snapshot import Snapshot
 
 
-def extract_zoo(files: ProjectFiles, folder: Path) -> None:
-    """Write the views of all models into a folder."""
-    extract_views(files, folder, files.zoo)
-
-
-def extract_views(files: ProjectFiles, folder: Path, snapshots: Sequence[Snapshot]) -> None:
-    """Write the views of some models into a folder; those that are there already stay."""
+def extract_views(files: ProjectFiles, folder: Path, snapshots: Sequence[Snapshot] | None = None) -> None:
+    """Write the views of some models, or of all, into a folder; those that are there already stay."""
     extractor = ViewExtractor(files.extract_config, files.dataset_tokens(*SPLITS).mean_tokens())
-    for snapshot in progress(snapshots, "extracting views"):
+    for snapshot in progress(files.zoo if snapshots is None else snapshots, "extracting views"):
         if not (folder / f"{snapshot.name}.npz").is_file():
             write_model_tokens(folder, snapshot.name, extractor.extract(snapshot))

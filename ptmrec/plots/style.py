@@ -2,8 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from html import escape
 from itertools import cycle
 from pathlib import Path
@@ -86,23 +86,13 @@ class Drawing(Figure):
         return picture(self)
 
 
-@contextmanager
-def thesis_style() -> Iterator[None]:
+def thesis_style() -> AbstractContextManager[None]:
     """Context in which figures get the thesis's look; the settings are put back after it."""
-    with mpl.rc_context(_STYLE):
-        yield
+    return mpl.rc_context(_STYLE)
 
 
 def save_figure(figure: Figure, name: str, folder: Path, alt: str) -> list[Path]:
-    """Write a figure as ``<name>.pdf`` and ``<name>.png``, its alternative text inside.
-
-    The creation date is left out of the files, so that the same data give the same bytes.
-
-    Args:
-        figure: the figure.
-        name: file name without its ending.
-        folder: where it goes.
-        alt: what the figure shows, in a sentence or two, for who cannot see it.
+    """Write a figure as ``<name>.pdf`` and ``<name>.png``; ``alt`` says what it shows, for who cannot see it.
 
     Raises:
         ValueError: there is no alternative text.
@@ -110,24 +100,26 @@ def save_figure(figure: Figure, name: str, folder: Path, alt: str) -> list[Path]
     """
     if not alt.strip():
         raise ValueError(f"figure {name!r}: say what it shows, for readers who cannot see it")
-    metadata = {"pdf": {"CreationDate": None, "Subject": alt}, "png": {"Description": alt}}
-    pictures = {kind: picture(figure, kind, metadata[kind]) for kind in metadata}
+    contents = pictures(figure, alt)
     sides = cut_off(figure)
     if sides:
         raise ArtifactError(
             f"figure {name!r}: cut off by {', '.join(sides)}; draw it larger, or with shorter words, and save it again"
         )
-    return [write_bytes(folder / f"{name}.{kind}", content) for kind, content in pictures.items()]
+    return [write_bytes(folder / f"{name}.{kind}", content) for kind, content in contents.items()]
+
+
+def pictures(figure: Figure, alt: str) -> dict[str, bytes]:
+    """A figure as PDF and PNG, its alternative text inside.
+
+    The creation date is left out, so that the same data give the same bytes.
+    """
+    notes = {"pdf": {"CreationDate": None, "Subject": alt}, "png": {"Description": alt}}
+    return {kind: picture(figure, kind, own) for kind, own in notes.items()}
 
 
 def picture(figure: Figure, kind: str = "png", metadata: Mapping[str, str | None] | None = None) -> bytes:
-    """A figure as a file's content, in the style that it was drawn in: some settings act only when it is saved.
-
-    Args:
-        figure: the figure.
-        kind: ``png`` or ``pdf``.
-        metadata: what is noted in the file.
-    """
+    """A figure as a file's content, in the style that it was drawn in: some settings act only when it is saved."""
     buffer = io.BytesIO()
     with thesis_style():
         settle(figure)

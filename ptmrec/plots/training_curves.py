@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
-from ptmrec.plots.style import TEXT_WIDTH, Drawing, thesis_style
+from ptmrec.plots.style import ROLE_LABELS, TEXT_WIDTH, Drawing, thesis_style
 
 PARTS = ("train", "validation")
-PART_LABELS = {"train": "training", "validation": "validation"}
 COLOURS = dict(zip(PARTS, sns.color_palette("colorblind", len(PARTS)), strict=True))
 """One colour for training and one for validation, in every panel."""
 LABELS = {
@@ -32,13 +31,11 @@ SAME = 0.995
 def plot_history(frame: pd.DataFrame, chosen: int | None = None) -> Figure:
     """The loss as it is, on a log scale and as a rolling mean, and a panel per metric that says something else.
 
-    A loss that is not positive has no log scale, and a run of few epochs no mean worth a panel.
-
-    Args:
-        frame: ``History.to_frame()``: one row per epoch.
-        chosen: the epoch that is used, marked by a line in every panel; None marks none.
+    A loss that is not positive has no log scale, and a run of few epochs no mean worth a panel. A line marks the epoch
+    that is used, if one is ``chosen``.
     """
-    panels = [*_loss_panels(frame), *((name, _title(name), 1) for name in new_metrics(frame))]
+    titles = {name: LABELS.get(name, name.replace("_", " ")) for name in new_metrics(frame)}
+    panels = [*_loss_panels(frame), *((name, title, 1) for name, title in titles.items())]
     columns = 2 if len(panels) in (2, 4) else min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     with thesis_style():
@@ -80,10 +77,6 @@ def _loss_panels(frame: pd.DataFrame) -> list[tuple[str, str, int]]:
     return panels
 
 
-def _title(quantity: str) -> str:
-    return LABELS.get(quantity, quantity.replace("_", " "))
-
-
 def _repeats_loss(frame: pd.DataFrame, metric: str) -> bool:
     pairs = [(frame[f"{part}_{metric}"], frame[f"{part}_loss"]) for part in _parts(frame, metric)]
     # Curves of one or two epochs always correlate.
@@ -95,7 +88,7 @@ def _plot_quantity(frame: pd.DataFrame, quantity: str, window: int, ax: Axes) ->
     for part in _parts(frame, quantity):
         values = frame[f"{part}_{quantity}"].rolling(window).mean() if window > 1 else frame[f"{part}_{quantity}"]
         ax.plot(
-            frame["epoch"], values, label=PART_LABELS[part], color=COLOURS[part], lw=1.2, marker=marker, markersize=2.5
+            frame["epoch"], values, label=ROLE_LABELS[part], color=COLOURS[part], lw=1.2, marker=marker, markersize=2.5
         )
     ax.set(xlabel="epoch")
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))

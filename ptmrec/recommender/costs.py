@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ptmrec.recommender.ranking import Ranking
     from ptmrec.recommender.recommendation import Recommendation
 
-EMBEDDED = "ptmrec"
-"""Library that the cards of embedded models name."""
 TRIES = 3
 """Times a model is measured before the table's value stands in for a machine that is never quiet."""
 COLUMNS = (
@@ -74,8 +72,7 @@ class CostBook:
         if self.device is None:
             return {"name": "this machine", **self.machine}
         profile = self.device.profile
-        memory = profile.memory_gib if profile else None
-        return {"name": self.device.name, "memory_gib": memory, "source": profile.source if profile else ""}
+        return {"name": self.device.name, "memory_gib": profile.memory_gib, "source": profile.source}
 
     def add_measurement(self, measurement: Mapping[str, Any]) -> None:
         """Use a measurement made now."""
@@ -119,22 +116,22 @@ class CostBook:
     def _on_device(self, bare: Costs, found: "Estimate", basis: str) -> Costs:
         if not np.isfinite(found.value):
             return replace(bare, basis=basis)
-        profile = self.device.profile
-        watts = profile.watts if profile else None
+        watts = self.device.profile.watts
+        stated = np.isfinite(watts)
         return replace(
             bare,
             latency=found.high,
             basis=basis,
             latency_p50=found.value,
             throughput=1e3 / found.high,  # one image at a time: batches may do better, never worse
-            energy=found.high / 1e3 * watts if watts else None,
-            energy_basis=f"estimated (time, at {watts:g} W)" if watts else "not measured",
+            energy=found.high / 1e3 * watts if stated else None,
+            energy_basis=f"estimated (time, at {watts:g} W)" if stated else "not measured",
         )
 
 
 def _activations(snapshot: Snapshot) -> float:
     """1e6 activations of one image, counted; NaN for embedded models, which are unlike those of every table."""
-    if snapshot.card.architecture.get("library") == EMBEDDED:
+    if snapshot.is_small:
         return np.nan
     size = snapshot.card.input_size
     try:

@@ -12,7 +12,7 @@ from ptmrec.config.parser import ConfigParser
 from ptmrec.config.sections import PathsConfig
 from ptmrec.core.files import read_json
 from ptmrec.hardware.counting import count_activations, count_flops, peak_memory
-from ptmrec.hardware.devices import Device, Devices
+from ptmrec.hardware.devices import UNKNOWN, Device, Devices
 from ptmrec.hardware.timings import architecture
 from ptmrec.recommender.added_models import find_models
 from ptmrec.zoo.snapshot import Snapshot
@@ -102,16 +102,16 @@ def list_devices(paths: PathsConfig) -> pd.DataFrame:
     devices = Devices(paths.published, paths.devices, "")
     rows = []
     for name in devices.names:
-        profile, timings = devices.profiles.get(name), devices.timings.get(name)
+        profile, timings = devices.profiles.get(name, UNKNOWN), devices.timings.get(name)
         rows.append(
             {
                 "device": name,
-                "kind": profile.kind if profile else "phone or board",
-                "memory_gib": (profile.memory_gib if profile else None) or np.nan,
-                "gflops": profile.gflops if profile else np.nan,
-                "watts": profile.watts if profile else np.nan,
+                "kind": profile.kind,
+                "memory_gib": profile.memory_gib or np.nan,
+                "gflops": profile.gflops,
+                "watts": profile.watts,
                 "models_timed": len(timings) if timings else 0,
-                "source": "; ".join(part.source for part in (profile, timings) if part),
+                "source": "; ".join(part.source for part in (profile, timings) if part and part.source),
             }
         )
     return pd.DataFrame(rows)
@@ -120,11 +120,11 @@ def list_devices(paths: PathsConfig) -> pd.DataFrame:
 def _row(device: Device, needs: Needs, max_latency: float | None) -> dict[str, Any]:
     profile = device.profile
     found, basis = device.latency(needs.counts, needs.here_ms, needs.known_as)
-    memory = profile.memory_gib if profile else None
+    memory = profile.memory_gib
     return {
         "device": device.name,
-        "kind": profile.kind if profile else "phone or board",
-        "watts": profile.watts if profile else np.nan,
+        "kind": profile.kind,
+        "watts": profile.watts,
         "memory_gib": memory or np.nan,
         "fits": _answer(needs.memory_mib + RUNTIME_MIB <= 1024 * memory) if memory else "unknown",
         "latency_ms": found.value,

@@ -96,8 +96,8 @@ def usual_plans(records: Mapping[str, Sequence[Mapping[str, Any]]], without: str
 
 def plan_for(snapshot: Snapshot, known: Mapping[str, Plan]) -> Plan:
     """That of a known model; of another one that of small networks, or of networks for photographs."""
-    small = snapshot.card.architecture.get("library") == "ptmrec"
-    return known.get(snapshot.name) or Plan(Recipe(STEPS, 32, 2e-3, DECAY) if small else Recipe(STEPS, 16, 1e-3, DECAY))
+    batch_size, rate = (32, 2e-3) if snapshot.is_small else (16, 1e-3)
+    return known.get(snapshot.name) or Plan(Recipe(STEPS, batch_size, rate, DECAY))
 
 
 class RunBook:

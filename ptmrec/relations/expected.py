@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ptmrec.core.errors import ArtifactError
+from ptmrec.core.errors import reading
 from ptmrec.core.files import read_json, write_json
 from ptmrec.relations.ridge import ridge_left_out
 from ptmrec.relations.samples import DatasetSample
@@ -174,10 +174,8 @@ def read_separations(path: Path) -> dict[str, dict[str, KnownSeparation]]:
     Raises:
         ArtifactError: missing or damaged file.
     """
-    try:
+    with reading(path, "make it again with: ptmrec zoo reference"):
         return {draw: {name: _known(own) for name, own in rows.items()} for draw, rows in read_json(path).items()}
-    except (AttributeError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: damaged ({error}); make it again with: ptmrec zoo reference") from None
 
 
 def _known(own: Mapping[str, Any]) -> KnownSeparation:

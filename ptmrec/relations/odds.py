@@ -144,8 +144,7 @@ class OddsPosterior:
     def _move(
         self, expected: np.ndarray, shown: np.ndarray, chance: np.ndarray, level: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        error = shown - expected
-        mean, covariance = condition(self.covariance, error, np.diag(np.nan_to_num(chance)) + level)
+        mean, covariance = condition(self.covariance, shown - expected, np.diag(np.nan_to_num(chance)) + level)
         return expected + mean, covariance
 
     def _calibrate(
@@ -180,11 +179,9 @@ class OddsPosterior:
 
 
 def fit_records(accuracy: np.ndarray, groups: np.ndarray) -> OddsPosterior:
-    """Learn from records what is expected and how errors go together.
+    """Learn from records ``(T, N)`` in 0..1, NaN = not measured, what is expected and how errors go together.
 
-    Args:
-        accuracy: ``(T, N)`` in 0..1, NaN = not measured; every model has a record.
-        groups: ``(T,)`` labels of like data sets, which are left out together; at least two.
+    Every model has a record. Like data sets, by labels ``(T,)``, are left out together; there are at least two groups.
     """
     known = left_out_errors(log_odds(accuracy), groups)
     return OddsPosterior(expected_by_records(log_odds(accuracy)), known, fit_posterior(known).covariance)

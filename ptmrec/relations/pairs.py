@@ -85,10 +85,8 @@ class PairTable:
     def relations(self, target: str, skills: Mapping[str, np.ndarray]) -> np.ndarray:
         """Relations ``(N, R)`` of every model to a data set, columns as :data:`RELATIONS`.
 
-        Args:
-            target: the data set.
-            skills: known data set -> skill ``(N,)`` of every model there, see :func:`skill_of`; NaN where a
-                model has none. The target's own is never used.
+        They are made of the skills ``(N,)`` on known data sets, see :func:`skill_of`, NaN where a model has none; the
+        target's own are never used.
         """
         others = [name for name in skills if name != target]
         table = np.stack([skills[name] for name in others])
@@ -106,11 +104,8 @@ class PairTable:
         """How much better than their families the siblings of every model did, ``(N, 8)`` as :data:`SIBLINGS`.
 
         What a family is good at, and what a source or a size adds to it, come apart: so a model of a family that was
-        never measured is known by models of other families that learned from the same images, or are as large.
-
-        Args:
-            target: the data set; its own skills are never used.
-            skills: known data set -> measured skill ``(N,)``; NaN where nothing was measured.
+        never measured is known by models of other families that learned from the same images, or are as large. Skills
+        are NaN where nothing was measured; the target's own are never used.
         """
         others = [name for name in skills if name != target]
         table = np.stack([skills[name] for name in others])
@@ -126,12 +121,12 @@ class PairTable:
     def _family_means(self, table: np.ndarray) -> np.ndarray:
         """Mean ``(K, N)`` of what the known models of each one's family have in a table ``(K, N)``."""
         there = ~np.isnan(table) & self.base
-        count = there @ self._family
-        total = np.where(there, np.nan_to_num(table), 0) @ self._family
+        count = there @ self.family
+        total = np.where(there, np.nan_to_num(table), 0) @ self.family
         return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
     @cached_property
-    def _family(self) -> np.ndarray:
+    def family(self) -> np.ndarray:
         """Which models are of one family, ``(N, N)``."""
         families = np.array([card.family for card in self.cards.values()])
         return (families[:, None] == families).astype(np.float64)
@@ -142,21 +137,16 @@ class PairTable:
         sources = np.array([str(card.source_dataset) for card in self.cards.values()])
         sizes = np.array([str(card.architecture.get("size", "")) for card in self.cards.values()])
         known = [(values[:, None] == values) & (values != "") & (values != "None") for values in (sources, sizes)]
-        return [(alike & (self._family == 0)).astype(np.float64) for alike in known]
+        return [(alike & (self.family == 0)).astype(np.float64) for alike in known]
 
     def source_likeness(self, known: list[str], alike: np.ndarray) -> np.ndarray:
-        """Likeness ``(N,)`` of a target and the likest data set each model was trained on; NaN where unknown.
+        """Likeness ``(N,)`` of a target, which is ``alike (K,)`` known ones, and the likest each model was trained on.
 
-        Args:
-            known: K data sets.
-            alike: ``(K,)`` their likeness to the target.
+        NaN where none of them is known.
         """
-        best = np.where(self.sources(known), alike, -np.inf).max(axis=1)
+        trained = self._sources[:, [self._place(name) for name in known]]
+        best = np.where(trained, alike, -np.inf).max(axis=1)
         return np.where(np.isfinite(best), best, np.nan)
-
-    def sources(self, known: list[str]) -> np.ndarray:
-        """Which of K data sets each model was trained on, ``(N, K)`` bool."""
-        return self._sources[:, [self._place(name) for name in known]]
 
     def _place(self, name: str) -> int:
         return self.scores.datasets.index(name)
@@ -181,15 +171,9 @@ def skill_of(accuracies: np.ndarray) -> np.ndarray:
     return (rank_share(accuracies) - 0.5) * np.sqrt(12)
 
 
-def standard(values: np.ndarray, base: np.ndarray | None = None) -> np.ndarray:
-    """Values ``(N,)`` on the scale on which those of ``base`` that are there have mean 0 and deviation 1.
-
-    Args:
-        values: NaN where there is none, which stays NaN.
-        base: ``(N,)`` bool, which values fix the scale; all without it.
-    """
-    fixed = values if base is None else values[base]
-    fixed = fixed[np.isfinite(fixed)]
+def standard(values: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Values ``(N,)``, NaN where there is none, on the scale on which those of ``base`` have mean 0 and deviation 1."""
+    fixed = values[base & np.isfinite(values)]
     deviation = fixed.std() if len(fixed) else 0.0
     if deviation < 1e-12:
         return np.where(np.isnan(values), np.nan, 0.0)

@@ -85,7 +85,7 @@ class Posterior:
         self,
         expected: np.ndarray,
         measured: np.ndarray | None = None,
-        images: np.ndarray | int | None = None,
+        images: np.ndarray | float = np.inf,
         noisy: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Accuracies after some were measured.
@@ -93,7 +93,7 @@ class Posterior:
         Args:
             expected: ``(N,)`` expected accuracies.
             measured: ``(N,)`` accuracies measured on the user's images, NaN = not measured; None measures nothing.
-            images: how many images each was judged on, one number or ``(N,)``; infinitely many without it.
+            images: how many images each was judged on, one number or ``(N,)``.
             noisy: a measurement is one draw of an accuracy: it moves what is expected and does not take its place.
 
         Returns:
@@ -102,9 +102,7 @@ class Posterior:
         if measured is None or np.isnan(measured).all():
             return expected, self.covariance
         error = measured - expected - self.bias
-        own = self.noise + (
-            np.clip(measured * (1 - measured), 0.01, 1) / images if images is not None else np.zeros(len(error))
-        )
+        own = self.noise + np.clip(measured * (1 - measured), 0.01, 1) / images
         mean, covariance = condition(self.covariance, error, np.diag(own) + self.common)
         kept = np.isnan(measured) | noisy
         return np.where(kept, expected + mean, measured - self.bias), covariance
@@ -113,7 +111,7 @@ class Posterior:
         self,
         expected: np.ndarray,
         measured: np.ndarray | None = None,
-        images: np.ndarray | int | None = None,
+        images: np.ndarray | float = np.inf,
         noisy: bool = False,
         listed: np.ndarray | None = None,
     ) -> "Accuracies":
@@ -125,8 +123,7 @@ class Posterior:
         mean, covariance = self.update(expected, measured, images, noisy)
         deviations = np.full(len(expected), np.nan)
         if count and not noisy:
-            chance = measured * (1 - measured) / images if images is not None else 0.0
-            deviations = np.sqrt(self.common + self.noise + chance) + 0 * measured
+            deviations = np.sqrt(self.common + self.noise + measured * (1 - measured) / images)
         whole = Accuracies(mean, covariance, self.calibrate(count, noisy, listed), deviations)
         return whole if listed is None else whole.only(listed)
 
@@ -257,10 +254,7 @@ def fit_posterior(known: KnownErrors) -> Posterior:
 def condition(covariance: np.ndarray, observed: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean ``(N,)`` and covariance ``(N, N)`` of Gaussian variables of mean 0 given some of them.
 
-    Args:
-        covariance: ``(N, N)``.
-        observed: ``(N,)``, NaN = not observed.
-        noise: ``(N, N)`` covariance of the observations' noise.
+    NaN = not observed; the noise of the observations has a covariance ``(N, N)``, too.
     """
     seen = np.flatnonzero(~np.isnan(observed))
     if not len(seen):

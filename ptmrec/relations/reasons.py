@@ -41,7 +41,7 @@ class Reasons:
         """What speaks most for the model, in a few words."""
         kinds = {
             "its features separate your classes": ("transport",),
-            f"good on {self._carried()}": SKILLS,
+            f"good on {_joined(self.liked()) or 'known data sets'}": SKILLS,
             "learned from images like these": ("source_encoder", "source_reference"),
             "its size": ("size",),
             "accurate where it was trained": ("source_accuracy",),
@@ -55,9 +55,6 @@ class Reasons:
         """The two known data sets whose skill speaks most for the model, if they do."""
         best = sorted(self.evidence, key=lambda name: -self.evidence[name])[:2]
         return [name for name in best if self.evidence[name] > 0]
-
-    def _carried(self) -> str:
-        return _joined(self.liked()) or "known data sets"
 
     def words(self, class_names: tuple[str, ...] = ()) -> list[str]:
         """The reasons without numbers, a sentence each: what it did well on, your classes, its size."""
@@ -113,16 +110,7 @@ def explain_score(
     sample: DatasetSample | None,
     transport: np.ndarray,
 ) -> Reasons:
-    """Reasons of one model.
-
-    Args:
-        ranker: the linear ranker.
-        pairs: models and data sets.
-        target: the data set.
-        place: position of the model.
-        sample: images of the target, for the classes; without it no class is named.
-        transport: ``(r, d)`` of the model.
-    """
+    """Reasons of the model at a place, whose transport is ``(r, d)``; without a sample no class is named."""
     inputs = ranker.inputs(pairs, target)
     inputs = inputs - np.where(np.abs(inputs).any(axis=1)[:, None], inputs, 0)[pairs.base].mean(axis=0)
     measured, new, siblings = np.split(inputs[place] * ranker.weights, [len(RELATIONS), 2 * len(RELATIONS)])

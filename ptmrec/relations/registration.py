@@ -20,12 +20,7 @@ BEST = np.sqrt(3)
 def estimate_skills(pairs: PairTable, skills: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Skill ``(N,)`` of every model on every known data set as if it had never been measured.
 
-    Args:
-        pairs: models and data sets.
-        skills: known data set -> measured skill ``(N,)``, NaN = not measured; the ridge learns from these.
-
-    Returns:
-        Known data set -> estimate; NaN for models trained on it.
+    The ridge learns from the measured skills ``(N,)``, NaN = not measured. Models trained on a data set have NaN there.
     """
     inputs = _inputs(pairs, list(skills))
     weights = fit_within_families(pairs, inputs, skills)
@@ -38,18 +33,13 @@ def fit_within_families(
 ) -> np.ndarray:
     """Ridge weights ``(F,)`` from inputs ``(N, F)`` to skills ``(N,)``, both about their mean in each family.
 
-    Args:
-        pairs: the models, of which only the known ones count.
-        inputs: data set -> inputs.
-        skills: data set -> skills; NaN does not count.
+    Only the known models count, where their skill is not NaN.
     """
-    families = np.array([card.family for card in pairs.cards.values()])
-    groups = (families == np.unique(families)[:, None]).astype(np.float64)
     rows, targets = [], []
     for name, values in skills.items():
         kept = pairs.base & ~np.isnan(values)
-        own = groups[:, kept]
-        own = own.T @ (own / np.maximum(own.sum(axis=1, keepdims=True), 1))
+        own = pairs.family[np.ix_(kept, kept)]
+        own = own / own.sum(axis=1, keepdims=True)
         rows.append(inputs[name][kept] - own @ inputs[name][kept])
         targets.append(values[kept] - own @ values[kept])
     return ridge_weights(np.concatenate(rows), np.concatenate(targets))

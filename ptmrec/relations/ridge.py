@@ -73,12 +73,9 @@ def ridge_left_out_classes(features: np.ndarray, labels: np.ndarray) -> dict[int
 
 
 def split_probe(features: np.ndarray, labels: np.ndarray, splits: Sequence[Split]) -> float:
-    """Accuracy of a ridge classifier that learns from a few images per class, on the other images; mean over splits.
+    """Accuracy of a ridge classifier that learns from a few images per class, on the other images.
 
-    Args:
-        features: ``(n, d)`` float.
-        labels: ``(n,)`` class indices.
-        splits: of :func:`draw_splits`.
+    The mean over the splits of :func:`draw_splits`, of features ``(n, d)`` and class indices ``(n,)``.
     """
     return float(np.mean([_probe(features, labels, *split) for split in splits]))
 
@@ -86,10 +83,7 @@ def split_probe(features: np.ndarray, labels: np.ndarray, splits: Sequence[Split
 def draw_splits(labels: np.ndarray) -> list[Split]:
     """Random splits of images: :data:`SHOTS` per class to learn from, at most seven in ten of a class, and the others.
 
-    They are the same for every model.
-
-    Args:
-        labels: ``(n,)`` class indices.
+    They are the same for every model. The labels are class indices ``(n,)``.
 
     Raises:
         ValueError: no class has two images, so none is left to judge by.

@@ -38,7 +38,7 @@ class PairScores:
         same: ``(T, T)`` how surely they are the same, see :func:`~ptmrec.relations.similarity.class_match`; NaN where
             nobody compared their classes.
         probe: ``(T, N)`` accuracy of each model's own features in a split probe, see
-            :func:`~ptmrec.relations.ridge.split_probe`; NaN where it never ran. All NaN without it.
+            :func:`~ptmrec.relations.ridge.split_probe`; NaN where it never ran.
     """
 
     datasets: tuple[str, ...]
@@ -48,11 +48,7 @@ class PairScores:
     encoder: np.ndarray
     reference: np.ndarray
     same: np.ndarray
-    probe: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        if self.probe is None:
-            object.__setattr__(self, "probe", np.full(self.transport.shape, np.nan))
+    probe: np.ndarray
 
     def only(self, datasets: Sequence[str], models: Sequence[str]) -> "PairScores":
         """The scores of some data sets and models, in that order.
@@ -84,11 +80,9 @@ class PairScores:
         return PairRow(self.transport[place], *own)
 
     def with_dataset(self, name: str, row: "PairRow") -> "PairScores":
-        """The scores with one more data set, of which nothing but its images is known.
+        """The scores with one more data set, compared with those that are there and with itself, in this order.
 
-        Args:
-            name: its name.
-            row: its scores; compared with the data sets that are there and with itself, in this order.
+        Nothing but its images is known of it.
         """
         never = np.full(len(self.models), np.nan)
         return replace(
@@ -158,8 +152,9 @@ def join_rows(
 ) -> PairScores:
     """Scores from one row per data set, each compared with all of them in this order."""
     transport, *likeness = (np.stack(parts) for parts in zip(*rows, strict=True))
-    few_shot = np.full(transport.shape, np.nan) if few_shot is None else few_shot
-    return PairScores(tuple(datasets), tuple(models), transport, few_shot, *likeness)
+    never = np.full(transport.shape, np.nan)
+    few_shot = never if few_shot is None else few_shot
+    return PairScores(tuple(datasets), tuple(models), transport, few_shot, *likeness, never)
 
 
 def write_scores(path: Path, variants: Mapping[str, PairScores]) -> Path:
@@ -185,9 +180,8 @@ def read_scores(path: Path) -> dict[str, PairScores]:
         datasets, models = (tuple(str(name) for name in arrays[key]) for key in ("datasets", "models"))
         for held in (datasets, models):
             if len(set(held)) < len(held):
-                raise ArtifactError(
-                    f"{path}: {max(held, key=held.count)!r} is in it twice; make it again with: ptmrec zoo reference"
-                )
+                twice = max(held, key=held.count)
+                raise ArtifactError(f"{path}: {twice!r} is in it twice; make it again with: ptmrec zoo reference")
         cells, pairs = (len(datasets), len(models)), (len(datasets), len(datasets))
         shapes = dict(zip(_TABLES, (cells, cells, pairs, pairs, pairs, cells), strict=True))
         found = {}

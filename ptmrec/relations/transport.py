@@ -7,9 +7,12 @@ for a data set is estimated without running the model on it.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import read_npz, write_npz
 from ptmrec.relations.ridge import ridge_left_out
 
 SHRINKAGE = 1e-3
@@ -19,13 +22,10 @@ COLUMNS = 2**13
 
 
 class TransportMaps:
-    """Coordinates of probes that models are explained by; what depends on them alone is computed once.
+    """Coordinates ``(P, r)``, centred, of probes that explain models; what depends on them alone is computed once.
 
     The map is the primal form of ``X' / s (K / s + SHRINKAGE I)^-1 F`` with ``K = X X'``, ``s = trace(K) / P``: the
     same map, smaller to keep.
-
-    Args:
-        coordinates: ``(P, r)`` coordinates of the probes by the references, centred.
     """
 
     def __init__(self, coordinates: np.ndarray) -> None:
@@ -37,10 +37,7 @@ class TransportMaps:
         self._leverage = np.einsum("pr,rp->p", self._coordinates, solved) / self._length
 
     def fit(self, features: np.ndarray) -> tuple[np.ndarray, float]:
-        """How the references explain a model.
-
-        Args:
-            features: ``(P, d)`` the model's features of the same probes.
+        """How the references explain a model with features ``(P, d)`` of the same probes.
 
         Returns:
             The linear map ``(r, d)`` from reference coordinates to the model's standardised features, and the share of
@@ -51,6 +48,26 @@ class TransportMaps:
         transport = np.linalg.solve(self._gram, self._coordinates.T @ scaled / self._length)
         residual = (scaled - self._coordinates @ transport) / np.maximum(1 - self._leverage, 1e-6)[:, None]
         return transport, 1 - float((residual**2).sum() / max((scaled**2).sum(), 1e-300))
+
+
+def write_transport(folder: Path, name: str, maps: TransportMaps, features: np.ndarray) -> Path:
+    """Explain a model by its features ``(P, d)`` of the probes, and write the map as NPZ, in half precision."""
+    transport, share = maps.fit(features)
+    arrays = {"transport": transport.astype(np.float16), "explained": np.array(share)}
+    return write_npz(folder / f"{name}.npz", arrays)
+
+
+def read_transports(folder: Path, names: Sequence[str]) -> list[np.ndarray]:
+    """The maps ``(r, d)`` of models, float16.
+
+    Raises:
+        ArtifactError: a model was not explained, or its file is damaged.
+    """
+    maps = [read_npz(folder / f"{name}.npz", ("transport", "explained"))["transport"] for name in names]
+    for name, values in zip(names, maps, strict=True):
+        if values.ndim != 2 or values.dtype.kind != "f" or not np.isfinite(values).all():
+            raise ArtifactError(f"{folder / name}.npz: no map from references to features; run ptmrec reproduce again")
+    return maps
 
 
 def transports_left_out(

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -21,18 +21,7 @@ def to_device(batch: Any, device: torch.device) -> Any:
     """
     if hasattr(batch, "to"):
         return batch.to(device)
-    if isinstance(batch, Mapping):
-        return {key: to_device(value, device) for key, value in batch.items()}
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(value, device) for value in batch))
-    if isinstance(batch, list | tuple):
-        return type(batch)(to_device(value, device) for value in batch)
-    if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
-        moved = copy.copy(batch)
-        for field in dataclasses.fields(batch):  # object.__setattr__ also works for frozen ones
-            object.__setattr__(moved, field.name, to_device(getattr(batch, field.name), device))
-        return moved
-    return batch
+    return _with_parts(batch, lambda part: to_device(part, device))
 
 
 def batch_size(batch: Any) -> int:
@@ -60,28 +49,29 @@ def take_rows(batch: Any, rows: slice, count: int) -> Any:
     Raises:
         TrainingError: an object that only knows itself how to be divided.
     """
-    if isinstance(batch, Tensor) or (isinstance(batch, list) and not any(map(_is_nested, batch))):
+    by_row = isinstance(batch, list) and next(_tensors(batch), None) is None  # else a batch in parts
+    if by_row or isinstance(batch, Tensor):
         whole = isinstance(batch, Tensor) and not batch.ndim
         return batch if whole or len(batch) != count else batch[rows]
-    if isinstance(batch, Mapping):
-        return {key: take_rows(value, rows, count) for key, value in batch.items()}
-    if hasattr(batch, "to"):
+    if hasattr(batch, "to") and not isinstance(batch, Mapping):
         raise TrainingError(f"a batch of type {type(batch).__name__} cannot be divided; train in one process")
+    return _with_parts(batch, lambda part: take_rows(part, rows, count))
+
+
+def _with_parts(batch: Any, change: Callable[[Any], Any]) -> Any:
+    """A batch of the same form with each of its parts changed; what has no parts comes back as it is."""
+    if isinstance(batch, Mapping):
+        return {key: change(value) for key, value in batch.items()}
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(take_rows(value, rows, count) for value in batch))
+        return type(batch)(*map(change, batch))
     if isinstance(batch, list | tuple):
-        return type(batch)(take_rows(value, rows, count) for value in batch)
+        return type(batch)(map(change, batch))
     if dataclasses.is_dataclass(batch) and not isinstance(batch, type):
-        divided = copy.copy(batch)
-        for field in dataclasses.fields(batch):
-            object.__setattr__(divided, field.name, take_rows(getattr(batch, field.name), rows, count))
-        return divided
+        changed = copy.copy(batch)
+        for field in dataclasses.fields(batch):  # object.__setattr__ also works for frozen ones
+            object.__setattr__(changed, field.name, change(getattr(batch, field.name)))
+        return changed
     return batch
-
-
-def _is_nested(value: Any) -> bool:
-    """Whether a list that holds this is a batch in parts, not a list with one entry per row."""
-    return next(_tensors(value), None) is not None
 
 
 def end_workers(batches: Any) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ptmrec.core.errors import ArtifactError, TrainingError, describe_os_error, first_line
+from ptmrec.core.errors import ArtifactError, TrainingError, brief, describe_os_error, first_line
 from ptmrec.core.files import TEMPORARY, naming, write_bytes
 
 try:
@@ -62,12 +62,7 @@ class Position:
 
 
 class CheckpointStore:
-    """The files of one trainer in its output folder.
-
-    Args:
-        folder: the output folder; made on the first write.
-        name: the trainer's name, with which every file name begins.
-    """
+    """The files of one trainer, whose name they begin with, in its output folder, which the first write makes."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
@@ -82,10 +77,6 @@ class CheckpointStore:
         part = f"epoch_{epoch:04d}." if epoch is not None else ""
         path = self.folder / f"{self.name}_weights.{part}loss_{loss:.6f}.{timestamp()}.pt"
         return save_tensors(weights, path)
-
-    def save_last(self, state: dict[str, Any]) -> Path:
-        """Write the resumable state."""
-        return save_tensors(state, self.last_path)
 
     def load_last(self) -> dict[str, Any]:
         """Read the resumable state, tensors on the CPU.
@@ -177,8 +168,7 @@ def load_into(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> No
     try:
         model.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ArtifactError(f"{path}: weights do not fit {type(model).__name__} ({reason})") from None
+        raise ArtifactError(f"{path}: weights do not fit {type(model).__name__} ({brief(error)})") from None
 
 
 @contextmanager

@@ -12,20 +12,16 @@ EVERY = 180.0
 """Seconds between two drawings of the files of a run that goes on."""
 LIVE_SHARE = 0.1
 """Share of the time that a live plot may take."""
-KINDS = ("png", "pdf")
 ALT = "Lines against epochs: the loss as it is, on a log scale and as a rolling mean, and each further metric."
 
 
 class Curves:
-    """Draws the curves of one run.
+    """Draws the curves of one run: ``<name>_curves.png`` and ``.pdf`` in a folder, if one is given.
 
-    Args:
-        name: the trainer's name, with which the files begin.
-        folder: where ``<name>_curves.png`` and ``.pdf`` go; None writes none.
-        live: show them in the notebook's cell as well, and keep them up to date there.
+    With ``live`` they are in the notebook's cell as well, and kept up to date there.
     """
 
-    def __init__(self, name: str, folder: Path | None, live: bool = False) -> None:
+    def __init__(self, name: str, folder: Path | None, live: bool) -> None:
         self._name, self._folder, self._live = name, folder, live
         self._display = None
         self._written = time.monotonic()
@@ -56,11 +52,10 @@ class Curves:
             self._folder, self._live = None, False
 
     def _write(self, history: History) -> None:
-        from ptmrec.plots.style import picture  # brings matplotlib, which training does without
+        from ptmrec.plots.style import pictures  # brings matplotlib, which training does without
 
-        figure, notes = history.plot(), {"pdf": {"CreationDate": None, "Subject": ALT}, "png": {"Description": ALT}}
-        for kind in KINDS:
-            write_bytes(self._folder / f"{self._name}_curves.{kind}", picture(figure, kind, notes[kind]))
+        for kind, content in pictures(history.plot(), ALT).items():
+            write_bytes(self._folder / f"{self._name}_curves.{kind}", content)
         self._written = time.monotonic()
 
     def _show(self, history: History) -> None:

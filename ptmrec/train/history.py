@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ptmrec.core.errors import ArtifactError
-from ptmrec.core.files import read_json, write_json
+from ptmrec.core.files import is_number, read_json, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,9 +22,6 @@ class History:
     Columns are ``epoch`` (from 1), ``train_loss``, ``validation_loss``, ``train_<metric>``,
     ``validation_<metric>``, ``learning_rate`` (of the first parameter group, during the epoch) and
     ``seconds`` (wall time). A number that is absent or not finite is None, because JSON knows no NaN.
-
-    Args:
-        epochs: epochs to start with.
     """
 
     def __init__(self, epochs: list[dict[str, Any]] | None = None) -> None:
@@ -76,7 +73,7 @@ class History:
         for row in epochs:
             if not isinstance(row["epoch"], int) or isinstance(row["epoch"], bool):
                 raise ArtifactError(f"{path}: epoch {row['epoch']!r} is no whole number")
-            wrong = [name for name, value in row.items() if not _is_number_or_none(value)]
+            wrong = [name for name, value in row.items() if not (value is None or is_number(value))]
             if wrong:
                 raise ArtifactError(f"{path}: {wrong[0]!r} of epoch {row['epoch']} is no number")
         return cls(epochs)
@@ -84,7 +81,3 @@ class History:
 
 def _finite_or_none(value: float | int | None) -> float | int | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def _is_number_or_none(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

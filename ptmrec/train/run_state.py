@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from accelerate.utils import DistributedType, set_seed
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from ptmrec.config.sections import TrainingOptions
 from ptmrec.core.log import logger
@@ -21,25 +22,20 @@ from ptmrec.train.checkpoints import (
     loader_generators,
     restore_rng_state,
     rng_state,
+    save_tensors,
     timestamp,
     try_lock,
 )
 from ptmrec.train.curves import Curves
 from ptmrec.train.history import History
-from ptmrec.train.setup import build_accelerator, build_scheduler, scheduler_arguments, settings_of
+from ptmrec.train.setup import build_accelerator, build_scheduler, settings_of
 
 PLAIN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
 """Ways to run in which a step is torch's own."""
 
 
 class RunState:
-    """The state of one run, which :meth:`begin` starts or takes up again and :meth:`finish_epoch` saves.
-
-    Args:
-        name: the trainer's name, with which its files begin.
-        options: the trainer's options.
-        folder: where the files go.
-    """
+    """The state of one run, which :meth:`begin` starts or takes up again and :meth:`finish_epoch` saves."""
 
     def __init__(self, name: str, options: TrainingOptions, folder: Path) -> None:
         self.name, self.options = name, options
@@ -152,7 +148,7 @@ class RunState:
         """Take in the row of an epoch for the history and its monitored loss, and save."""
         improved = self._position.update(monitored, self.options.min_delta)
         if self._scheduler is not None:
-            self._scheduler.step(*scheduler_arguments(self._scheduler, monitored))
+            self._scheduler.step(*((monitored,) if isinstance(self._scheduler, ReduceLROnPlateau) else ()))
         self.history.append(row)
         epoch = self._position.epoch = int(row["epoch"])
         if is_main():
@@ -194,16 +190,15 @@ class RunState:
         if not is_main():
             return
         generators = [generator.get_state() for generator in self._generators()]
-        self._files.save_last(
-            {
-                "settings": self._settings(),
-                "standing": dataclasses.asdict(self._position),
-                "history": self.history.epochs,
-                "model": self._weights(),
-                "random": {"global": rng_state(self.accelerator.device), "generators": generators},
-                **{name: owner.state_dict() for name, owner in self._stateful().items()},
-            }
-        )
+        state = {
+            "settings": self._settings(),
+            "standing": dataclasses.asdict(self._position),
+            "history": self.history.epochs,
+            "model": self._weights(),
+            "random": {"global": rng_state(self.accelerator.device), "generators": generators},
+            **{name: owner.state_dict() for name, owner in self._stateful().items()},
+        }
+        save_tensors(state, self.last_path)
         self.history.save(self._files.history_path)
 
     def _weights(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import fields
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -11,7 +10,7 @@ from accelerate.utils import DistributedDataParallelKwargs, patch_environment
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from ptmrec.config.sections import PRECISIONS, SCHEDULERS, TrainingOptions
-from ptmrec.core.errors import TrainingError
+from ptmrec.core.errors import TrainingError, brief
 from ptmrec.core.processes import broadcast, world_size
 
 
@@ -46,8 +45,7 @@ def build_accelerator(options: TrainingOptions) -> Accelerator:
             )
     except (RuntimeError, ValueError) as error:
         wanted = f"device {options.device!r} with mixed_precision {options.mixed_precision!r}"
-        reason = " ".join(str(error).split())[:200]
-        raise TrainingError(f"{wanted} cannot be used: {reason}; try device=cpu") from error
+        raise TrainingError(f"{wanted} cannot be used: {brief(error)}; try device=cpu") from error
     if options.mixed_precision == "fp16" and accelerator.device.type == "cpu":
         raise TrainingError("mixed_precision=fp16 needs a GPU; use bf16 or no on a CPU")
     return accelerator
@@ -67,11 +65,6 @@ def build_scheduler(options: TrainingOptions, optimizer: torch.optim.Optimizer) 
     if options.scheduler == "plateau":
         return ReduceLROnPlateau(optimizer, factor=0.5, patience=options.patience // 2 or 5)
     raise TrainingError(f"scheduler {options.scheduler!r} is unknown; choose from {', '.join(SCHEDULERS)}")
-
-
-def scheduler_arguments(scheduler: Any, loss: float) -> tuple[float, ...]:
-    """What ``scheduler.step`` wants: the monitored loss for a plateau scheduler, else nothing."""
-    return (loss,) if isinstance(scheduler, ReduceLROnPlateau) else ()
 
 
 def _check_choices(options: TrainingOptions) -> None:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ptmrec.core.errors import ArtifactError, ConfigError, first_line
+from ptmrec.core.files import is_number
 from ptmrec.zoo.card import LARGEST_IMAGE
 from ptmrec.zoo.features import to_pixels
 
@@ -297,4 +298,4 @@ def _whole(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return is_number(value) and math.isfinite(value)

@@ -49,6 +49,11 @@ class Snapshot:
         return self.card.name
 
     @property
+    def is_small(self) -> bool:
+        """Whether it is one of the small networks that this package defines."""
+        return self.card.architecture.get("library") == "ptmrec"
+
+    @property
     def source(self) -> str:
         """Where somebody finds the model: its folder, for a committed one within the project."""
         root, folder = find_clone(), self.folder.absolute()
@@ -89,7 +94,7 @@ class Snapshot:
         """
         from ptmrec.zoo.architectures import build_model  # reading a zoo needs no network
 
-        if self.card.architecture.get("library") != "ptmrec":
+        if not self.is_small:
             raise ArtifactError(f"{self.folder}: cannot rebuild architecture {dict(self.card.architecture)}")
         try:
             classes = check_number("num_classes", self.card.architecture.get("num_classes"))

@@ -113,8 +113,8 @@ def test_sets_come_back_as_they_were(tmp_path):
 @pytest.mark.parametrize(
     ("name", "array", "message"),
     [
-        ("attribution", np.array("no JSON"), "not a battery"),
-        ("attribution", np.array('{"first": {}}'), "not a battery"),
+        ("attribution", np.array("no JSON"), "content does not fit .* make it again"),
+        ("attribution", np.array('{"first": {}}'), "content does not fit .* make it again"),
         ("labels", np.full(12, 7, np.int16), r"'first': labels must lie in 0\.\.2"),
         ("images", np.zeros((12, 8, 8), np.uint8), r"'first': images are uint8 \(12, 8, 8\)"),
     ],

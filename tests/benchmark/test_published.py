@@ -240,7 +240,7 @@ def test_a_zoo_of_costs_has_cards_and_no_accuracies(zoos):
 def path(tmp_path):
     about = {"name": "small", "source": "owner/name", "commit": "0123456789", "licence": "MIT", "notes": ["a trap"]}
     scores = {"d": {"m": [1.5, 1e-9], "n": [None, 2]}, "e": {"m": [0.25, 3], "n": [-3, 123456.75]}}
-    data = {"about": about, "columns": ["x", "y"], "facts": {"d": {"classes": 2}}, "cited": {}, "scores": scores}
+    data = {"about": about, "columns": ["x", "y"], "cited": {}, "scores": scores}
     path = tmp_path / "small.json"
     path.write_text(json.dumps(data))
     return path
@@ -250,7 +250,6 @@ def test_scores_are_read_by_column_data_set_and_model(path):
     scores = read_scores(path)
     assert (scores.columns, scores.datasets, scores.models) == (("x", "y"), ("d", "e"), ("m", "n"))
     np.testing.assert_array_equal(scores.values, [[[1.5, np.nan], [0.25, -3]], [[1e-9, 2], [3, 123456.75]]])
-    assert scores.facts["d"]["classes"] == 2
     assert scores.about.origin == "owner/name@0123456"
 
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import save_file
 from toy_rankers import VIEWS, inputs, make
 
 from ptmrec.config.sections import AutoEncoderConfig, RankerConfig
@@ -7,7 +8,7 @@ from ptmrec.core.errors import ArtifactError, ConfigError
 from ptmrec.model.build import build_autoencoder, build_ranker
 from ptmrec.model.custom_similarity_transformer import CustomSimilarityTransformer
 from ptmrec.model.model_encoder import AutoEncoder
-from ptmrec.model.ranker_files import load_ranker, read_weights, save_ranker, save_tensors
+from ptmrec.model.ranker_files import load_ranker, read_weights, save_ranker
 from ptmrec.model.ranking_transformer import RankingCrossAttentionTransformer
 from ptmrec.train.autoencoder_trainer import split_models
 
@@ -96,19 +97,13 @@ def test_a_ranker_survives_a_round_trip(tmp_path, views):
         torch.testing.assert_close(again.state_dict()[name], tensor, rtol=0, atol=0)
 
 
-def test_halves_are_of_matrices_only(tmp_path):
-    save_tensors({"matrix": torch.ones(2, 2), "vector": torch.ones(2)}, tmp_path / "a.safetensors", half=True)
-    found = {name: tensor.dtype for name, tensor in read_weights(tmp_path / "a.safetensors").items()}
-    assert found == {"matrix": torch.float16, "vector": torch.float32}
-
-
 @pytest.mark.parametrize("damage", ["missing", "damaged", "not finite"])
 def test_what_cannot_be_read_is_one_line(tmp_path, damage):
     path = tmp_path / "a.safetensors"
     if damage == "damaged":
         path.write_bytes(b"xx")
     if damage == "not finite":
-        save_tensors({"a": torch.tensor([float("nan")])}, path)
+        save_file({"a": torch.tensor([float("nan")])}, path)
     with pytest.raises(ArtifactError, match=damage) as caught:
         read_weights(path)
     assert "\n" not in str(caught.value)

@@ -14,9 +14,9 @@ from ptmrec.pipeline.knowledge import make_knowledge
 from ptmrec.pipeline.project import describe_run, open_project
 from ptmrec.pipeline.relations import base_models, write_relations
 from ptmrec.pipeline.transport import explain_zoo
-from ptmrec.pipeline.views import extract_views, extract_zoo
+from ptmrec.pipeline.views import extract_views
 from ptmrec.relations.linear import COLUMNS
-from ptmrec.relations.transport_files import read_transports
+from ptmrec.relations.transport import read_transports
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_views_that_are_there_stay_and_the_others_are_made(tmp_path):
     project = open_project("smoke", overrides={"paths.artifacts": str(tmp_path / "artifacts"), "zoo.every": "100"})
     first, *_ = project.zoo
     write_model_tokens(tmp_path, first.name, {"kept": np.ones(1)})
-    extract_zoo(project, tmp_path)
+    extract_views(project, tmp_path)
     assert {path.stem for path in tmp_path.glob("*.npz")} == set(project.cards)
     assert set(read_model_tokens(tmp_path, first.name)) == {"kept"}
     (tmp_path / f"{first.name}.npz").unlink()

@@ -126,7 +126,7 @@ def test_separations_come_back_from_disk_and_damage_is_one_line(tmp_path):
     path = write_separations(tmp_path / "separations.json", {"draw 0": known})
     assert read_separations(path) == {"draw 0": known}
     path.write_text('{"draw 0": {"toy": {"own": 3}}}')
-    with pytest.raises(ArtifactError, match=r"separations\.json: damaged"):
+    with pytest.raises(ArtifactError, match=r"separations\.json: its content does not fit"):
         read_separations(path)
 
 

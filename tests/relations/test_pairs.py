@@ -39,13 +39,15 @@ def test_columns_are_what_they_are_called(pairs):
     skills = skills_for(pairs, ["a", "b", "c"])
     table, sample = table_of(pairs, "d", skills), make_samples()[3]
     transported = [transport_score(sample.coordinates, sample.labels, t) for t in make_transports()]
-    np.testing.assert_allclose(table["transport"], standard(np.array(transported)))
+    np.testing.assert_allclose(table["transport"], standard(np.array(transported), pairs.base))
     alike = pairs.likeness("d", ["a", "b", "c"])
     stacked = np.stack(list(skills.values()))
     np.testing.assert_allclose(table["skill_encoder"], softmax(ENCODER_SHARPNESS * alike[0]) @ stacked)
     np.testing.assert_allclose(table["skill_transport"], softmax(TRANSPORT_SHARPNESS * alike[2]) @ stacked)
     np.testing.assert_allclose(table["mean_skill"], stacked.mean(axis=0))
-    np.testing.assert_allclose(table["size"], standard(np.log([c.num_params for c in pairs.cards.values()])))
+    np.testing.assert_allclose(
+        table["size"], standard(np.log([c.num_params for c in pairs.cards.values()]), pairs.base)
+    )
 
 
 def test_a_known_data_set_finds_itself(pairs):
@@ -106,7 +108,7 @@ def test_ranks_become_standard_and_gaps_stay():
 def test_a_scale_is_fixed_by_the_base_alone():
     values, base = np.array([1.0, 3.0, 100.0, np.nan]), np.array([True, True, False, False])
     np.testing.assert_allclose(standard(values, base), [-1.0, 1.0, 98.0, np.nan])
-    np.testing.assert_allclose(standard(np.array([2.0, 2.0, np.nan])), [0.0, 0.0, np.nan])
+    np.testing.assert_allclose(standard(np.array([2.0, 2.0, np.nan]), np.ones(3, dtype=bool)), [0.0, 0.0, np.nan])
 
 
 def test_means_leave_out_what_is_missing():

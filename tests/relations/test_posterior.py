@@ -71,7 +71,7 @@ def test_all_measured_on_many_images_are_what_was_measured():
 
 def test_measurements_on_few_images_count_for_less():
     fitted, expected = fit_posterior(make_known()), np.full(MODELS, 0.5)
-    moved = [fitted.update(expected, some(np.full(MODELS, 0.8), [4]), images)[0][5] for images in (5, 50, None)]
+    moved = [fitted.update(expected, some(np.full(MODELS, 0.8), [4]), images)[0][5] for images in (5, 50, np.inf)]
     assert 0.5 < moved[0] < moved[1] < moved[2] < 0.8
 
 

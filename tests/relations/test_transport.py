@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from toy_relations import transport_score
 
+from ptmrec.core.errors import ArtifactError
+from ptmrec.core.files import write_npz
 from ptmrec.relations.reference import fit_reference_space
 from ptmrec.relations.ridge import ridge_loo_score
-from ptmrec.relations.transport import SHRINKAGE, TransportMaps
+from ptmrec.relations.transport import SHRINKAGE, TransportMaps, read_transports, write_transport
 
 GENERATOR = np.random.default_rng(0)
 PROBES, IMAGES = GENERATOR.normal(size=(200, 12)), GENERATOR.normal(size=(60, 12))
@@ -46,3 +48,24 @@ def test_shuffled_labels_score_as_nothing():
     assert transport_score(coordinates, LABELS, transport) > -0.3
     shuffled = [transport_score(coordinates, GENERATOR.permutation(LABELS), transport) for _ in range(10)]
     assert np.mean(shuffled) < -0.95
+
+
+def test_maps_come_back_in_the_order_asked_for(tmp_path):
+    coordinates = GENERATOR.normal(size=(40, 5))
+    features = {name: GENERATOR.normal(size=(40, dim)) for name, dim in (("one", 3), ("two", 7))}
+    for name, values in features.items():
+        write_transport(tmp_path, name, TransportMaps(coordinates), values)
+    for name, found in zip(("two", "one"), read_transports(tmp_path, ["two", "one"]), strict=True):
+        assert found.dtype == np.float16
+        np.testing.assert_allclose(found, TransportMaps(coordinates).fit(features[name])[0], atol=2e-3)
+
+
+def test_a_model_that_was_not_explained_is_named(tmp_path):
+    with pytest.raises(ArtifactError, match=r"absent\.npz: file not found"):
+        read_transports(tmp_path, ["absent"])
+
+
+def test_a_map_that_is_none_is_one_line(tmp_path):
+    write_npz(tmp_path / "odd.npz", {"transport": np.full((2, 2), np.nan), "explained": np.array(0.5)})
+    with pytest.raises(ArtifactError, match=r"odd\.npz: no map from references to features"):
+        read_transports(tmp_path, ["odd"])
