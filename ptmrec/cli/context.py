@@ -124,7 +124,7 @@ class TimeLimit(click.ParamType):
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min)", str(value).strip())
         seconds = float(found[1]) * {"ms": 0.001, "s": 1}.get(found[2], 60) if found else 0.0
         if not seconds:
-            self.fail(f"{value!r} is no time with its unit; write for example 60s or 2m", param, ctx)
+            self.fail(f"{value!r}: write a positive time with its unit, such as 60s or 2m", param, ctx)
         return seconds
 
 

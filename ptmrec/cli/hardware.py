@@ -132,7 +132,7 @@ def plan(ctx: click.Context, model: str | None, max_latency: str | None, devices
     if devices:
         show(list_devices(paths), style)
         return
-    limit = parse_quantity(max_latency, "time") if max_latency else None
+    limit = parse_quantity(max_latency, "time", "max_latency") if max_latency else None
     needs = find_needs(model, config)
     frame = run(needs, paths, limit)
     show(_brief(frame) if style == "table" else frame, style)

@@ -1,6 +1,7 @@
 """The commands about the zoo."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,8 @@ def zoo_records(ctx: click.Context, table: Path, style: str) -> None:
     found = read_records(table)
     folder = read_config(ctx).get(PathsConfig).published
     show([describe_table(found.select(regime), folder) for regime in found.own_regimes], style)
-    say(*found.about.notes, f"next: ptmrec recommend my_images/ --zoo {table}", err=True)
+    words = ["ptmrec", "recommend", "my_images/", "--zoo", str(table)]
+    say(*found.about.notes, f"next: {shlex.join(words)}", err=True)
 
 
 @zoo.command("export")

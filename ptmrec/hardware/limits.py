@@ -47,12 +47,13 @@ QUANTITIES = {
 """Counts; memory in bytes; time in milliseconds; rates a second; energy in joule."""
 
 
-def parse_quantity(text: str, kind: str) -> float:
+def parse_quantity(text: str, kind: str, name: str) -> float:
     """Read a number with its unit: ``4.7M`` parameters, ``10G`` operations, ``64MiB``, ``20ms``, ``100/s``, ``50mJ``.
 
     Args:
         text: the number and its unit.
         kind: a key of :data:`QUANTITIES`; only counts need no unit.
+        name: of what the number limits, for the error.
 
     Returns:
         The number in the unit of its kind.
@@ -63,7 +64,7 @@ def parse_quantity(text: str, kind: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z\u00b5\u03bc/]*)", str(text).strip())
     units, example = QUANTITIES[kind].units, QUANTITIES[kind].example
     if not found or found[2] not in units or not float(found[1]) > 0:
-        raise ConfigError(f"{text!r}: write a positive number with its unit, such as {example}")
+        raise ConfigError(f"{name} {text!r}: write a positive number with its unit, such as {example}")
     return float(found[1]) * units[found[2]]
 
 
@@ -166,7 +167,7 @@ class Limit:
         Raises:
             ConfigError: it is not positive or has no unit.
         """
-        return parse_quantity(str(bound), self.kind)
+        return parse_quantity(str(bound), self.kind, self.name)
 
     def excess(self, costs: Costs, bound: Any) -> float:
         """How many times a cost is its bound: above 1 breaks it; infinite where the cost is not known."""

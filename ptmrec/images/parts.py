@@ -49,7 +49,8 @@ def read_parts(source: Any, labels: Any = None, skip_unreadable: bool = False) -
         skip_unreadable: leave out files that do not decode.
 
     Raises:
-        DataError: no labels, one class, two images of each class at most, or a test part of other classes.
+        DataError: no labels, one class, two images of each class at most, or a test part of other classes
+            or of none.
     """
     read = read_user_images(source, labels, skip_unreadable, whole=True)
     if read.num_classes < 2:
@@ -63,6 +64,8 @@ def read_parts(source: Any, labels: Any = None, skip_unreadable: bool = False) -
         return Parts(pictures, own, read.class_names, training, report, "these images, held out")
     if np.unique(own, return_counts=True)[1].max() < 2:
         raise DataError("no class has two images for training, and learning and choosing take one each")
+    if test.labels is None:
+        raise DataError("the images of the test part have no classes; sort them into folders, or move them elsewhere")
     strange = sorted({*test.class_names} - {*read.class_names})
     if strange:
         raise DataError(f"the test part holds the class {strange[0]!r}, the training part does not; mend the folders")

@@ -249,7 +249,8 @@ class Ranking:
         for snapshot in self.snapshots:
             if model in (snapshot.name, snapshot.source):
                 return snapshot
-        raise ConfigError(f"no model {model!r} was ranked{suggest(model, [one.name for one in self.snapshots])}")
+        known = [one.name for one in self.snapshots]
+        raise ConfigError(f"no model {model!r} was ranked{suggest(model, known, 'see --format ids')}")
 
     def explain(self, model: str, by_class: bool = True) -> Reasons:
         """Reasons of a model's rank, with or without single classes.

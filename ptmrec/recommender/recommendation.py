@@ -360,7 +360,7 @@ class Recommendation:
                 keeps = f"it does not keep {row['limit']} ({row['value']})" if row["value"] else row["limit"]
                 raise ConfigError(f"{model} was left out: {keeps}")
         if not self.runnable:
-            raise ConfigError(f"no model {model!r} was ranked{suggest(model, self.frame['model'])}")
+            raise ConfigError(f"no model {model!r} was ranked{suggest(model, self.frame['model'], 'see --format ids')}")
 
     def to_json(self, count: int | None = None, only_pareto: bool = False) -> str:
         """The answer as JSON; an unknown number is null. Arguments as of :meth:`leaderboard`."""

@@ -185,7 +185,8 @@ def _check(n: int, zoo: Path | str | None, regime: str | None, measure: str, dev
         raise ConfigError(f"finalists are measured on this machine, not on {device}; leave out one of the two")
     allowed = (*REGIMES, ZERO_SHOT) if is_records(zoo) else REGIMES
     if regime is not None and regime not in allowed:
-        raise ConfigError(f"regime {regime!r}: choose one of {', '.join(allowed)}")
+        records = f"; {regime} is known of records only, such as zoo openclip121" if regime == ZERO_SHOT else ""
+        raise ConfigError(f"regime {regime!r}: choose one of {', '.join(allowed)}{records}")
     if measure != "none" and is_records(zoo):
         raise ConfigError(f"zoo {zoo} {NO_WEIGHTS}")
 

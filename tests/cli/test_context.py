@@ -36,7 +36,7 @@ def test_times_have_a_unit():
     for written, seconds in (("60s", 60), ("1.5m", 90), ("2 min", 120), ("500ms", 0.5)):
         assert limit.convert(written, None, None) == seconds
     for written in ("0s", "soon", "-5s", "3h", "", "90", 30):
-        with pytest.raises(click.BadParameter, match="is no time with its unit; write for example 60s or 2m"):
+        with pytest.raises(click.BadParameter, match="write a positive time with its unit, such as 60s or 2m"):
             limit.convert(written, None, None)
 
 

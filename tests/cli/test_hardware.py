@@ -44,7 +44,7 @@ def test_a_loaded_machine_is_said(brief, monkeypatch):
     [
         ([], 2, "Missing argument"),
         (["nobody"], 2, "no model 'nobody'"),
-        (["vgg-small-cifar10", "--wait", "20"], 2, "no time with its unit"),
+        (["vgg-small-cifar10", "--wait", "20"], 2, "time with its unit, such as"),
         (["vgg-small-cifar10", "-o", "here.txt"], 2, "give this ending"),
         (["vgg-small-cifar10", "--threads", "0"], 2, "--threads"),
     ],
@@ -77,7 +77,7 @@ def test_plan_names_the_devices_that_keep_a_limit():
     [
         ([], "or --devices"),
         (["resnet50", "--devices"], "or --devices"),
-        (["resnet50", "--max-latency", "20"], "with its unit"),
+        (["resnet50", "--max-latency", "20"], "max_latency '20': write a positive number with its unit"),
         (["nobody"], "no model 'nobody'"),
     ],
 )

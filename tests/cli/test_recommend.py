@@ -66,13 +66,13 @@ def test_labels_of_a_flat_folder(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["x", "--time-limit", "20"], 2, "no time with its unit"),
+        (["x", "--time-limit", "20"], 2, "time with its unit, such as"),
         (["x", "--preset", "slow"], 2, "is not one of"),
         ([], 2, "or --demo"),
         (["x", "--demo"], 2, "or --demo"),
         (["nowhere"], 4, "no such folder"),
         (["x", "--measure", "some"], 2, "is not one of"),
-        (["x", "--max-latency", "20"], 2, "with its unit"),
+        (["x", "--max-latency", "20"], 2, "max_latency '20': write a positive number with its unit"),
         (["x", "--device", "T4", "--measure", "top"], 2, "not on T4"),
         (["--demo", "--zoo", "timm", "--device", "toaster"], 2, "no device 'toaster' is known"),
         (["--demo", "--zoo", "timm", "--measure", "top"], 2, "no weights"),
@@ -148,7 +148,7 @@ def test_the_front_is_in_every_format_and_as_long_as_asked(tmp_path):
 
 @pytest.mark.parametrize(
     ("zoo", "asked", "words"),
-    [("real", ["--explain", "typo"], "no model 'typo'"), ("hf180", ["--why"], "only records, no weights")],
+    [("real", ["--explain", "typo"], "'typo' was ranked; see --format ids"), ("hf180", ["--why"], "no weights")],
 )
 def test_a_model_that_cannot_be_explained_is_said_before_anything_is_written(zoo, asked, words, tmp_path):
     done = call("recommend", "--demo", "--zoo", zoo, *asked, "-o", tmp_path / "answer.json")

@@ -28,7 +28,7 @@ def test_looking_at_the_zoo_imports_nothing_heavy(command):
 
 
 def test_a_table_of_anybodys_is_checked(tmp_path):
-    path, head = tmp_path / "mine.csv", "model,dataset,regime,metric,value\n"
+    path, head = tmp_path / "my own.csv", "model,dataset,regime,metric,value\n"
     lines = [
         f"m{model},d{place},probe,top-1,{0.5 + model / 20 - place / 50}" for model in range(6) for place in range(4)
     ]
@@ -37,7 +37,7 @@ def test_a_table_of_anybodys_is_checked(tmp_path):
     assert done.exit_code == 0, done.stderr
     (row,) = json.loads(done.stdout)
     assert (row["regime"], row["models"], row["groups"], row["tau_w"]) == ("low_data", 6, 4, 1.0)
-    assert f"--zoo {path}" in done.stderr
+    assert f"next: ptmrec recommend my_images/ --zoo '{path}'" in done.stderr
     path.write_text(head + "m,d,probe,top-1,83\n")
     done = call("zoo", "records", str(path))
     assert done.exit_code == 2 and "write 0.83" in done.stderr

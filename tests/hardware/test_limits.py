@@ -50,7 +50,7 @@ UNKNOWN = Costs(1e3, None, None, None, "", "not measured")
     ],
 )
 def test_quantities_are_read_with_their_units(text, kind, value):
-    assert parse_quantity(text, kind) == pytest.approx(value)
+    assert parse_quantity(text, kind, "max") == pytest.approx(value)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_quantities_are_read_with_their_units(text, kind, value):
     ],
 )
 def test_a_missing_or_wrong_unit_is_refused(text, kind):
-    with pytest.raises(ConfigError, match="with its unit, such as"):
-        parse_quantity(text, kind)
+    with pytest.raises(ConfigError, match=f"max {text!r}: write a positive number with its unit, such as"):
+        parse_quantity(text, kind, "max")
 
 
 def test_quantities_are_written_without_exponents():

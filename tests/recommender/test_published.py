@@ -119,7 +119,7 @@ def test_the_regime_picks_the_rows_and_zero_shot_is_asked_for():
     ]
     answer = recommend(IMAGES.images, [0, 0, 1, 1], zoo="mieb", regime="zero_shot")
     assert len(answer) == 42 and "zero-shot classification" in " ".join(answer.notes)
-    with pytest.raises(ConfigError, match="choose one of low_data, fine_tuning"):
+    with pytest.raises(ConfigError, match="choose one of low_data, fine_tuning; zero_shot is known of records only"):
         recommend(IMAGES.images, [0, 0, 1, 1], regime="zero_shot")
 
 

@@ -170,6 +170,10 @@ def test_parts_of_images(tmp_path):
     )
     parts = read_parts(tmp_path / "set.npz")
     assert parts.labels[parts.report].tolist() == [1, 1, 0]
+    write_pictures(tmp_path / "flat" / "train", {"a": 10, "b": 10})
+    shutil.copytree(tmp_path / "test" / "a", tmp_path / "flat" / "test")
+    with pytest.raises(DataError, match="of the test part have no classes; sort them into folders"):
+        read_parts(tmp_path / "flat")
 
 
 def test_held_out_images_are_a_share_of_each_class():
