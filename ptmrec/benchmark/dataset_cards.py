@@ -64,7 +64,9 @@ def read_dataset_cards(path: Path) -> Mapping[str, DatasetCard]:
 def like_groups(names: Sequence[str], cards: Mapping[str, DatasetCard]) -> np.ndarray:
     """Labels ``(T,)`` of data sets, shared by those that are nearly the same; an unknown one is alone.
 
-    Case, punctuation and words for the task do not count.
+    Args:
+        names: as a table has them; case, punctuation and words for the task do not count.
+        cards: by every known name, see :func:`read_dataset_cards`.
     """
     known = {_plain(name): card.group for name, card in cards.items()}
     return np.array([known.get(_plain(name), _plain(name)) for name in names])

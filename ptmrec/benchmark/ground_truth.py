@@ -88,7 +88,13 @@ class GroundTruth:
 def read_ground_truth(path: Path, models: Iterable[str] | None = None) -> GroundTruth:
     """Read and check the ground truth file; while it stays as it is, the next call need not read it again.
 
-    The matrices, which nobody may write into, have the models named, or those of the file, sorted.
+    Args:
+        path: the JSON file.
+        models: names of the zoo's models, in the order the matrices shall have; those of the file, sorted,
+            without it.
+
+    Returns:
+        Matrices that nobody may write into.
 
     Raises:
         ArtifactError: damaged file, a record without a needed field, an accuracy or one of its repeats outside
@@ -159,6 +165,12 @@ def _names(data: dict[str, Any]) -> set[str]:
 
 def check_record(where: str, record: Any, models: Container[str], otherwise: str) -> None:
     """Check what records of measured and of published accuracy have in common.
+
+    Args:
+        where: file and data set, for the error.
+        record: what the file has there.
+        models: names that are known.
+        otherwise: what is wrong with a model that is not.
 
     Raises:
         ArtifactError: it is no record of a known model, or the accuracy is no share.

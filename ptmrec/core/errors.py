@@ -62,7 +62,12 @@ UNFIT = (
 
 @contextmanager
 def reading(path: object, hint: str = "restore or rebuild it") -> Iterator[None]:
-    """Let what goes wrong while a file's content is taken apart be an :class:`ArtifactError` that says what to do."""
+    """Let whatever goes wrong while a file's content is taken apart be an :class:`ArtifactError` that names it.
+
+    Args:
+        path: the file.
+        hint: what to do.
+    """
     try:
         yield
     except OSError as error:

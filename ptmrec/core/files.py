@@ -126,9 +126,11 @@ def remove_temporaries(folder: Path) -> None:
 
 
 def replace_folder(folder: Path, fresh: Path) -> Path:
-    """Put a finished folder in the place of another, if one is there; the old one goes only when the new one stands.
+    """Put a finished folder in the place of another; the old one goes only when the new one stands.
 
-    ``fresh`` lies on the same file system, and is gone afterwards.
+    Args:
+        folder: final place; it may not exist yet.
+        fresh: the new folder, on the same file system; gone afterwards.
     """
     forget(folder)
     restore_folder(folder)
@@ -294,7 +296,11 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> Path:
 
 
 def read_npz(path: Path, required: Iterable[str] = ()) -> dict[str, np.ndarray]:
-    """Read every array of an NPZ without ever unpickling; some names are required.
+    """Read every array of an NPZ without ever unpickling.
+
+    Args:
+        path: the NPZ file.
+        required: names that must be present.
 
     Raises:
         ArtifactError: missing or damaged file, pickled objects, or a required array is absent.
@@ -326,7 +332,11 @@ def write_hashes(folder: Path) -> Path:
 
 
 def check_hashes(folder: Path, parts: tuple[str, ...] = ("",)) -> None:
-    """Compare files of a folder, those whose names begin with one of ``parts``, with what :func:`write_hashes` noted.
+    """Compare files of a folder with what :func:`write_hashes` noted of them.
+
+    Args:
+        folder: the folder.
+        parts: what the names of the files that are read begin with; all without it.
 
     Raises:
         ArtifactError: naming the first that is missing or another, or that nothing was noted.

@@ -22,7 +22,11 @@ def is_temporary(path: Path) -> bool:
 
 
 def temporary_prefix(name: str) -> str:
-    """How the temporary of this process for a file or folder begins; it says whose it is."""
+    """How the name of a temporary of this process begins; it says whose it is.
+
+    Args:
+        name: of the file or folder it is to become.
+    """
     return f".{name[:LONGEST_STEM]}-{_place()}-{os.getpid()}-"
 
 

@@ -22,7 +22,12 @@ DECIMALS = 6
 
 
 def format_rows(rows: Rows, style: str) -> str:
-    """Rows as ``table`` (columns padded to one width), ``json`` or ``csv``, without the last line end."""
+    """Rows as text without the last line end; the empty text when there are none.
+
+    Args:
+        rows: the rows.
+        style: ``table`` (columns padded to one width), ``json`` or ``csv``.
+    """
     if style == "json":
         return json.dumps([{key: _known(value) for key, value in row.items()} for row in rows], indent=1)
     if not rows:
@@ -73,10 +78,14 @@ def _table(rows: Rows) -> str:
 
 
 def read_rows(path: Path | str, otherwise: str) -> list[dict[str, str]]:
-    """Read the rows of a CSV in UTF-8 whose first line names the columns.
+    """Read the rows of a CSV whose first line names the columns.
+
+    Args:
+        path: the file, in UTF-8.
+        otherwise: what to do instead, for the error.
 
     Raises:
-        ArtifactError: it cannot be read, or is no CSV; ``otherwise`` says what to do instead.
+        ArtifactError: it cannot be read, or is no CSV.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:

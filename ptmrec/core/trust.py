@@ -14,7 +14,12 @@ _seen: dict[str, tuple[int, int]] = {}
 
 
 def expect(root: Path, hashes: Mapping[str, str]) -> None:
-    """Watch files in this process from now on: name relative to a folder -> SHA-256, hexadecimal."""
+    """Watch files from now on, in this process.
+
+    Args:
+        root: folder that the names are relative to.
+        hashes: name -> SHA-256, hexadecimal.
+    """
     folder = os.path.abspath(root)
     _expected.update({os.path.join(folder, *name.split("/")): value for name, value in hashes.items()})
 

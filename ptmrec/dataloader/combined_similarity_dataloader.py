@@ -144,9 +144,10 @@ def true_ranks(scores: np.ndarray) -> np.ndarray:
 
 
 def default_sources(config: ConfigParser | None = None) -> TokenSources:
-    """The project's own dataset tokens, model tokens and ground truth, for the known models.
+    """The project's own files: its dataset tokens, model tokens and ground truth, for the known models.
 
-    Without a configuration the nearest ``config.ini`` says where they are.
+    Args:
+        config: the configuration; the nearest ``config.ini`` without it.
     """
     config = config or ConfigParser()
     paths = config.get(PathsConfig)

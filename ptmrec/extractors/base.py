@@ -21,7 +21,12 @@ class Extractor(Protocol):
 
     @classmethod
     def from_config(cls, config: ExtractConfig, sources: SourceTokens) -> "Extractor":
-        """The extractor that a configuration (sizes and seeds) asks for, given the tokens of known data sets."""
+        """The extractor a configuration asks for.
+
+        Args:
+            config: sizes and seeds.
+            sources: token ``(E,)`` of each known data set by name.
+        """
 
     def extract(self, snapshot: Snapshot) -> np.ndarray:
         """The view, ``(dim,)`` float32; all NaN when the snapshot does not offer what the view needs."""

@@ -12,9 +12,15 @@ from ptmrec.zoo.architectures import INPUT_SIZE
 
 
 def probe_images(config: RelationConfig, battery: Path, known: Sequence[str]) -> np.ndarray:
-    """Probes made by code, and the battery's images of known data sets, ``(P, 32, 32, 3)`` uint8.
+    """Probes made by code, and the battery's images of known data sets; those of a blind one are never used.
 
-    Images of a blind data set are never used.
+    Args:
+        config: number and seed of the probes.
+        battery: the battery's file.
+        known: data sets whose images may be used.
+
+    Returns:
+        ``(P, 32, 32, 3)`` uint8.
     """
     probes = make_probes(config.probes, INPUT_SIZE, config.seed)
     parts = [part.images for name, part in read_battery(battery).items() if name in known]

@@ -35,9 +35,13 @@ def sorted_centres(values: np.ndarray, k: int) -> np.ndarray:
 
 
 def bin_values(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count and sum of finite values ``(n,)``, not all the same, in each of :data:`BINS` equal bins.
+    """Count and sum of the values in each of :data:`BINS` equal bins, in one pass that stays in the cache.
 
-    Int64 and float64, as two calls of :func:`numpy.histogram` give them, in one pass that stays in the cache.
+    Args:
+        flat: ``(n,)`` finite numbers that are not all the same.
+
+    Returns:
+        ``(BINS,)`` int64 and float64, as two calls of :func:`numpy.histogram` give them.
     """
     low, high = float(flat.min()), float(flat.max())
     edges, scale = np.linspace(low, high, BINS + 1), BINS / (high - low)

@@ -5,7 +5,16 @@ from PIL import Image, ImageDraw
 
 
 def make_probes(count: int, size: int, seed: int) -> np.ndarray:
-    """Probe images ``(count, size, size, 3)`` uint8, kinds in rotation; all randomness is of the seed."""
+    """Probe images, kinds in rotation.
+
+    Args:
+        count: number of images.
+        size: height and width in pixels.
+        seed: seed of all randomness.
+
+    Returns:
+        ``(count, size, size, 3)`` uint8.
+    """
     generator = np.random.default_rng(seed)
     from sklearn.datasets import load_digits, load_sample_images  # takes longer than an answer
 

@@ -21,6 +21,11 @@ class ResponseExtractor:
     The Gram matrix has the same size whatever the width of the model, and the inner product of two of them
     is their linear CKA (Kornblith et al., 2019). A Gaussian projection keeps those products up to noise of
     about ``1 / sqrt(dim)``, and unlike a PCA of the zoo it does not change when a model joins.
+
+    Args:
+        probes: number of probe images.
+        dim: length of the view.
+        seed: seed of the probes and of the projection.
     """
 
     name: ClassVar[str] = "responses"

@@ -11,7 +11,11 @@ from ptmrec.zoo.snapshot import Snapshot
 
 @register_extractor
 class SourceExtractor:
-    """Dataset token of the data sets the card names: what the model has learned, in the targets' own space."""
+    """Dataset token of the data sets the card names: what the model has learned, in the targets' own space.
+
+    Args:
+        sources: mean token ``(E,)`` of each known data set by name.
+    """
 
     name: ClassVar[str] = "source"
 

@@ -15,7 +15,11 @@ KEYS = {"weights": "parameters"}
 
 
 class ViewExtractor:
-    """The extractors a configuration asks for, given the tokens of known data sets for the source view.
+    """The extractors a configuration asks for.
+
+    Args:
+        config: which views, and their sizes.
+        sources: mean token ``(E,)`` of each known data set by name, for the source view.
 
     Raises:
         ConfigError: a view nobody has registered.

@@ -38,7 +38,13 @@ def understands(spec: dict[str, Any]) -> bool:
 
 
 class Preparation:
-    """PIL images to normalised pixels: shorter side resized (bicubic), centre cut out."""
+    """PIL images to normalised pixels: shorter side resized (bicubic), centre cut out.
+
+    Args:
+        size: height and width in pixels.
+        mean: of each channel, in 0..1.
+        std: of each channel.
+    """
 
     def __init__(self, size: int, mean: Sequence[float], std: Sequence[float]) -> None:
         self.size = size
@@ -96,9 +102,13 @@ class _AttentionPool(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """CLIP's ResNet: three convolutions as stem, four stages of so many layers, attention as pooling.
+    """CLIP's ResNet: three convolutions as stem, four stages, attention as pooling.
 
-    The first stage has ``width`` channels, the feature has the length ``outputs``.
+    Args:
+        layers: blocks of each of the four stages.
+        width: channels of the first stage.
+        image_size: height and width of the images, in pixels.
+        outputs: length of the feature.
     """
 
     def __init__(self, layers: Sequence[int], width: int, image_size: int, outputs: int) -> None:

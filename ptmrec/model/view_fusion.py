@@ -17,11 +17,22 @@ class ViewFusion(nn.Module):
 
     A missing view is NaN in the input. In training, views are hidden at random, identity views more often,
     the same ones for a whole list: a ranker then learns to use what a model has learned as well as what it
-    is, and works without the views a new model cannot offer. ``view_dropout`` is the chance to hide a view,
-    ``identity_dropout`` that to hide the identity views together.
+    is, and works without the views a new model cannot offer.
+
+    Args:
+        view_dims: length of each view, in the order in which they are joined in the input.
+        width: W.
+        view_dropout: chance to hide a view.
+        identity_dropout: chance to hide the identity views together.
     """
 
-    def __init__(self, view_dims: Mapping[str, int], width: int, view_dropout: float, identity_dropout: float) -> None:
+    def __init__(
+        self,
+        view_dims: Mapping[str, int],
+        width: int,
+        view_dropout: float = 0.0,
+        identity_dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.view_dims = dict(view_dims)
         self.view_dropout = view_dropout

@@ -25,7 +25,10 @@ def code_hash(work: Callable) -> str:
 
 
 def code_files(work: Callable) -> list[Path]:
-    """Files of the module of a function, perhaps bound to arguments, and of all of ours that it reaches by imports.
+    """Files of the module of a function and of every module of ours that it reaches by imports.
+
+    Args:
+        work: a function of a module, perhaps with arguments (``functools.partial``).
 
     Raises:
         ValueError: its code is in no file, as in a notebook's cell: nobody could see it change.

@@ -38,7 +38,11 @@ def watch_committed(paths: PathsConfig) -> None:
 
 
 class ProjectFiles:
-    """A configuration and the committed files it names."""
+    """A configuration and the committed files it names.
+
+    Args:
+        config: the configuration of the run.
+    """
 
     def __init__(self, config: ConfigParser) -> None:
         self.config = config

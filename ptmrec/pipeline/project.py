@@ -43,7 +43,11 @@ from ptmrec.train.history import History
 
 
 class Project(ProjectFiles):
-    """The steps made from a configuration and the committed files it names."""
+    """The steps made from a configuration and the committed files it names.
+
+    Args:
+        config: the configuration of the run.
+    """
 
     def __init__(self, config: ConfigParser) -> None:
         super().__init__(config)

@@ -27,10 +27,16 @@ def token_sources(files: ProjectFiles, tokens: Path, relations: Path, *roles: st
 def train_one_ranker(
     files: ProjectFiles, tokens: Path, relations: Path, config: RankerConfig, final: bool, untrained: bool, folder: Path
 ) -> None:
-    """Train a ranker, one member of the ensemble, and write it into a folder.
+    """Train a ranker and write it into a folder.
 
-    A ``final`` one learns from all known lists, any other from those to train on, watched on those to validate on. The
-    correction of one left ``untrained`` stays at zero.
+    Args:
+        files: the committed files.
+        tokens: folder of the model tokens.
+        relations: file of the relation tables.
+        config: settings, of one member of the ensemble.
+        final: learn from all known lists; else from those to train on, watched on those to validate on.
+        untrained: leave its correction at zero.
+        folder: the folder to fill.
     """
     common = {"regimes": tuple(config.regimes), "batch_size": config.batch_size, "seed": config.seed}
     known = token_sources(files, tokens, relations, *KNOWN)

@@ -29,7 +29,13 @@ def base_models(files: ProjectFiles, roles: tuple[str, ...]) -> np.ndarray:
 
 
 def write_relations(files: ProjectFiles, roles: tuple[str, ...], folder: Path) -> Path:
-    """Fit the linear part on data sets and models with some roles, and write the relations of every pair."""
+    """Fit the linear part on data sets and models with some roles, and write the relations of every pair.
+
+    Args:
+        files: the committed files.
+        roles: ``("train",)`` to choose on validation, or all known ones.
+        folder: where the tables go.
+    """
     known = tuple(name for role in roles for name in getattr(files.splits, role))
     every = tuple(files.splits.all)
     pairs = PairTable(files.cards, read_known_scores(files, every), base_models(files, roles))

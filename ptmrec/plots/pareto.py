@@ -31,9 +31,13 @@ def plot_pareto(
 ) -> Axes:
     """Expected accuracy of each model against its latency on a logarithmic axis; the front is a line of steps.
 
-    Where no latency is known parameters stand in its place. Hollow dots are estimated. The rows are those of
-    ``leaderboard(all_models=True)``; ``accuracy`` and ``machine`` are words for the axes. Without ``ax`` there is a
-    figure of its own.
+    Where no latency is known parameters stand in its place. Hollow dots are estimated.
+
+    Args:
+        frame: rows of ``leaderboard(all_models=True)``.
+        ax: where to draw; a figure of its own without it.
+        accuracy: what the accuracies are, in words.
+        machine: where the latencies hold, in words.
     """
     timed = frame["latency_high_ms"].notna().any()
     column = "latency_high_ms" if timed else "parameters"

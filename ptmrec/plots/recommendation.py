@@ -19,9 +19,12 @@ LETTERS = 88
 def plot_recommendation(frame: pd.DataFrame, ax: Axes | None = None, worth: str = "expected_accuracy") -> Axes:
     """Expected accuracy of each model with its 80 % (thick) and 95 % (thin) interval, best on top.
 
-    Hollow dots are tied with the best; a cross marks models that were run on the images. The rows are those of
-    :meth:`~ptmrec.recommender.recommendation.Recommendation.leaderboard`, with what models are chosen by in the
-    column ``worth``; without axes there is a figure of its own.
+    Hollow dots are tied with the best; a cross marks models that were run on the images.
+
+    Args:
+        frame: rows of :meth:`~ptmrec.recommender.recommendation.Recommendation.leaderboard`.
+        ax: where to draw; a figure of its own without it.
+        worth: column of what models are chosen by.
     """
     colour = METHOD_COLOURS["Cross-Select"]
     with thesis_style():

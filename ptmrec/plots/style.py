@@ -92,7 +92,13 @@ def thesis_style() -> AbstractContextManager[None]:
 
 
 def save_figure(figure: Figure, name: str, folder: Path, alt: str) -> list[Path]:
-    """Write a figure as ``<name>.pdf`` and ``<name>.png``; ``alt`` says what it shows, for who cannot see it.
+    """Write a figure as ``<name>.pdf`` and ``<name>.png``, see :func:`pictures`.
+
+    Args:
+        figure: the figure.
+        name: file name without its ending.
+        folder: where it goes.
+        alt: what the figure shows, in a sentence or two, for who cannot see it.
 
     Raises:
         ValueError: there is no alternative text.
@@ -119,7 +125,13 @@ def pictures(figure: Figure, alt: str) -> dict[str, bytes]:
 
 
 def picture(figure: Figure, kind: str = "png", metadata: Mapping[str, str | None] | None = None) -> bytes:
-    """A figure as a file's content, in the style that it was drawn in: some settings act only when it is saved."""
+    """A figure as a file's content, in the style that it was drawn in: some settings act only when it is saved.
+
+    Args:
+        figure: the figure.
+        kind: ``png`` or ``pdf``.
+        metadata: what is noted in the file.
+    """
     buffer = io.BytesIO()
     with thesis_style():
         settle(figure)

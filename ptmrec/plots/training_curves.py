@@ -31,8 +31,11 @@ SAME = 0.995
 def plot_history(frame: pd.DataFrame, chosen: int | None = None) -> Figure:
     """The loss as it is, on a log scale and as a rolling mean, and a panel per metric that says something else.
 
-    A loss that is not positive has no log scale, and a run of few epochs no mean worth a panel. A line marks the epoch
-    that is used, if one is ``chosen``.
+    A loss that is not positive has no log scale, and a run of few epochs no mean worth a panel.
+
+    Args:
+        frame: ``History.to_frame()``: one row per epoch.
+        chosen: the epoch that is used, marked by a line in every panel; None marks none.
     """
     titles = {name: LABELS.get(name, name.replace("_", " ")) for name in new_metrics(frame)}
     panels = [*_loss_panels(frame), *((name, title, 1) for name, title in titles.items())]

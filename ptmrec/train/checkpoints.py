@@ -62,7 +62,12 @@ class Position:
 
 
 class CheckpointStore:
-    """The files of one trainer, whose name they begin with, in its output folder, which the first write makes."""
+    """The files of one trainer in its output folder.
+
+    Args:
+        folder: the output folder; made on the first write.
+        name: the trainer's name, with which every file name begins.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name

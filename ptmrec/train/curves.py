@@ -16,12 +16,15 @@ ALT = "Lines against epochs: the loss as it is, on a log scale and as a rolling 
 
 
 class Curves:
-    """Draws the curves of one run: ``<name>_curves.png`` and ``.pdf`` in a folder, if one is given.
+    """Draws the curves of one run.
 
-    With ``live`` they are in the notebook's cell as well, and kept up to date there.
+    Args:
+        name: the trainer's name, with which the files begin.
+        folder: where ``<name>_curves.png`` and ``.pdf`` go; None writes none.
+        live: show them in the notebook's cell as well, and keep them up to date there.
     """
 
-    def __init__(self, name: str, folder: Path | None, live: bool) -> None:
+    def __init__(self, name: str, folder: Path | None, live: bool = False) -> None:
         self._name, self._folder, self._live = name, folder, live
         self._display = None
         self._written = time.monotonic()

@@ -22,6 +22,9 @@ class History:
     Columns are ``epoch`` (from 1), ``train_loss``, ``validation_loss``, ``train_<metric>``,
     ``validation_<metric>``, ``learning_rate`` (of the first parameter group, during the epoch) and
     ``seconds`` (wall time). A number that is absent or not finite is None, because JSON knows no NaN.
+
+    Args:
+        epochs: epochs to start with.
     """
 
     def __init__(self, epochs: list[dict[str, Any]] | None = None) -> None:

@@ -70,7 +70,12 @@ def make_ranker_trainer(
 ) -> RankerTrainer:
     """A trainer on lists; scaling comes from the models and the dataset tokens of the training lists.
 
-    ``linear`` has the weights ``(R,)`` of the linear part by regime, which training leaves as they are.
+    Args:
+        train_loader: the lists.
+        config: settings.
+        output_dir: where checkpoints go.
+        validation_loader: lists to watch.
+        linear: regime -> weights ``(R,)`` of the linear part, which training leaves as they are.
     """
     dataset: CombinedSimilarityDataset = train_loader.dataset
     embeddings = dataset.model_embeddings

@@ -21,7 +21,11 @@ CLIP = 5.0
 class Recipe:
     """One training recipe: AdamW under a one-cycle schedule with shifts and brightness/contrast changes.
 
-    The schedule has so many steps of ``batch_size`` images each, and its peak at ``learning_rate``.
+    Attributes:
+        steps: of the schedule.
+        batch_size: images in each.
+        learning_rate: peak of the schedule.
+        weight_decay: of AdamW.
     """
 
     steps: int
@@ -40,9 +44,13 @@ class Recipe:
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift images ``(B, 3, H, W)`` by up to a tenth (:data:`SHIFT`), each its own, and change contrast and brightness.
+    """Shift each image by up to a tenth (:data:`SHIFT`) and change its contrast and brightness.
 
     No flips: digits, signs and letters are not symmetric.
+
+    Args:
+        images: ``(B, 3, H, W)``.
+        generator: source of randomness.
     """
     batch, _, height, width = images.shape
     shift = SHIFT * height // INPUT_SIZE
@@ -57,8 +65,15 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 class TrainBatches:
     """The batches of a run, each a function of the seed and its step alone, so that a run resumes anywhere.
 
-    Every image is seen once before any is seen again. Images are ``(n, H, W, 3)`` uint8, labels ``(n,)`` int64;
-    ``prepare`` makes images as the model takes them, ``(B, 3, h, w)``. An epoch is one of so many parts of the steps.
+    Every image is seen once before any is seen again.
+
+    Args:
+        images: ``(n, H, W, 3)`` uint8.
+        labels: ``(n,)`` int64.
+        prepare: images as the model takes them, ``(B, 3, h, w)``.
+        recipe: steps and batch size.
+        parts: epochs the steps are divided into.
+        seed: of the order and the augmentation.
     """
 
     def __init__(

@@ -35,7 +35,13 @@ PLAIN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GP
 
 
 class RunState:
-    """The state of one run, which :meth:`begin` starts or takes up again and :meth:`finish_epoch` saves."""
+    """The state of one run, which :meth:`begin` starts or takes up again and :meth:`finish_epoch` saves.
+
+    Args:
+        name: the trainer's name, with which its files begin.
+        options: the trainer's options.
+        folder: where the files go.
+    """
 
     def __init__(self, name: str, options: TrainingOptions, folder: Path) -> None:
         self.name, self.options = name, options
