@@ -39,7 +39,12 @@ class Roles:
 
 @dataclass(frozen=True)
 class Splits(Roles):
-    """Roles of the data sets, and of the families of the models and the image sets they were trained on."""
+    """Roles of the data sets, and of the families and sources of the models.
+
+    Attributes:
+        families: roles of architecture families.
+        sources: roles of the image sets models are trained on.
+    """
 
     families: Roles = Roles()
     sources: Roles = Roles()

@@ -38,8 +38,11 @@ def atomic_write(path: Path, write: Callable[[Path], None]) -> Path:
     """Let ``write`` fill a temporary file beside ``path``, sync it, then move it into place.
 
     A symbolic link stays one: its target is written. The file keeps its permissions, a new one gets what the umask
-    leaves. Missing parent folders are made, temporaries that killed processes left there are removed. The name of the
-    temporary file ends in ``.tmp``, so that nothing takes it for data.
+    leaves. Temporaries that killed processes left in the folder are removed.
+
+    Args:
+        path: final place; missing parent folders are made.
+        write: called with the temporary path, whose name ends in ``.tmp``, so that nothing takes it for data.
 
     Returns:
         ``path``. On any failure the old file stays and no temporary file is left.

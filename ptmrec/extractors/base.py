@@ -14,7 +14,12 @@ SourceTokens = Mapping[str, np.ndarray]
 
 
 class Extractor(Protocol):
-    """Turns a snapshot into one vector of length ``dim``, the view of that name."""
+    """Turns a snapshot into one vector.
+
+    Attributes:
+        name: name of the view.
+        dim: length of the vector.
+    """
 
     name: ClassVar[str]
     dim: int

@@ -17,8 +17,12 @@ def sorted_centres(values: np.ndarray, k: int) -> np.ndarray:
     two look-ups in cumulative sums. Centres start at quantiles of the cube root of the density, the optimal
     density of a quantiser (Panter and Dite, 1951); plain quantiles end in poor optima on heavy tails.
 
+    Args:
+        values: finite numbers of any shape.
+        k: number of centres.
+
     Returns:
-        ``(k,)`` float64 ascending, or the sorted distinct values when there are at most ``k``; values are finite.
+        ``(k,)`` float64 ascending, or the sorted distinct values when there are at most ``k``.
     """
     flat = np.asarray(values).reshape(-1)
     many = len(np.unique(flat[: 2 * BINS])) > BINS  # or all are sorted, which costs as much as everything else

@@ -86,9 +86,13 @@ def run_step(step: Step, records: Path, together: bool = False, instead: Callabl
     it was the same step; unfinished files in it are removed. Of several processes that want the same step one
     runs it and the others wait for its result; where locks do not work, as on some network disks, each runs it in
     a folder of its own and the result of one of them stands. Of the processes of one run (``accelerate launch``)
-    the main one works and the others wait, unless the step is theirs ``together``, in one folder.
+    the main one works and the others wait, unless the step is theirs together.
 
-    What is given as ``instead`` makes what the step's own work would make, from pieces that it made elsewhere.
+    Args:
+        step: what is to be done.
+        records: folder of the records.
+        together: all processes of this run work, in one folder.
+        instead: makes what the step's own work would make, from pieces that it made elsewhere.
 
     Returns:
         True when the step ran, False when its result was reused.

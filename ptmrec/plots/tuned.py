@@ -17,9 +17,12 @@ COLUMNS = 6
 def plot_report(
     counts: np.ndarray, names: Sequence[str], worst: Sequence[tuple[np.ndarray, int, int, float]]
 ) -> Figure:
-    """Confusion matrix ``(C, C)``, a row for each true class, above the worst images, if there are any.
+    """Confusion matrix above the worst images.
 
-    These are ``(H, W, 3)`` uint8, each with its class, the answer and its probability.
+    Args:
+        counts: ``(C, C)`` images by true class (rows) and answered class.
+        names: of the classes.
+        worst: images ``(H, W, 3)`` uint8 with their class, the answer and its probability; may be none.
     """
     rows = -(-len(worst) // COLUMNS)
     with thesis_style():
