@@ -76,7 +76,11 @@ def family_of(name: str) -> str:
 def _read(path: Path) -> tuple[dict[Cell, float], Mapping[tuple[str, str], str], Counter]:
     """Accuracies, the metric of each data set and regime, and how many records are of metrics that are none."""
     rows = read_rows(path, f"give a CSV with the columns {','.join(COLUMNS)}")
-    missing = [column for column in COLUMNS if not rows or column not in rows[0]]
+    if not rows:
+        raise ArtifactError(
+            f"{path}: no records; below the columns {','.join(COLUMNS)} stands a line for each accuracy"
+        )
+    missing = [column for column in COLUMNS if column not in rows[0]]
     if missing:
         raise ArtifactError(f"{path}: no column {missing[0]!r}; a table of records has {','.join(COLUMNS)}")
     values: dict[Cell, float] = {}

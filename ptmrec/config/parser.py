@@ -60,7 +60,7 @@ class ConfigParser:
 
     def __init__(
         self,
-        path: Path | None = None,
+        path: Path | str | None = None,
         profile: str = "default",
         overrides: Mapping[str, Any] | None = None,
         sections: Mapping[str, type[Section]] | None = None,
@@ -70,6 +70,7 @@ class ConfigParser:
         self._values: dict[str, dict[str, Any]] = {}
         self._sources: dict[tuple[str, str], str] = {}
         self._profiles = set(KNOWN_PROFILES)
+        path = None if path is None else Path(path)
         files = _find_files(path)
         self.root, self.outputs = _find_roots(path, files)
         self._read_defaults()
@@ -118,7 +119,9 @@ class ConfigParser:
             reader.read_string(file.read_text(encoding="utf-8"), source=str(file))
         except FileNotFoundError:
             raise ConfigError(f"{label}: no such file") from None
-        except (configparser.Error, OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            raise ConfigError(f"{label}: no text in UTF-8; save it as such") from None
+        except (configparser.Error, OSError) as error:
             raise ConfigError(f"{label}: {' '.join(str(error).split())}") from None
         names = reader.sections()
         for name in sorted(names, key=lambda name: ":" in name):  # overlays after what they lie on

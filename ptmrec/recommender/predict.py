@@ -23,8 +23,8 @@ def predict(model: Path | str | Classifier, images: Any, skip_unreadable: bool =
 
     Args:
         model: folder that ``ptmrec tune`` wrote, or what :func:`~ptmrec.zoo.tuned.read_classifier` read of it.
-        images: a folder of images (of any depth; names of folders are not looked at), an image file, a list of paths
-            or PIL images, or an array ``(n, H, W, 3)`` uint8.
+        images: a folder of images (of any depth; names of folders are not looked at), an image file, a PIL image, a
+            list of paths or PIL images, or an array ``(n, H, W, 3)`` uint8.
         skip_unreadable: leave out files that do not decode instead of stopping.
 
     Returns:
@@ -86,6 +86,6 @@ def _listed(images: Any, skip_unreadable: bool) -> tuple[list, Any]:
     if hasattr(images, "shape") or hasattr(images, "detach"):
         held = check_pixels(images, "images", Account())
         return list(range(len(held))), held
-    items = list(images)
+    items = list(images) if hasattr(images, "__iter__") else [images]
     held, kept = read_list(items, Account(), skip_unreadable)
     return [str(items[place]) if isinstance(items[place], str | Path) else place for place in kept], held

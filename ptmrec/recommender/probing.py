@@ -303,6 +303,10 @@ def add_model(
         if transform is not None or (licence, trained_on) != ("unknown", "unknown"):
             raise ConfigError(f"{model}: transform, licence and trained_on are for networks; its files say them")
         return adder.add(str(model), None if asked == Asked() else asked)
+    from torch import nn
+
     from ptmrec.zoo.python_model import open_module
 
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"model: a {type(model).__name__}; give a torch module, or a source as zoo add takes it")
     return adder.add_snapshot(open_module(model, transform, asked, licence, trained_on))

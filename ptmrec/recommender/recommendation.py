@@ -283,8 +283,10 @@ class Recommendation:
             ConfigError: the folder is there and not to be written over by ``force``, or the time is too short.
             DataError: the images have no labels, or too few of each class.
         """
+        from ptmrec.recommender.request import check_budget
         from ptmrec.recommender.tune import tune
 
+        check_budget(None, time_limit)
         self._check_ranked(None, "fine-tuned")
         return tune(self, Path(folder), time_limit, force)
 

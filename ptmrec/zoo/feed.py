@@ -284,6 +284,8 @@ def as_numbers(name: str, values: Any) -> tuple[float, ...]:
     listed = list(values) if isinstance(values, list | tuple) else [values]
     if len(listed) not in (1, 3) or not all(map(_number, listed)) or (name == "std" and min(listed) <= 0):
         raise ConfigError(f"{name} {str(values)[:60]!r}: give one number or three, such as 0.485,0.456,0.406")
+    if name == "mean" and not 0 <= min(listed) <= max(listed) <= 1:
+        raise ConfigError(f"mean {str(values)[:60]!r}: colours go from 0 to 1 here; divide mean and std by 255")
     return tuple(map(float, listed))
 
 

@@ -69,6 +69,9 @@ def test_other_columns_and_no_file_are_said(tmp_path):
         read_records(tmp_path / "mine.csv")
     with pytest.raises(ArtifactError, match="No such file"):
         read_records(tmp_path / "nowhere.csv")
+    (tmp_path / "mine.csv").write_text(HEAD)
+    with pytest.raises(ArtifactError, match="no records; below the columns model,"):
+        read_records(tmp_path / "mine.csv")
 
 
 def test_one_model_of_several_tables_is_one():

@@ -166,6 +166,9 @@ def test_unknown_profile_and_missing_file(tmp_path):
         parse(tmp_path, profile="fast")
     with pytest.raises(ConfigError, match="no such file"):
         ConfigParser(tmp_path / "absent.ini")
+    (tmp_path / "old.ini").write_bytes(b"[toy]\n# h\xe4user\n")
+    with pytest.raises(ConfigError, match=r"old\.ini: no text in UTF-8; save it as such"):
+        ConfigParser(str(tmp_path / "old.ini"))
 
 
 def test_rows_name_their_source_and_save(tmp_path):

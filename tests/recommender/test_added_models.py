@@ -426,6 +426,8 @@ def test_the_name_of_a_committed_model_is_not_taken(tmp_path):
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     with pytest.raises(ConfigError, match="vgg-small-mixture: a model that is here has this name"):
         add_model(network, pixels, name="vgg-small-mixture", config=config)
+    with pytest.raises(ConfigError, match="model: a dict; give a torch module, or a source"):
+        add_model(dict(network.state_dict()), config=config)
     assert not (tmp_path / "runs" / ADDED / "vgg-small-mixture").exists()
 
 

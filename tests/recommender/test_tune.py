@@ -92,7 +92,7 @@ def test_predictions_of_a_folder_are_those_of_its_images(home, made, tmp_path):
     probabilities = found.filter(like="p(").to_numpy()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
     path = home / "images" / "test" / "cat" / "0.png"
-    alone = made.predict([Image.open(path)])
+    alone = made.predict(Image.open(path))
     assert alone["probability"][0] == pytest.approx(found.set_index("image")["probability"]["cat/0.png"], abs=1e-5)
     output = tmp_path / "p.csv"
     listed = predict(made.folder, [str(path), tmp_path / "nowhere.png", Image.open(path)], skip_unreadable=True)
@@ -133,6 +133,7 @@ def test_verification_in_fine_tuning_is_by_runs_and_moves_the_numbers(home):
     [
         ({"a": 2, "b": 2}, {}, "no class has three images"),
         ({"a": 9, "b": 9}, {"time_limit": 1e-3}, "no candidate fits the time; .* --time-limit"),
+        ({"a": 9, "b": 9}, {"time_limit": "1m"}, "time_limit = '1m': give a positive number of seconds"),
         ({"a": 9, "b": 9}, {"folder": "taken"}, "exists; give another folder"),
         ({"a": 9, "b": 9}, {"folder": "taken", "force": True}, "no model folder, which is not replaced"),
         ({"a": 9, "b": 9}, {"folder": "file/model"}, "is a file, no folder"),

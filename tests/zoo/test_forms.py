@@ -281,6 +281,8 @@ def test_sizes_and_colours_that_are_asked_for():
     for text in ("a", "1,2", "nan", "0", ""):
         with pytest.raises(ConfigError, match="give one number or three"):
             parse_colours("std", text)
+    with pytest.raises(ConfigError, match="mean .*: colours go from 0 to 1 here; divide mean and std by 255"):
+        parse_colours("mean", "123.7,116.3,103.5")
 
 
 @pytest.mark.parametrize("change", [{"height": 0}, {"channels": 4}, {"kind": "int64"}, {"std": [0]}, {"other": 1}])
