@@ -28,6 +28,10 @@ def make_knowledge(files: ProjectFiles, transport: Path) -> Knowledge:
 
     The fixed split and the crossed evaluation judge the method, each data set left out; what ships learns from all. The
     demo asks about images of which nothing is known, as a user does.
+
+    Args:
+        files: the committed files.
+        transport: folder of how the references explain the models.
     """
     known = tuple(name for name in files.splits.all if name != DEMO)
     names = list(files.cards)

@@ -179,9 +179,11 @@ class OddsPosterior:
 
 
 def fit_records(accuracy: np.ndarray, groups: np.ndarray) -> OddsPosterior:
-    """Learn from records ``(T, N)`` in 0..1, NaN = not measured, what is expected and how errors go together.
+    """Learn from records what is expected and how errors go together.
 
-    Every model has a record. Like data sets, by labels ``(T,)``, are left out together; there are at least two groups.
+    Args:
+        accuracy: ``(T, N)`` in 0..1, NaN = not measured; every model has a record.
+        groups: ``(T,)`` labels of like data sets, which are left out together; at least two.
     """
     known = left_out_errors(log_odds(accuracy), groups)
     return OddsPosterior(expected_by_records(log_odds(accuracy)), known, fit_posterior(known).covariance)

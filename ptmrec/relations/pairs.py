@@ -85,8 +85,10 @@ class PairTable:
     def relations(self, target: str, skills: Mapping[str, np.ndarray]) -> np.ndarray:
         """Relations ``(N, R)`` of every model to a data set, columns as :data:`RELATIONS`.
 
-        They are made of the skills ``(N,)`` on known data sets, see :func:`skill_of`, NaN where a model has none; the
-        target's own are never used.
+        Args:
+            target: the data set.
+            skills: known data set -> skill ``(N,)`` of every model there, see :func:`skill_of`; NaN where a
+                model has none. The target's own is never used.
         """
         others = [name for name in skills if name != target]
         table = np.stack([skills[name] for name in others])
@@ -104,8 +106,11 @@ class PairTable:
         """How much better than their families the siblings of every model did, ``(N, 8)`` as :data:`SIBLINGS`.
 
         What a family is good at, and what a source or a size adds to it, come apart: so a model of a family that was
-        never measured is known by models of other families that learned from the same images, or are as large. Skills
-        are NaN where nothing was measured; the target's own are never used.
+        never measured is known by models of other families that learned from the same images, or are as large.
+
+        Args:
+            target: the data set; its own skills are never used.
+            skills: known data set -> measured skill ``(N,)``; NaN where nothing was measured.
         """
         others = [name for name in skills if name != target]
         table = np.stack([skills[name] for name in others])
@@ -140,13 +145,18 @@ class PairTable:
         return [(alike & (self.family == 0)).astype(np.float64) for alike in known]
 
     def source_likeness(self, known: list[str], alike: np.ndarray) -> np.ndarray:
-        """Likeness ``(N,)`` of a target, which is ``alike (K,)`` known ones, and the likest each model was trained on.
+        """Likeness ``(N,)`` of a target and the likest data set each model was trained on; NaN where unknown.
 
-        NaN where none of them is known.
+        Args:
+            known: K data sets.
+            alike: ``(K,)`` their likeness to the target.
         """
-        trained = self._sources[:, [self._place(name) for name in known]]
-        best = np.where(trained, alike, -np.inf).max(axis=1)
+        best = np.where(self.sources(known), alike, -np.inf).max(axis=1)
         return np.where(np.isfinite(best), best, np.nan)
+
+    def sources(self, known: list[str]) -> np.ndarray:
+        """Which of K data sets each model was trained on, ``(N, K)`` bool."""
+        return self._sources[:, [self._place(name) for name in known]]
 
     def _place(self, name: str) -> int:
         return self.scores.datasets.index(name)

@@ -254,7 +254,10 @@ def fit_posterior(known: KnownErrors) -> Posterior:
 def condition(covariance: np.ndarray, observed: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean ``(N,)`` and covariance ``(N, N)`` of Gaussian variables of mean 0 given some of them.
 
-    NaN = not observed; the noise of the observations has a covariance ``(N, N)``, too.
+    Args:
+        covariance: ``(N, N)``.
+        observed: ``(N,)``, NaN = not observed.
+        noise: ``(N, N)`` covariance of the observations' noise.
     """
     seen = np.flatnonzero(~np.isnan(observed))
     if not len(seen):

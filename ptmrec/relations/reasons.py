@@ -110,7 +110,16 @@ def explain_score(
     sample: DatasetSample | None,
     transport: np.ndarray,
 ) -> Reasons:
-    """Reasons of the model at a place, whose transport is ``(r, d)``; without a sample no class is named."""
+    """Reasons of one model.
+
+    Args:
+        ranker: the linear ranker.
+        pairs: models and data sets.
+        target: the data set.
+        place: position of the model.
+        sample: images of the target, for the classes; without it no class is named.
+        transport: ``(r, d)`` of the model.
+    """
     inputs = ranker.inputs(pairs, target)
     inputs = inputs - np.where(np.abs(inputs).any(axis=1)[:, None], inputs, 0)[pairs.base].mean(axis=0)
     measured, new, siblings = np.split(inputs[place] * ranker.weights, [len(RELATIONS), 2 * len(RELATIONS)])

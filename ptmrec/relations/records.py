@@ -16,7 +16,11 @@ HEAD, COMPLEMENTARY = "head of the list", "complementary set"
 def expected_by_records(accuracy: np.ndarray) -> np.ndarray:
     """Accuracy ``(N,)`` of each model on a usual data set: levels of models and data sets that add up.
 
-    Without gaps (NaN) in the records ``(T, N)`` the levels are plain means. Models without any record have NaN.
+    Args:
+        accuracy: ``(T, N)``, NaN = not measured. Without gaps the levels are plain means.
+
+    Returns:
+        NaN for models without any record.
     """
     levels = mean_of_known(accuracy, 1)
     for _ in range(ROUNDS if np.isnan(accuracy).any() else 1):
@@ -26,9 +30,11 @@ def expected_by_records(accuracy: np.ndarray) -> np.ndarray:
 
 
 def left_out_errors(accuracy: np.ndarray, groups: np.ndarray) -> KnownErrors:
-    """Errors of expected accuracies ``(T, N)``, each group of like data sets left out of its own.
+    """Errors of expected accuracies, each group of like data sets left out of its own.
 
-    NaN = not measured; there are at least two groups among the labels ``(T,)``.
+    Args:
+        accuracy: ``(T, N)``, NaN = not measured.
+        groups: ``(T,)`` labels, at least two.
     """
     by_group = {group: expected_by_records(accuracy[groups != group]) for group in np.unique(groups)}
     return fit_errors(np.stack([by_group[group] for group in groups]), accuracy, accuracy)
@@ -114,8 +120,14 @@ def choose_next(
 ) -> Choice:
     """Choose models to measure: a complementary set where that gains on data sets left out, else the head of the list.
 
-    It gains where the mean gain exceeds its standard error. Arguments as of :func:`complementary_models`, and labels
-    ``(T,)`` of like data sets, which are left out together; at least two.
+    It gains where the mean gain exceeds its standard error.
+
+    Args:
+        accuracy: ``(T, N)``, NaN = not measured.
+        groups: ``(T,)`` labels of like data sets, which are left out together; at least two.
+        kept: ``(N,)`` bool, models to choose from.
+        count: how many.
+        known: indices of models that are measured already.
     """
     found = losses_left_out(accuracy, groups, kept, count, known)
     gains = found[HEAD] - found[COMPLEMENTARY]

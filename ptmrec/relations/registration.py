@@ -20,7 +20,12 @@ BEST = np.sqrt(3)
 def estimate_skills(pairs: PairTable, skills: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Skill ``(N,)`` of every model on every known data set as if it had never been measured.
 
-    The ridge learns from the measured skills ``(N,)``, NaN = not measured. Models trained on a data set have NaN there.
+    Args:
+        pairs: models and data sets.
+        skills: known data set -> measured skill ``(N,)``, NaN = not measured; the ridge learns from these.
+
+    Returns:
+        Known data set -> estimate; NaN for models trained on it.
     """
     inputs = _inputs(pairs, list(skills))
     weights = fit_within_families(pairs, inputs, skills)
@@ -33,7 +38,10 @@ def fit_within_families(
 ) -> np.ndarray:
     """Ridge weights ``(F,)`` from inputs ``(N, F)`` to skills ``(N,)``, both about their mean in each family.
 
-    Only the known models count, where their skill is not NaN.
+    Args:
+        pairs: the models, of which only the known ones count.
+        inputs: data set -> inputs.
+        skills: data set -> skills; NaN does not count.
     """
     rows, targets = [], []
     for name, values in skills.items():

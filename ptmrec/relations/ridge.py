@@ -73,9 +73,12 @@ def ridge_left_out_classes(features: np.ndarray, labels: np.ndarray) -> dict[int
 
 
 def split_probe(features: np.ndarray, labels: np.ndarray, splits: Sequence[Split]) -> float:
-    """Accuracy of a ridge classifier that learns from a few images per class, on the other images.
+    """Accuracy of a ridge classifier that learns from a few images per class, on the other images; mean over splits.
 
-    The mean over the splits of :func:`draw_splits`, of features ``(n, d)`` and class indices ``(n,)``.
+    Args:
+        features: ``(n, d)`` float.
+        labels: ``(n,)`` class indices.
+        splits: of :func:`draw_splits`.
     """
     return float(np.mean([_probe(features, labels, *split) for split in splits]))
 
@@ -83,7 +86,10 @@ def split_probe(features: np.ndarray, labels: np.ndarray, splits: Sequence[Split
 def draw_splits(labels: np.ndarray) -> list[Split]:
     """Random splits of images: :data:`SHOTS` per class to learn from, at most seven in ten of a class, and the others.
 
-    They are the same for every model. The labels are class indices ``(n,)``.
+    They are the same for every model.
+
+    Args:
+        labels: ``(n,)`` class indices.
 
     Raises:
         ValueError: no class has two images, so none is left to judge by.

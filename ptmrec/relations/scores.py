@@ -80,9 +80,11 @@ class PairScores:
         return PairRow(self.transport[place], *own)
 
     def with_dataset(self, name: str, row: "PairRow") -> "PairScores":
-        """The scores with one more data set, compared with those that are there and with itself, in this order.
+        """The scores with one more data set, of which nothing but its images is known.
 
-        Nothing but its images is known of it.
+        Args:
+            name: its name.
+            row: its scores; compared with the data sets that are there and with itself, in this order.
         """
         never = np.full(len(self.models), np.nan)
         return replace(

@@ -8,7 +8,12 @@ class means that a matching has to explain for two sets of images to count as th
 
 
 def covariances(coordinates: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Total and between-class covariance ``(2, r, r)``, of norm 1, of coordinates ``(n, r)`` with labels ``(n,)``."""
+    """Total and between-class covariance ``(2, r, r)`` of reference coordinates ``(n, r)``, each of norm 1.
+
+    Args:
+        coordinates: ``(n, r)``.
+        labels: ``(n,)`` class indices.
+    """
     means = np.stack([coordinates[labels == label].mean(axis=0) for label in np.unique(labels)])
     return np.stack([_unit_covariance(values) for values in (coordinates, means)])
 
@@ -26,7 +31,11 @@ def class_match(first: np.ndarray, labels: np.ndarray, second: np.ndarray, other
     the matching explains. Measured on merges, splits, regroupings, random labels and other classes of 28 image sets,
     each left out as what is brought, it takes at most 1 in 100 for the same, and misses half of those that are.
 
-    The one has coordinates ``(n, r)`` and labels ``(n,)``, the other ``(m, r)`` and ``(m,)``.
+    Args:
+        first: ``(n, r)`` coordinates of the one.
+        labels: ``(n,)`` its labels.
+        second: ``(m, r)`` coordinates of the other.
+        others: ``(m,)`` its labels.
     """
     (means, noise), (known, known_noise) = _class_means(first, labels), _class_means(second, others)
     if means.shape != known.shape or len(means) < 2:

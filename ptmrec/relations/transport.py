@@ -22,10 +22,13 @@ COLUMNS = 2**13
 
 
 class TransportMaps:
-    """Coordinates ``(P, r)``, centred, of probes that explain models; what depends on them alone is computed once.
+    """Coordinates of probes that models are explained by; what depends on them alone is computed once.
 
     The map is the primal form of ``X' / s (K / s + SHRINKAGE I)^-1 F`` with ``K = X X'``, ``s = trace(K) / P``: the
     same map, smaller to keep.
+
+    Args:
+        coordinates: ``(P, r)`` coordinates of the probes by the references, centred.
     """
 
     def __init__(self, coordinates: np.ndarray) -> None:
@@ -37,7 +40,10 @@ class TransportMaps:
         self._leverage = np.einsum("pr,rp->p", self._coordinates, solved) / self._length
 
     def fit(self, features: np.ndarray) -> tuple[np.ndarray, float]:
-        """How the references explain a model with features ``(P, d)`` of the same probes.
+        """How the references explain a model.
+
+        Args:
+            features: ``(P, d)`` the model's features of the same probes.
 
         Returns:
             The linear map ``(r, d)`` from reference coordinates to the model's standardised features, and the share of
@@ -51,7 +57,14 @@ class TransportMaps:
 
 
 def write_transport(folder: Path, name: str, maps: TransportMaps, features: np.ndarray) -> Path:
-    """Explain a model by its features ``(P, d)`` of the probes, and write the map as NPZ, in half precision."""
+    """Explain a model by the references and write the map as ``<name>.npz``, in half precision.
+
+    Args:
+        folder: where it goes.
+        name: name of the model.
+        maps: of the probe images.
+        features: ``(P, d)`` the model's features of them.
+    """
     transport, share = maps.fit(features)
     arrays = {"transport": transport.astype(np.float16), "explained": np.array(share)}
     return write_npz(folder / f"{name}.npz", arrays)
