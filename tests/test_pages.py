@@ -2,6 +2,7 @@
 
 import json
 import os
+import pydoc
 import re
 import shlex
 import shutil
@@ -152,6 +153,17 @@ def test_links_and_pictures_lead_somewhere(path):
         assert not anchor or anchor in anchors(file), target
     if path.parent.name == "docs":
         assert "../README.md" in targets
+
+
+@pytest.mark.parametrize("path", [*PAGES, *(ROOT / "thesis").glob("*.md")], ids=lambda path: path.stem)
+def test_modules_and_files_that_are_named_are_there(path):
+    """A page named `ptmrec.relations.shortlist` long after that had moved."""
+    groups = re.findall(r'entry-points\."([\w.]+)"', text_of(ROOT / "pyproject.toml"))
+    for name in re.findall(r"`((?:ptmrec|experiments|torture|benchmarks)(?:\.\w+)+)`", text_of(path)):
+        assert name in groups or pydoc.locate(name), name
+    folders = "ptmrec|experiments|torture|benchmarks|tests|constants|notebooks|thesis|cluster"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", text_of(path)):
+        assert (ROOT / name).exists(), name
 
 
 def test_every_page_can_be_reached_from_the_readme():
