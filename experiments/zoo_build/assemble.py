@@ -21,7 +21,7 @@ def assemble_ground_truth(
     """Join the builder's cells into one file: dataset -> one record per model and regime, a line each.
 
     Args:
-        cells: measurements, one per model and data set, see :func:`~experiments.zoo_build.measure.measure`.
+        cells: measurements, one per model and data set, see :func:`~experiments.zoo_build.measure.measure_cell`.
         cards: cards by model name.
         config: how they were measured.
         path: the JSON file to write.
